@@ -1,0 +1,67 @@
+# Thin: each target is one command, and the README names it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check chaos setup setup-dev lock clean
+.DEFAULT_GOAL := run
+
+# A folder of Parquet candles for the sandbox; relative to here.
+ifdef SANDBOX_DATA
+export SANDBOX_DATA := $(abspath $(SANDBOX_DATA))
+endif
+
+# What production must at least be given; random, so that no check is passed by a value that is public.
+random = $(shell $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
+PRODUCTION_LIKE = COPILOT_ENV=production SECRET_KEY=$(random) TELEGRAM_BOT_TOKEN=$(random) \
+	TELEGRAM_WEBHOOK_SECRET=$(random) METRICS_TOKEN=$(random) GOOGLE_CLIENT_ID=check GOOGLE_CLIENT_SECRET=$(random) \
+	ADMIN_EMAILS=admin@example.org PUBLIC_URL=https://copilot.example.org ALLOWED_HOSTS=copilot.example.org \
+	DATABASE_URL=postgresql://check@localhost/check REDIS_URL=redis://localhost/0
+# Without the constraint the resolver takes the newest torch, with CUDA.
+LOCK = $(BIN)/python -m uv pip compile --system-certs --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	-c constraints-lock.txt
+
+run: setup
+	@$(BIN)/python manage.py up $(ARGS)
+
+test: setup-dev
+	$(BIN)/python -m pytest -ra $(ARGS)
+
+check: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run  # needs no database
+	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Kills real processes and counts what came of it; the figures go to docs/reliability.md.
+chaos: setup-dev
+	$(BIN)/python -m tests.chaos.delivery --write $(DELIVERY)
+	$(BIN)/python -m tests.chaos.evaluation --write $(EVALUATION)
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.development
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install -y python3.11 python3.11-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: apt-get install -y python3.11-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt deploy/install_torch.sh deploy/install.sh | $(VENV)/bin/python
+	deploy/install.sh $(BIN)/python requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	deploy/install.sh $(BIN)/python requirements-dev.txt
+	@touch $@
+
+lock: setup-dev
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	# Any build of torch satisfies the lock; deploy/install_torch.sh chooses one.
+	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' requirements.txt requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

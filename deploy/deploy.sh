@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Build, migrate and start CoPilot on this machine; run it again for every new version.
+# COMPOSE names the command when it is not found: COMPOSE="docker-compose" deploy/deploy.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+READY_SECONDS=${READY_SECONDS:-180}
+
+fail() {
+    printf 'deploy: %s\n' "$@" >&2
+    exit 1
+}
+
+find_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        echo "docker compose"
+    elif docker-compose version >/dev/null 2>&1; then
+        echo "docker-compose"
+    else
+        fail "found neither 'docker compose' nor 'docker-compose'." "Install Docker Engine with its compose plugin."
+    fi
+}
+
+check_environment() {
+    [ -f .env ] || fail "there is no .env." "Copy .env.example to .env and fill it in; each line says how."
+    [ -z "$(find .env -perm /077)" ] || fail "others may read .env." "Run: chmod 600 .env"
+    local unfilled
+    unfilled=$(grep -E '^[A-Z_]+=.*(<|example\.org|=your-)|^[A-Z_]+=your-' .env | cut -d= -f1 | paste -sd' ' || true)
+    [ -z "$unfilled" ] || fail "placeholders are left in .env: $unfilled" ".env.example says what belongs there."
+}
+
+main() {
+    check_environment
+    COMPOSE=${COMPOSE:-$(find_compose)}
+    read -ra compose <<<"$COMPOSE"
+
+    "${compose[@]}" config >/dev/null || fail "docker-compose.yml and .env do not fit together; see the message above."
+    "${compose[@]}" build || fail "the image was not built; what runs, still runs." \
+        "No network to the package index? TORCH_INDEX_URL names another one for torch."
+    "${compose[@]}" run --rm migrate python manage.py check --deploy --fail-level ERROR ||
+        fail "the settings are wrong (see above); what runs, still runs. Correct .env and deploy again."
+    "${compose[@]}" run --rm migrate || fail "the migration failed; what runs, still runs the old version." \
+        "Read the message above; '${COMPOSE} logs postgres' says how the database is."
+    "${compose[@]}" up -d --remove-orphans || fail "not every process came up." "Look at: ${COMPOSE} ps; ${COMPOSE} logs --tail 50"
+    wait_until_ready
+    echo "deploy: ready. Console behind your proxy, Grafana on http://127.0.0.1:3000 (user admin, password METRICS_TOKEN)."
+}
+
+wait_until_ready() {
+    local deadline=$((SECONDS + READY_SECONDS))
+    until "${compose[@]}" exec -T web python -c \
+        "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=5)" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || fail "not ready after ${READY_SECONDS} s." \
+            "What is missing: ${COMPOSE} exec web python -c \"import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/readyz').read())\"" \
+            "Why: ${COMPOSE} ps; ${COMPOSE} logs --tail 50 web worker beat sender" \
+            "Back to the version before: git checkout <tag> && deploy/deploy.sh (migrations stay; restore a dump if they may not)."
+        sleep 3
+    done
+}
+
+main "$@"
