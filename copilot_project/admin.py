@@ -1,0 +1,69 @@
+"""What the admin needs from several apps at once, and what it must not offer.
+
+A PeriodicTask row runs any registered task with any arguments, a social app or token holds secrets: none
+of them has a page. The schedule is in `schedule.py`, Google's keys are in the environment.
+"""
+
+import allauth.account.admin
+import allauth.socialaccount.admin  # noqa: F401  (registers when it is imported)
+import django_celery_beat.admin  # noqa: F401  (the same)
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django.contrib import admin
+from django.http import HttpRequest
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.admin import ModelAdmin, StackedInline
+
+from notifications.models import DeliveryPreference
+from users.admin import SubscriberAdmin
+from users.models import Subscriber
+
+UNWANTED = (
+    ClockedSchedule,
+    CrontabSchedule,
+    EmailAddress,
+    IntervalSchedule,
+    PeriodicTask,
+    SocialAccount,
+    SocialApp,
+    SocialToken,
+    SolarSchedule,
+)
+
+admin.site.unregister([model for model in UNWANTED if admin.site.is_registered(model)])
+
+
+class PreferenceInline(StackedInline):
+    model = DeliveryPreference
+    can_delete = False
+    autocomplete_fields = ["instruments"]
+    verbose_name_plural = "What to send, and when"
+
+
+@admin.register(Subscriber)
+class DistributedSubscriberAdmin(SubscriberAdmin):
+    """A subscriber together with what the distribution knows of it."""
+
+    inlines = [PreferenceInline]
+
+
+@admin.register(SocialAccount)
+class GoogleAccountAdmin(ModelAdmin):
+    """Which Google account belongs to which user. Deleting one lets another with that address take its place."""
+
+    list_display = ["user", "provider", "uid", "last_login", "date_joined"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "user__username", "uid"]
+    fields = ["user", "provider", "uid", "last_login", "date_joined"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SocialAccount | None = None) -> bool:
+        return False

@@ -1,0 +1,9 @@
+"""The web process: granian --interface asginl copilot_project.asgi:application."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
+
+application = get_asgi_application()

@@ -1,0 +1,66 @@
+"""Celery: wake-ups and schedules. What must not be lost is a row in Postgres, never a message."""
+
+import os
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+from celery import signals as celery_signals
+from django.conf import settings
+from django.utils import timezone
+
+from copilot_project import worker_metrics  # noqa: F401  (its receivers serve the worker's metrics)
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
+
+app = Celery("copilot", task_cls="copilot_project.celery:RecordedTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["signals.market", "signals", "notifications", "autopilot", "research"])
+
+
+class RecordedTask(Task):
+    """Every task binds its id to the logs; a scheduled one also claims its slot and leaves a heartbeat.
+
+    The schedule passes the period as the header `period_seconds`. A slot is the moment rounded down to
+    the period; its unique row makes a second beat, a restart or a redelivery harmless.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from signals.services import liveness  # noqa: PLC0415  (apps are not loaded when celery.py is imported)
+
+        period = (self.request.headers or {}).get("period_seconds")
+        with structlog.contextvars.bound_contextvars(task_id=self.request.id, task=self.name):
+            if not period:
+                return super().__call__(*args, **kwargs)
+            started_at = timezone.now()
+            slot = liveness.claim_slot(
+                name=self.scheduled_name(args, kwargs),
+                period_seconds=int(period),
+                redelivered=bool((self.request.delivery_info or {}).get("redelivered")),
+                now=started_at,
+            )
+            if slot is None:
+                return None
+            result = super().__call__(*args, **kwargs)
+            liveness.finish_slot(slot=slot, period_seconds=int(period), now=timezone.now())
+            return result
+
+    def scheduled_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Tells one schedule entry of a task from another: sync_candles(1h) from sync_candles(4h)."""
+        details = ",".join(str(value) for value in (*args, *kwargs.values()))
+        return f"{self.name}({details})"
+
+
+@celery_signals.setup_logging.connect
+def keep_django_logging(**kwargs: Any) -> None:
+    """A receiver on this signal stops Celery from replacing the handlers that settings made."""
+    settings.LOGGING_CONFIG  # noqa: B018  (settings are set up by reading them)
+
+
+@celery_signals.worker_ready.connect
+def catch_up(**kwargs: Any) -> None:
+    """A worker that starts, first of all or after a crash, does not wait for the next tick."""
+    for timeframe in ("1d", "4h", "1h"):
+        app.send_task("signals.market.tasks.sync_candles", [timeframe], queue="market")

@@ -1,0 +1,184 @@
+"""Typed environment: every value that an operator may set, checked at start.
+
+Each field is explained in `.env.example`. A secret may also come from a file of that name in
+`SECRETS_DIR` (as Docker and Kubernetes mount them); the environment wins over the file.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PLACEHOLDER = re.compile(
+    r"^(change[-_ ]?me.*|your[-_ ].*|placeholder.*|secret|password|example.*|xxx+|<.*>|)$", re.I
+)
+DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
+SANDBOX_BOT_TOKEN = "100200300:SANDBOX-token-for-loopback-only"  # noqa: S105
+SANDBOX_WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105
+TELEGRAM_API_URL = "https://api.telegram.org"
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Configuration(BaseSettings):
+    """What the environment says, with development defaults that speak to the sandbox only."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    copilot_env: Literal["development", "production"] = "development"
+    secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    public_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: CommaSeparated = ("127.0.0.1", "localhost", "[::1]")
+    database_url: str | None = None
+    redis_url: str | None = None
+
+    sandbox: bool | None = None
+    sandbox_port: int = Field(default=8900, ge=1, le=65535)
+    web_port: int = Field(default=8000, ge=1, le=65535)
+    worker_metrics_port: int = Field(default=9808, ge=1, le=65535)
+    sender_metrics_port: int = Field(default=9809, ge=1, le=65535)
+    metrics_token: SecretStr | None = None
+
+    telegram_bot_token: SecretStr | None = None
+    telegram_bot_username: str = "copilot_signals_bot"
+    telegram_api_url: str | None = None
+    telegram_webhook_secret: SecretStr | None = None
+
+    exchange_api_url: str | None = None
+    market_providers: CommaSeparated = ("binance",)
+
+    admin_emails: CommaSeparated = ()
+    password_login: bool | None = None
+    google_client_id: str = ""
+    google_client_secret: SecretStr = SecretStr("")
+    google_issuer_url: str | None = None
+
+    log_json: bool | None = None
+
+    @field_validator("allowed_hosts", "market_providers", "admin_emails", mode="before")
+    @classmethod
+    def split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url", "telegram_api_url", "exchange_api_url", "google_issuer_url")
+    @classmethod
+    def require_http_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} must begin with http:// or https://")
+        return value.rstrip("/") if value else value
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def require_telegram_alphabet(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()):
+            raise ValueError("Telegram allows 1 to 256 of A-Z, a-z, 0-9, _ and - in the webhook secret")
+        return value
+
+    @model_validator(mode="after")
+    def fill_defaults(self) -> Self:
+        development = self.copilot_env == "development"
+        if self.sandbox is None:
+            self.sandbox = development
+        if self.password_login is None:
+            self.password_login = development
+        if self.log_json is None:
+            self.log_json = not development
+        if self.sandbox:
+            self._speak_to_the_sandbox()
+        self.telegram_api_url = self.telegram_api_url or TELEGRAM_API_URL
+        return self
+
+    def _speak_to_the_sandbox(self) -> None:
+        """A real bot token given in development goes to the real Telegram; everything else stays on loopback."""
+        sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        if self.telegram_bot_token is None:
+            self.telegram_bot_token = SecretStr(SANDBOX_BOT_TOKEN)
+            self.telegram_api_url = self.telegram_api_url or sandbox_url
+        if self.telegram_webhook_secret is None:
+            self.telegram_webhook_secret = SecretStr(SANDBOX_WEBHOOK_SECRET)
+        if self.exchange_api_url is None:
+            self.exchange_api_url = f"{sandbox_url}/binance"
+        if self.google_issuer_url is None and not self.google_client_id:
+            self.google_client_id = "sandbox-client"
+            self.google_client_secret = SecretStr("sandbox-client-secret")
+            self.google_issuer_url = f"{sandbox_url}/google"
+
+    @model_validator(mode="after")
+    def refuse_unsafe_production(self) -> Self:
+        if self.copilot_env != "production":
+            return self
+        if self.sandbox:
+            raise ValueError(
+                "SANDBOX must be off in production: nobody may receive simulated signals as real"
+            )
+        problems = [f"{name.upper()} is {state}" for name, state in self._secret_states() if state]
+        services = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        problems += [f"{name} {state}" for name, url in services.items() if (state := service_state(url))]
+        if not self.public_url.startswith("https://"):
+            problems.append("PUBLIC_URL must begin with https://")
+        if not self.admin_emails and not self.password_login:
+            problems.append("ADMIN_EMAILS is empty and PASSWORD_LOGIN is off: nobody could log in")
+        if problems:
+            raise ValueError("refusing to start in production: " + "; ".join(problems))
+        return self
+
+    def _secret_states(self) -> list[tuple[str, str | None]]:
+        least = {
+            "secret_key": 50,
+            "telegram_bot_token": 30,
+            "telegram_webhook_secret": 16,
+            "metrics_token": 16,
+        }
+        if self.admin_emails:
+            least |= {"google_client_secret": 8}
+        return [(name, secret_state(getattr(self, name), least=length)) for name, length in least.items()]
+
+
+def secret_state(secret: SecretStr | None, *, least: int) -> str | None:
+    """What is wrong with a production secret, in words; None when nothing is."""
+    value = secret.get_secret_value() if secret else ""
+    if value in {"", DEVELOPMENT_SECRET}:
+        return "missing"
+    if PLACEHOLDER.match(value) or value in {SANDBOX_BOT_TOKEN, SANDBOX_WEBHOOK_SECRET}:
+        return "a placeholder"
+    if len(value) < least:
+        return f"too short (at least {least} characters)"
+    return None
+
+
+def service_state(url: str | None) -> str | None:
+    """What is wrong with a production service's URL, in words; None when nothing is."""
+    if not url:
+        return "is missing"
+    password = urlsplit(url).password
+    if password is not None and PLACEHOLDER.match(unquote(password)):
+        return "has a placeholder as its password"
+    return None
+
+
+def load_configuration() -> Configuration:
+    """What the environment says. SystemExit with one line for each thing that is wrong, never with a value."""
+    try:
+        return Configuration(_secrets_dir=os.environ.get("SECRETS_DIR"))
+    except ValidationError as error:
+        problems = [describe(problem) for problem in error.errors()]
+    raise SystemExit(
+        "\n".join([*problems, "Settings are wrong: see .env.example, which explains each line."])
+    )
+
+
+def describe(problem: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in problem["loc"]).upper()
+    return f"{name + ': ' if name else ''}{problem['msg'].removeprefix('Value error, ')}"
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent

@@ -1,0 +1,102 @@
+"""Probes: /livez says that this process answers, /readyz that the whole house works.
+
+Nobody needs a login to ask; the answers hold names and ages, never rows.
+"""
+
+from datetime import datetime, timedelta
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Max
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from research.selectors import BEAT, Life, process_lives
+from signals.models import ScheduledSlot
+
+REDIS_PATIENCE_SECONDS = 2
+# Slower entries may be older than two periods after a night switched off; the quick ones prove the same.
+WATCHED_UP_TO_SECONDS = 60
+
+Checks = dict[str, str]
+OK = "ok"
+
+
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": OK})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when every check says ok, else 503; the body names each check and what is wrong."""
+    checks = readiness(now=timezone.now())
+    ready = all(answer == OK for answer in checks.values())
+    return JsonResponse(
+        {"status": OK if ready else "not ready", "checks": checks}, status=200 if ready else 503
+    )
+
+
+def readiness(*, now: datetime) -> Checks:
+    checks = {"redis": redis_answer()}
+    try:
+        checks |= {"database": OK, "migrations": migrations_answer()}
+        if checks["migrations"] == OK:
+            checks |= process_answers(now=now) | {"schedule": schedule_answer(now=now)}
+    except DatabaseError as error:
+        checks["database"] = f"no answer ({type(error).__name__})"
+    return checks
+
+
+def migrations_answer() -> str:
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(waiting)} not applied: run manage.py migrate" if waiting else OK
+
+
+def redis_answer() -> str:
+    patience = {"socket_timeout": REDIS_PATIENCE_SECONDS, "socket_connect_timeout": REDIS_PATIENCE_SECONDS}
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, **patience) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return f"no answer ({type(error).__name__})"
+    return OK
+
+
+def process_answers(*, now: datetime) -> Checks:
+    """Worker and sender by their heartbeats. Beat needs none: the worker's comes from beat's ticks."""
+    return {
+        life.process.heartbeat: OK if life.life is Life.ALIVE else f"{life.life}{_aged(life.age)}"
+        for life in process_lives(now=now)
+        if life.process is not BEAT
+    }
+
+
+def schedule_answer(*, now: datetime) -> str:
+    """Whether each quick entry of the schedule ran in its last two periods; one that never ran is not due yet."""
+    periods = watched_periods()
+    newest = (
+        ScheduledSlot.objects.filter(name__in=periods).values_list("name").annotate(Max("slot")).order_by()
+    )
+    late = [name for name, slot in newest if now - slot > 2 * periods[name]]
+    return f"late: {', '.join(sorted(late))}" if late else OK
+
+
+def watched_periods() -> dict[str, timedelta]:
+    """Names as `RecordedTask.scheduled_name` writes them, with their periods."""
+    return {
+        f"{entry['task']}({','.join(entry['args'])})": timedelta(seconds=entry["schedule"])
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+        if entry["schedule"] <= WATCHED_UP_TO_SECONDS
+    }
+
+
+def _aged(age: timedelta | None) -> str:
+    return f", {age.total_seconds():.0f} s old" if age else ""

@@ -1,0 +1,117 @@
+"""`manage.py demo`: something to look at. Loading it again changes nothing that was edited since."""
+
+import json
+import urllib.error
+import urllib.request
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from notifications.models import DeliveryPreference
+from signals.engine.session import TradingSession, next_opening, sessions_at
+from signals.market.models import Exchange, Instrument
+from users.engine.subscriber import AccountType, RiskProfile
+from users.models import Subscriber, Tier
+
+BASES = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "AVAX", "LINK", "DOT")
+FIRST_CHAT_ID = 7_000_000_001  # above 2^31, as Telegram's own ids are
+
+
+class Person(NamedTuple):
+    name: str
+    tier: str
+    account_type: AccountType
+    risk_profile: RiskProfile
+    session_count: int
+
+
+PEOPLE = (
+    Person("Ada (Free)", "free", AccountType.DEMO, RiskProfile.LOW, 1),
+    Person("Ben (Free)", "free", AccountType.DEMO, RiskProfile.AGGRESSIVE, 1),
+    Person("Chloe (Standard)", "standard", AccountType.DEMO, RiskProfile.MEDIUM, 2),
+    Person("Dev (Standard)", "standard", AccountType.LIVE, RiskProfile.LOW, 2),
+    Person("Elif (Premium)", "premium", AccountType.DEMO, RiskProfile.AGGRESSIVE, 3),
+    Person("Femi (Premium)", "premium", AccountType.LIVE, RiskProfile.MEDIUM, 3),
+    Person("Grace (VIP)", "vip", AccountType.LIVE, RiskProfile.LOW, 3),
+    Person("Hiro (VIP)", "vip", AccountType.DEMO, RiskProfile.AGGRESSIVE, 3),
+)
+
+
+class Command(BaseCommand):
+    help = "Load tiers, ten instruments and eight subscribers whose chats live in the sandbox."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError(
+                "The demo is for development; in production add tiers with `manage.py load_tiers`."
+            )
+        call_command("load_tiers", stdout=self.stdout)
+        with transaction.atomic():
+            load_instruments()
+            subscribers = load_subscribers(timezone.now())
+        if settings.SANDBOX:
+            register_chats(subscribers)
+        self.stdout.write(f"Demo: {len(BASES)} instruments, {len(subscribers)} subscribers.")
+
+
+def load_instruments() -> None:
+    exchange, _ = Exchange.objects.get_or_create(
+        code="binance", defaults={"name": "Binance", "is_simulated": settings.SANDBOX}
+    )
+    for base in BASES:
+        Instrument.objects.get_or_create(
+            exchange=exchange,
+            symbol=f"{base}/USDT",
+            defaults={"base": base, "quote": "USDT", "aliases": [f"{base}/USD"]},
+        )
+
+
+def load_subscribers(now: datetime) -> list[Subscriber]:
+    tiers = Tier.objects.in_bulk(field_name="code")
+    sessions = sessions_from(now)
+    subscribers = []
+    for number, person in enumerate(PEOPLE):
+        subscriber, created = Subscriber.objects.get_or_create(
+            chat_id=FIRST_CHAT_ID + number,
+            defaults={
+                "display_name": person.name,
+                "tier": tiers[person.tier],
+                "account_type": person.account_type.value,
+                "risk_profile": person.risk_profile.value,
+                "linked_at": now,
+                "notes": "Demo subscriber: the chat is the sandbox's.",
+            },
+        )
+        if created:
+            chosen = [session.value for session in sessions[: person.session_count]]
+            DeliveryPreference.objects.create(subscriber=subscriber, sessions=chosen)
+        subscribers.append(subscriber)
+    return subscribers
+
+
+def sessions_from(now: datetime) -> list[TradingSession]:
+    """All sessions, those that are open or open next first: the visitor's first hour should show something."""
+    current = sorted(sessions_at(now)) or [next_opening(now)[1]]
+    return [*current, *(session for session in TradingSession if session not in current)]
+
+
+def register_chats(subscribers: list[Subscriber]) -> None:
+    """Tell the sandbox's Telegram who exists: as in the real one, a bot cannot write to strangers."""
+    for subscriber in subscribers:
+        request = urllib.request.Request(  # noqa: S310  (the sandbox's own loopback address)
+            f"{settings.SANDBOX_URL}/_sandbox/chats",
+            data=json.dumps({"id": subscriber.chat_id, "first_name": subscriber.display_name}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
+        except urllib.error.URLError as error:
+            raise CommandError(
+                f"The sandbox does not answer at {settings.SANDBOX_URL} ({error.reason}): start it with "
+                "`python -m copilot_project.sandbox`, or let `manage.py up` start everything."
+            ) from error

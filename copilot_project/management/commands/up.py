@@ -1,0 +1,148 @@
+"""`manage.py up`: everything, in one terminal."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.utils import timezone
+
+from copilot_project import processes
+from copilot_project.embedded import EmbeddedError, Postgres, Redis, checks
+from copilot_project.embedded.run_lock import only_run
+from copilot_project.settings import config
+from copilot_project.supervisor import StartError, StopRequestedError, Supervisor
+from signals.engine.session import next_opening, sessions_at
+
+
+class Command(BaseCommand):
+    help = "Start everything: services, database, demo, sandbox, web, worker, beat and sender."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-demo", action="store_true", help="load no demo tiers and subscribers")
+        parser.add_argument("--no-sandbox", action="store_true", help="speak to the real outside world")
+        parser.add_argument(
+            "--port", type=int, default=config.web_port, help="of the console (default: WEB_PORT)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["no_sandbox"] and settings.SANDBOX:
+            raise CommandError(
+                "without the sandbox, the real addresses are needed: set SANDBOX=false in the environment"
+            )
+        try:
+            with only_run(settings.STATE_DIR) as lock:
+                asyncio.run(self._run(lock, options))
+        except (EmbeddedError, StartError) as error:
+            raise CommandError(str(error)) from error
+        except StopRequestedError:
+            self.stdout.write("Stopped before everything was up.")
+
+    async def _run(self, lock: int, options: dict[str, Any]) -> None:
+        began, port = time.monotonic(), options["port"]
+        sandbox_port = config.sandbox_port if settings.SANDBOX else None
+        checks.refuse_busy_ports(processes.ports_of(port, sandbox_port))
+        env = processes.environment(port)
+        async with Supervisor(lock=lock) as supervisor:
+            await start_services(supervisor)
+            migration = supervisor.unless_stopped(asyncio.to_thread(migrate))
+            if sandbox_port:
+                ready = partial(checks.answers, sandbox_port)
+                sandbox = supervisor.start(processes.sandbox(env, sandbox_port), ready=ready)
+                await asyncio.gather(migration, sandbox)
+            else:
+                await migration
+            web = supervisor.start(processes.web(env, port), ready=partial(checks.answers, port))
+            await asyncio.gather(web, supervisor.unless_stopped(asyncio.to_thread(self._fill, options)))
+            for process in (processes.worker(env), processes.beat(env), processes.sender(env)):
+                await supervisor.start(process)
+            self._say_where_to_look(env["PUBLIC_URL"], time.monotonic() - began)
+            await supervisor.wait()
+            self.stdout.write("Stopping ...")
+        self.stdout.write("Everything has stopped.")
+
+    def _fill(self, options: dict[str, Any]) -> None:
+        """The first admin and the demo."""
+        with own_connections():
+            self._create_admin()
+            if "demo" in get_commands() and not (options["no_demo"] or settings.PRODUCTION):
+                call_command("demo", stdout=self.stdout)
+
+    def _create_admin(self) -> None:
+        users = get_user_model().objects
+        if not settings.PASSWORD_LOGIN or users.filter(is_superuser=True).exists():
+            return
+        password = secrets.token_urlsafe(12)
+        users.create_superuser("admin", "admin@localhost.localdomain", password)
+        self.stdout.write(f"\nAdmin created. User: admin  Password: {password}  (shown this once)\n")
+
+    def _say_where_to_look(self, url: str, seconds: float) -> None:
+        lines = [f"CoPilot is up after {seconds:.1f} s.", f"  Console    {url}/  (user admin)"]
+        if settings.SANDBOX:
+            lines.append(f"  Chat page  {settings.SANDBOX_URL}/  (what the demo's subscribers see)")
+            lines.append("  Market, Telegram and Google are the sandbox's stand-ins; nothing here is real.")
+            lines += closed_sessions(timezone.now())
+        lines.append("  Ctrl-C stops everything.")
+        self.stdout.write("\n" + "\n".join(lines) + "\n\n")
+        self.stdout.flush()
+
+
+def migrate() -> None:
+    """Bring the tables up to date."""
+    with own_connections():
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+@contextmanager
+def own_connections() -> Iterator[None]:
+    """Connections for one thread's work, closed after it: the pool's threads would linger in this process."""
+    try:
+        yield
+    finally:
+        for connection in connections.all():
+            connection.close()
+            if isinstance(connection, DatabaseWrapper):
+                connection.close_pool()
+
+
+def closed_sessions(now: datetime) -> list[str]:
+    """A visitor between sessions is told why only some subscribers hear something."""
+    if sessions_at(now):
+        return []
+    opening, session = next_opening(now)
+    name = session.value.replace("_", " ").title()
+    return [
+        f"  No trading session is open: Standard and Free subscribers wait for {name}, {opening:%H:%M} UTC."
+    ]
+
+
+async def start_services(supervisor: Supervisor) -> None:
+    """Postgres and Redis: those that the environment names must answer, else the embedded ones start."""
+    if url := config.database_url:
+        await supervisor.unless_stopped(asyncio.to_thread(checks.refuse_unreachable_database, url))
+    else:
+        await start_embedded(supervisor, Postgres(settings.STATE_DIR))
+    if url := config.redis_url:
+        await supervisor.unless_stopped(asyncio.to_thread(checks.refuse_unreachable_redis, url))
+    else:
+        await start_embedded(supervisor, Redis(settings.STATE_DIR))
+
+
+async def start_embedded(supervisor: Supervisor, service: Postgres | Redis) -> None:
+    """Start an embedded service; when it does not start, raise why, from its own log."""
+    await supervisor.unless_stopped(asyncio.to_thread(service.prepare))
+    try:
+        await supervisor.start(service.process(), ready=service.ready)
+    except StartError as error:
+        raise service.refusal() from error

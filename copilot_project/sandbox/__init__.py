@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world on loopback: exchange, Telegram, Google. The product never imports this."""

@@ -1,0 +1,59 @@
+"""The sandbox as one aiohttp application."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from copilot_project.sandbox.chats import Chats
+from copilot_project.sandbox.config import LOOPBACK_HOSTS, SandboxConfig
+from copilot_project.sandbox.control import add_control, teach_errors
+from copilot_project.sandbox.exchange import add_exchange
+from copilot_project.sandbox.faults import Faults
+from copilot_project.sandbox.google import add_google
+from copilot_project.sandbox.journal import Journal
+from copilot_project.sandbox.pages_routes import add_pages
+from copilot_project.sandbox.send_limits import SendGate
+from copilot_project.sandbox.telegram import BOT, add_telegram
+from copilot_project.sandbox.telegram_methods import Bot
+from copilot_project.sandbox.venue import Venue
+from copilot_project.sandbox.webhook import Updates
+
+MAX_BODY = 12 * 1024 * 1024
+
+
+@web.middleware
+async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse names that merely resolve to loopback, or any web page could drive the sandbox."""
+    if request.url.host not in LOOPBACK_HOSTS:
+        raise web.HTTPForbidden(text="the sandbox answers under 127.0.0.1 and localhost only")
+    return await handler(request)
+
+
+def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
+    """All stand-ins on one port; state lives in `config.state`."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[loopback_only, teach_errors])
+    faults = Faults(config.seed)
+    bot = _bot(config)
+    add_exchange(app, venue, faults, config.weight_limit)
+    add_telegram(app, bot, faults)
+    add_google(app, config.accounts)
+    add_control(app, config)
+    add_pages(app)
+    app.cleanup_ctx.append(_running)
+    return app
+
+
+def _bot(config: SandboxConfig) -> Bot:
+    sent, events = Journal(config.state / "telegram.jsonl"), Journal(config.state / "chats.jsonl")
+    updates = Updates(config.state / "updates.json", config.webhook_url, config.webhook_secret)
+    return Bot(config.token, Chats(sent, events), SendGate(config.limits), updates, {})
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    bot = app[BOT]
+    await bot.updates.start()
+    yield
+    await bot.updates.stop()
+    await bot.chats.sent.close()
+    await bot.chats.events.close()

@@ -1,0 +1,95 @@
+"""Faults on request: what shall go wrong, for whom and how often."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Kind = Literal["429", "403", "400", "500", "hang", "close", "garbage", "late"]
+Target = Literal["telegram", "exchange"]
+KINDS: tuple[str, ...] = get_args(Kind)
+TARGETS: tuple[str, ...] = get_args(Target)
+FIELDS = {
+    "kind",
+    "target",
+    "count",
+    "probability",
+    "chat_id",
+    "method",
+    "retry_after",
+    "seconds",
+    "description",
+}
+
+
+class FaultError(ValueError):
+    """A fault that was asked for wrongly; the text says what is allowed."""
+
+
+@dataclass
+class Fault:
+    """Strikes `count` times (None: for ever), each time with `probability`.
+
+    `method` empty: whatever sends a message, or any endpoint of the exchange; "*": every method.
+    """
+
+    kind: Kind
+    target: Target = "telegram"
+    count: int | None = None
+    probability: float = 1.0
+    chat_id: int | None = None
+    method: str = ""
+    retry_after: int = 1
+    seconds: float = 5.0
+    description: str = ""
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the request takes effect although the caller may never learn it."""
+        return self.kind in ("hang", "close", "garbage", "late")
+
+    def matches(self, target: Target, method: str, chat_id: int | None) -> bool:
+        wanted_chat = self.chat_id is None or self.chat_id == chat_id
+        return self.target == target and wanted_chat and self._wants(method.lower()) and self.count != 0
+
+    def _wants(self, method: str) -> bool:
+        if not self.method:
+            return self.target == "exchange" or method.startswith("send")
+        return self.method in ("*", method) or self.method.lower() == method
+
+
+def fault_from(asked: dict[str, object]) -> Fault:
+    """Check a JSON object; raises FaultError with what is allowed."""
+    unknown = set(asked) - FIELDS
+    if unknown:
+        raise FaultError(f"unknown fields {sorted(unknown)}; allowed: {sorted(FIELDS)}")
+    if str(asked.get("kind")) not in KINDS:
+        raise FaultError(f"kind must be one of {', '.join(KINDS)}")
+    if asked.get("target", "telegram") not in TARGETS:
+        raise FaultError(f"target must be one of {', '.join(TARGETS)}")
+    return Fault(**(asked | {"kind": str(asked["kind"])}))  # type: ignore[arg-type]
+
+
+@dataclass
+class Faults:
+    """The faults in force; chance is seeded so that a run can be repeated."""
+
+    seed: int
+    active: list[Fault] = field(default_factory=list)
+    struck: dict[str, int] = field(default_factory=dict)
+    latency_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)  # noqa: S311 - chance of a test, not a secret
+
+    def strike(self, target: Target, method: str, chat_id: int | None = None) -> Fault | None:
+        """The fault that hits this request, if any; it is used up by one."""
+        for fault in self.active:
+            if fault.matches(target, method, chat_id) and self._rng.random() < fault.probability:
+                if fault.count is not None:
+                    fault.count -= 1
+                self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
+                return fault
+        return None
+
+    def clear(self) -> None:
+        self.active.clear()

@@ -1,0 +1,213 @@
+"""The Bot API methods that the sandbox knows."""
+
+import secrets
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from copilot_project.sandbox.chats import Chat, Chats, Message
+from copilot_project.sandbox.send_limits import SendGate
+from copilot_project.sandbox.telegram_call import Call
+from copilot_project.sandbox.telegram_error import bad_request
+from copilot_project.sandbox.telegram_html import find_entities, parse_html, utf16_length
+from copilot_project.sandbox.webhook import Updates
+
+MAX_TEXT = 4096
+MAX_CAPTION = 1024
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass
+class Bot:
+    """The one bot of this sandbox."""
+
+    token: str
+    chats: Chats
+    gate: SendGate
+    updates: Updates
+    photos: dict[str, bytes]
+
+    def user(self) -> dict[str, object]:
+        """Telegram's User object of the bot."""
+        user_id = int(self.token.split(":")[0]) if self.token.split(":")[0].isdigit() else 100200300
+        return {"id": user_id, "is_bot": True, "first_name": "CoPilot", "username": "copilot_sandbox_bot"}
+
+
+def formatted(call: Call, name: str, limit: int) -> tuple[str, list[dict[str, object]]]:
+    """Text and entities of a parameter. Raises TelegramError when too long or not parsable."""
+    source, mode = call.text(name).strip(), call.text("parse_mode").lower()
+    if mode == "html":
+        text, entities = parse_html(source)
+        entities = entities + find_entities(text)
+    elif mode:
+        raise bad_request("unsupported parse_mode")
+    else:
+        given = call.parsed("entities" if name == "text" else "caption_entities")
+        text, entities = source, list(given) if isinstance(given, list) else find_entities(source)
+    if utf16_length(text) > limit:
+        raise bad_request("message is too long" if name == "text" else "message caption is too long")
+    return text, sorted(entities, key=_position)
+
+
+def _position(entity: dict[str, object]) -> tuple[int, int]:
+    return int(str(entity["offset"])), -int(str(entity["length"]))
+
+
+def _new_message(
+    bot: Bot, chat: Chat, body: dict[str, object], keyboard: dict[str, object] | None
+) -> Message:
+    start = {"message_id": bot.chats.next_message_id(), "from": bot.user(), "chat": chat.as_chat()}
+    filled = {name: value for name, value in body.items() if value or name == "text"}
+    return start | {"date": int(time.time())} | filled | ({"reply_markup": keyboard} if keyboard else {})
+
+
+async def _accept(bot: Bot, call: Call, message: Message) -> Message:
+    await bot.chats.accept(
+        {
+            "method": call.method,
+            "chat_id": call.chat_id,
+            "text": message.get("text", message.get("caption", "")),
+            "disable_notification": call.flag("disable_notification"),
+            "reply_markup": message.get("reply_markup"),
+            "message_id": message["message_id"],
+            "message": message,
+        }
+    )
+    return message
+
+
+async def send_message(bot: Bot, call: Call) -> Message:
+    chat = _addressee(bot, call)
+    text, entities = formatted(call, "text", MAX_TEXT)
+    if not text.strip():
+        raise bad_request("message text is empty")
+    keyboard = call.keyboard()
+    bot.gate.admit(chat.id, time.monotonic())
+    body: dict[str, object] = {"text": text, "entities": entities}
+    return await _accept(bot, call, _new_message(bot, chat, body, keyboard))
+
+
+async def send_photo(bot: Bot, call: Call) -> Message:
+    chat = _addressee(bot, call)
+    caption, entities = formatted(call, "caption", MAX_CAPTION)
+    content = call.files.get("photo") or call.files.get(call.text("photo").removeprefix("attach://"))
+    if not content:
+        raise bad_request("there is no photo in the request")
+    keyboard = call.keyboard()
+    bot.gate.admit(chat.id, time.monotonic())
+    file_id = secrets.token_urlsafe(24)
+    bot.photos[file_id] = content
+    width, height = _size(content)
+    photo = {"file_id": file_id, "file_unique_id": file_id[:16], "file_size": len(content)}
+    body: dict[str, object] = {
+        "photo": [photo | {"width": width, "height": height}],
+        "caption": caption,
+        "caption_entities": entities,
+    }
+    return await _accept(bot, call, _new_message(bot, chat, body, keyboard))
+
+
+async def edit_message_text(bot: Bot, call: Call) -> Message:
+    old = _to_edit(bot, call)
+    text, entities = formatted(call, "text", MAX_TEXT)
+    if not text.strip():
+        raise bad_request("message text is empty")
+    return await _edit(bot, call, old, {"text": text, "entities": entities})
+
+
+async def edit_message_reply_markup(bot: Bot, call: Call) -> Message:
+    return await _edit(bot, call, _to_edit(bot, call), {})
+
+
+async def _edit(bot: Bot, call: Call, old: Message, body: dict[str, object]) -> Message:
+    keyboard = call.keyboard()
+    new = {name: value for name, value in (old | body).items() if name not in ("reply_markup", "edit_date")}
+    if keyboard and keyboard["inline_keyboard"]:
+        new["reply_markup"] = keyboard
+    if new == {name: value for name, value in old.items() if name != "edit_date"}:
+        raise bad_request(
+            "message is not modified: specified new message content and reply markup are exactly the same "
+            "as a current content and reply markup of the message"
+        )
+    return await _accept(bot, call, new | {"edit_date": int(time.time())})
+
+
+def _to_edit(bot: Bot, call: Call) -> Message:
+    message = _addressee(bot, call).message(call.number("message_id"))
+    if message["from"] != bot.user():
+        raise bad_request("message can't be edited")
+    return message
+
+
+def _addressee(bot: Bot, call: Call) -> Chat:
+    if not call.text("chat_id"):
+        raise bad_request("chat_id is empty")
+    return bot.chats.reachable(call.text("chat_id"))
+
+
+async def answer_callback_query(bot: Bot, call: Call) -> bool:
+    bot.chats.toast(call.text("callback_query_id"), call.text("text"), alert=call.flag("show_alert"))
+    return True
+
+
+async def get_me(bot: Bot, call: Call) -> dict[str, object]:
+    abilities = {
+        "can_join_groups": False,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+    }
+    return bot.user() | abilities
+
+
+async def set_webhook(bot: Bot, call: Call) -> bool:
+    bot.updates.set_webhook(call.text("url"), call.text("secret_token"))
+    if call.flag("drop_pending_updates"):
+        bot.updates.drop_pending()
+    return True
+
+
+async def delete_webhook(bot: Bot, call: Call) -> bool:
+    bot.updates.set_webhook("", "")
+    if call.flag("drop_pending_updates"):
+        bot.updates.drop_pending()
+    return True
+
+
+async def get_webhook_info(bot: Bot, call: Call) -> dict[str, object]:
+    return bot.updates.info()
+
+
+async def get_updates(bot: Bot, call: Call) -> list[dict[str, object]]:
+    limit = min(max(call.number("limit", 100), 1), 100)
+    return await bot.updates.fetch(call.number("offset"), limit, min(call.number("timeout"), 50))
+
+
+async def accept_silently(bot: Bot, call: Call) -> bool:
+    return True
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height of a PNG; Telegram's largest thumbnail for what we do not read."""
+    if content.startswith(PNG_SIGNATURE) and len(content) >= 24:
+        width, height = struct.unpack(">II", content[16:24])
+        return int(width), int(height)
+    return 1280, 720
+
+
+Method = Callable[[Bot, Call], Awaitable[object]]
+
+METHODS: dict[str, Method] = {
+    "getme": get_me,
+    "sendmessage": send_message,
+    "sendphoto": send_photo,
+    "editmessagetext": edit_message_text,
+    "editmessagereplymarkup": edit_message_reply_markup,
+    "answercallbackquery": answer_callback_query,
+    "setwebhook": set_webhook,
+    "deletewebhook": delete_webhook,
+    "getwebhookinfo": get_webhook_info,
+    "getupdates": get_updates,
+    "setmycommands": accept_silently,
+    "sendchataction": accept_silently,
+}

@@ -1,0 +1,63 @@
+"""What a visitor does in a chat: open it, write, press a button, block the bot; each becomes an update."""
+
+import time
+
+from copilot_project.sandbox.chats import Chat, Message
+from copilot_project.sandbox.telegram_error import TelegramError, bad_request
+from copilot_project.sandbox.telegram_html import find_entities
+from copilot_project.sandbox.telegram_methods import Bot
+
+
+async def write(bot: Bot, chat: Chat, text: str) -> dict[str, object]:
+    """A message from the visitor. Returns the update. Raises TelegramError for an empty text."""
+    text = text.strip()
+    if not text:
+        raise bad_request("message text is empty")
+    message: Message = {
+        "message_id": bot.chats.next_message_id(),
+        "from": chat.as_user(),
+        "chat": chat.as_chat(),
+        "date": int(time.time()),
+        "text": text,
+    }
+    entities = find_entities(text)
+    if entities:
+        message["entities"] = entities
+    await bot.chats.hear(chat, message)
+    return bot.updates.push(chat.id, "message", message)
+
+
+async def press(bot: Bot, chat: Chat, message_id: int, data: str) -> dict[str, object]:
+    """A pressed button. Returns the update. Raises TelegramError when the message has no such button."""
+    message = chat.message(message_id)
+    if data not in _button_data(message):
+        raise TelegramError(400, "Bad Request: BUTTON_DATA_INVALID")
+    query: dict[str, object] = {
+        "id": bot.chats.next_callback_id(chat),
+        "from": chat.as_user(),
+        "message": message,
+        "chat_instance": str(chat.id * 7919),
+        "data": data,
+    }
+    return bot.updates.push(chat.id, "callback_query", query)
+
+
+async def set_blocked(bot: Bot, chat: Chat, *, blocked: bool) -> dict[str, object]:
+    """The visitor blocks or unblocks the bot. Returns the update."""
+    await bot.chats.block(chat, blocked=blocked)
+    kicked = {"status": "kicked", "user": bot.user(), "until_date": 0}
+    member = {"status": "member", "user": bot.user()}
+    change: dict[str, object] = {
+        "chat": chat.as_chat(),
+        "from": chat.as_user(),
+        "date": int(time.time()),
+        "old_chat_member": member if blocked else kicked,
+        "new_chat_member": kicked if blocked else member,
+    }
+    return bot.updates.push(chat.id, "my_chat_member", change)
+
+
+def _button_data(message: Message) -> set[str]:
+    markup = message.get("reply_markup")
+    rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
+    return {str(button["callback_data"]) for row in rows for button in row if "callback_data" in button}

@@ -1,0 +1,30 @@
+"""Everything that happens by the clock, in one place. All times are UTC."""
+
+from typing import Any
+
+
+def every(seconds: int, task: str, *args: str) -> dict[str, Any]:
+    """One beat entry. It expires after its period: a backlog of ticks helps nobody."""
+    return {
+        "task": task,
+        "schedule": float(seconds),
+        "args": args,
+        "options": {"expire_seconds": seconds, "headers": {"period_seconds": seconds}},
+    }
+
+
+SCHEDULE = {
+    # Longer timeframes first: a decision on 1h reads the 4h and 1d candles that closed with it.
+    "candles 1d, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "1d"),
+    "candles 4h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "4h"),
+    "candles 1h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "1h"),
+    "closed candles without an evaluation, every 30 seconds": every(30, "signals.tasks.sweep_evaluations"),
+    "signals that have ended, every minute": every(60, "signals.tasks.record_outcomes"),
+    # Asked often, done once a day for each instrument: a new one need not wait for tomorrow.
+    "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),
+    "anomaly forests older than a day, every 10 minutes": every(600, "signals.tasks.refresh_forests"),
+    "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
+    "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),
+    "proof that beat and worker live, every 15 seconds": every(15, "signals.tasks.beat_heart"),
+    "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
+}

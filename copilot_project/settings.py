@@ -1,0 +1,270 @@
+"""Django settings, derived from the typed environment in `config.py`."""
+
+from pathlib import Path
+
+import dj_database_url
+from django.templatetags.static import static
+
+from copilot_project.config import BASE_DIR, load_configuration
+from copilot_project.embedded.state import database_url, redis_url, state_dir
+from copilot_project.logs import logging_settings
+from copilot_project.schedule import SCHEDULE
+
+config = load_configuration()
+
+PRODUCTION = config.copilot_env == "production"
+DEBUG = False
+SECRET_KEY = config.secret_key.get_secret_value()
+PUBLIC_URL = config.public_url
+ALLOWED_HOSTS = list(config.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+STATE_DIR: Path = state_dir()
+
+INSTALLED_APPS = [
+    "copilot_project",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "csp",
+    "django_celery_beat",
+    "django_prometheus",
+    "pgtrigger",
+    "pghistory",
+    "users",
+    "signals.market",
+    "signals",
+    "notifications",
+    "autopilot",
+    "research",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "copilot_project.csp.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "copilot_project.urls"
+ASGI_APPLICATION = "copilot_project.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE = dj_database_url.parse(config.database_url or database_url(STATE_DIR), conn_health_checks=True)
+DATABASE["OPTIONS"] = {**DATABASE.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 8, "timeout": 10}}
+DATABASES = {"default": DATABASE}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = config.redis_url or redis_url(STATE_DIR)
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+FORMAT_MODULE_PATH = ["copilot_project.formats"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Compressing at collectstatic takes minutes; only the production image, which is built once, does it.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = False
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.adapters.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+ADMIN_EMAILS = frozenset(email.lower() for email in config.admin_emails)
+PASSWORD_LOGIN = bool(config.password_login)
+ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+SOCIALACCOUNT_ADAPTER = "users.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_ONLY = not PASSWORD_LOGIN
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, object]] = {
+    "google": {
+        "APPS": [
+            {
+                "client_id": config.google_client_id,
+                "secret": config.google_client_secret.get_secret_value(),
+            }
+        ]
+        if config.google_client_id
+        else [],
+        "SCOPE": ["openid", "email", "profile"],
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
+if config.google_issuer_url:
+    # allauth reads these at import, so a stand-in for Google is named here and not in a test.
+    SOCIALACCOUNT_PROVIDERS["google"] |= {
+        "ID_TOKEN_ISSUER": config.google_issuer_url,
+        "AUTHORIZE_URL": f"{config.google_issuer_url}/o/oauth2/v2/auth",
+        "ACCESS_TOKEN_URL": f"{config.google_issuer_url}/token",
+        "CERTS_URL": f"{config.google_issuer_url}/oauth2/v3/certs",
+        "IDENTITY_URL": f"{config.google_issuer_url}/oauth2/v3/userinfo",
+    }
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+# Health probes and Prometheus reach the process inside the network, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+X_FRAME_OPTIONS = "DENY"
+GOOGLE_ORIGIN = "/".join((config.google_issuer_url or "https://accounts.google.com").split("/")[:3])
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "font-src": ["'self'", "data:"],
+        # The Google button is a form that is answered by a redirect, which browsers hold to this line too.
+        "form-action": ["'self'", *([GOOGLE_ORIGIN] if config.google_client_id else [])],
+        "base-uri": ["'self'"],
+        "object-src": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+TELEGRAM_BOT_TOKEN = config.telegram_bot_token.get_secret_value() if config.telegram_bot_token else ""
+TELEGRAM_BOT_USERNAME = config.telegram_bot_username
+TELEGRAM_API_URL = config.telegram_api_url
+TELEGRAM_WEBHOOK_SECRET = (
+    config.telegram_webhook_secret.get_secret_value() if config.telegram_webhook_secret else ""
+)
+EXCHANGE_API_URL = config.exchange_api_url
+MARKET_PROVIDERS = config.market_providers
+SANDBOX = bool(config.sandbox)
+SANDBOX_URL = f"http://127.0.0.1:{config.sandbox_port}"
+METRICS_TOKEN = config.metrics_token.get_secret_value() if config.metrics_token else ""
+WORKER_METRICS_PORT = config.worker_metrics_port
+SENDER_METRICS_PORT = config.sender_metrics_port
+
+# Why each value: the broker is a doorbell, the rows are the truth; a lost message costs at most one sweep.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "health_check_interval": 25,
+    "socket_timeout": 10,
+    # Publishing gives up at once: kombu's default is six seconds, in which a webhook would hold up the web process.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+    **({"socket_keepalive": True} if not REDIS_URL.startswith("unix://") else {}),
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 60
+CELERY_TASK_TIME_LIMIT = 90
+CELERY_TASK_ROUTES = {
+    "signals.market.tasks.*": {"queue": "market"},
+    "signals.tasks.*": {"queue": "signals"},
+    "*.trainers.*": {"queue": "training"},
+}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "copilot_project.scheduler:BeatingScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = SCHEDULE
+
+LOGGING_CONFIG = "copilot_project.logs.configure"
+LOGGING = logging_settings(as_json=bool(config.log_json))
+
+UNFOLD = {
+    "SITE_TITLE": "CoPilot",
+    "SITE_HEADER": "CoPilot",
+    "SITE_SUBHEADER": "Research and signal distribution",
+    "SITE_SYMBOL": "monitoring",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("copilot/icon.svg")}],
+    "SITE_URL": None,
+    "DASHBOARD_CALLBACK": "research.views.console_context",
+    "ENVIRONMENT": "copilot_project.sidebar.environment",
+    "SHOW_HISTORY": True,
+    "STYLES": [lambda _: static("copilot/console.css")],
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "copilot_project.sidebar.navigation",
+    },
+    "COMMAND": {"search_models": ["users.subscriber", "users.tier", "market.instrument"]},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+}

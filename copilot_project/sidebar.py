@@ -1,0 +1,78 @@
+"""The console's menu: what the person may see, in the order in which a day is worked."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+# Title, then (model, Material Symbols icon).
+GROUPS = (
+    ("Subscribers", (("users.Subscriber", "group"), ("users.Tier", "layers"))),
+    (
+        "Signals",
+        (
+            ("signals.Signal", "trending_up"),
+            ("signals.SignalOutcome", "flag"),
+            ("signals.Evaluation", "fact_check"),
+            ("signals.VolatilityFit", "ssid_chart"),
+            ("signals.AnomalyForest", "forest"),
+            ("signals.StrategyWeight", "balance"),
+        ),
+    ),
+    (
+        "Deliveries",
+        (
+            ("notifications.Delivery", "send"),
+            ("notifications.Feedback", "thumbs_up_down"),
+            ("notifications.TelegramUpdate", "inbox"),
+            ("notifications.SenderState", "outgoing_mail"),
+        ),
+    ),
+    (
+        "Market",
+        (
+            ("market.Instrument", "currency_bitcoin"),
+            ("market.Exchange", "account_balance"),
+            ("market.DataQualityIssue", "report"),
+        ),
+    ),
+    ("Research", (("research.ReplayRun", "history"), ("research.ReplaySignal", "show_chart"))),
+    (
+        "System",
+        (
+            ("signals.Heartbeat", "ecg_heart"),
+            ("signals.ScheduledSlot", "schedule"),
+            ("users.User", "manage_accounts"),
+            ("socialaccount.SocialAccount", "badge"),
+            ("auth.Group", "shield_person"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold asks for this at each page. A group without anything to see is left out."""
+    home = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
+    groups = [
+        {"title": title, "separator": True, "items": menu_items(models, request)} for title, models in GROUPS
+    ]
+    return [{"items": [home]}, *(group for group in groups if group["items"])]
+
+
+def menu_items(models: tuple[tuple[str, str], ...], request: HttpRequest) -> list[dict[str, Any]]:
+    items = []
+    for label, icon in models:
+        model = apps.get_model(label)
+        if admin.site.is_registered(model) and admin.site.get_model_admin(model).has_view_permission(request):
+            options = model._meta  # noqa: SLF001  (Django's documented API)
+            link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+            items.append({"title": options.verbose_name_plural.capitalize(), "icon": icon, "link": link})
+    return items
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """The label in the corner of every page: simulated data is called simulated wherever it is shown."""
+    return ["Sandbox", "warning"] if settings.SANDBOX else None

@@ -1,0 +1,26 @@
+// Keeps the first page true: asks for its state every few seconds, and says so when no answer comes.
+const page = document.getElementById("console");
+
+function markStale() {
+  const clock = page.querySelector(".clock");
+  clock.classList.add("stale");
+  clock.textContent = `No answer since ${clock.dataset.at} UTC: what you see is old.`;
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(page.dataset.url, {headers: {"X-Requested-With": "XMLHttpRequest"}});
+    if (answer.redirected) return window.location.reload(); // the session ended
+    if (!answer.ok) return markStale();
+    const fresh = await answer.text();
+    const focused = document.activeElement;
+    if (page.contains(focused) && focused.matches("a")) return; // do not pull a link from under the keyboard
+    page.innerHTML = fresh;
+  } catch (error) {
+    markStale();
+  }
+}
+
+setInterval(refresh, Number(page.dataset.everySeconds) * 1000);
+document.addEventListener("visibilitychange", refresh);
