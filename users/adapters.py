@@ -1,0 +1,95 @@
+"""Who may log in. allauth asks here at each login, Django at each request.
+
+ADMIN_EMAILS in the environment is the grant of staff: nothing that can be done in the console widens
+it. A person on it gets the group `Admins`, which works with everything but users, groups and their
+rights; those belong to the superuser that was made at the terminal.
+"""
+
+from typing import Any
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend as AllauthBackend
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpRequest
+from django.shortcuts import render
+
+from users.models import User
+
+ADMIN_GROUP = "Admins"
+
+log = structlog.get_logger(__name__)
+
+
+def may_log_in(user: User) -> bool:
+    """Whether an account is open: on the allow-list, or with a password where passwords are allowed."""
+    return user.email.lower() in settings.ADMIN_EMAILS or (
+        settings.PASSWORD_LOGIN and user.has_usable_password()
+    )
+
+
+class AuthenticationBackend(AllauthBackend):
+    """Ends sessions too: who is taken off the list is out at the next request after the restart."""
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> AbstractBaseUser | None:
+        return super().authenticate(request, **credentials) if settings.PASSWORD_LOGIN else None
+
+    def get_user(self, user_id: int) -> User | None:
+        user = super().get_user(user_id)
+        return user if user and may_log_in(user) else None
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Refuse with 403, before any row is written, whoever is not on the list.
+
+        Raising anything else, or closing the sign-up, would let allauth offer its own forms.
+        """
+        if refusal := refusal_of(sociallogin):
+            log.warning("login refused", provider=sociallogin.account.provider, reason=refusal)
+            page = render(request, "socialaccount/refused.html", {"refusal": refusal}, status=403)
+            raise ImmediateHttpResponse(page)
+        if not sociallogin.is_existing:
+            known = User.objects.filter(email__iexact=sociallogin.account.extra_data["email"]).first()
+            if known:  # made at the terminal with this address, which Google has verified
+                sociallogin.connect(request, known)
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return refusal_of(sociallogin) is None
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
+        user.groups.add(Group.objects.get_or_create(name=ADMIN_GROUP)[0])
+        return user
+
+
+def refusal_of(sociallogin: SocialLogin) -> str | None:
+    """Why this Google account may not log in, as a word for the template; None when it may."""
+    claims = sociallogin.account.extra_data
+    email = str(claims.get("email", "")).lower()
+    if sociallogin.state.get("process") != AuthProcess.LOGIN:
+        return "not_a_login"
+    if claims.get("email_verified") is not True:
+        return "unverified"
+    if email not in settings.ADMIN_EMAILS:
+        return "stranger"
+    if sociallogin.is_existing:
+        return None if sociallogin.user.email.lower() == email else "other_address"
+    # An address can change hands; Google's `sub` cannot.
+    taken = SocialAccount.objects.filter(provider=sociallogin.account.provider, user__email__iexact=email)
+    return "other_account" if taken.exists() else None

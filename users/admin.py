@@ -1,0 +1,233 @@
+"""Subscribers, tiers and staff in the console. What others know of a subscriber is added in `copilot_project.admin`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from users.engine.subscriber import SubscriberStatus
+from users.models import Subscriber, Tier, User
+from users.services import (
+    SubscriberError,
+    archive_subscriber,
+    issue_link_token,
+    remove_subscriber,
+    restore_subscriber,
+)
+
+admin.site.unregister(Group)
+
+CHAT_LABELS = {"linked": "success", "not linked": "info", "unreachable": "danger"}
+STATUS_LABELS = {"Active": "success", "Archived": "warning", "Removed": "danger"}
+
+
+@admin.register(Tier)
+class TierAdmin(ModelAdmin):
+    list_display = [
+        "name",
+        "code",
+        "rank",
+        "delay_seconds",
+        "max_sessions",
+        "account_types",
+        "experimental",
+        "people",
+    ]
+    search_fields = ["name", "code"]
+    ordering = ["-rank"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
+        active = Q(subscribers__status=SubscriberStatus.ACTIVE)
+        return super().get_queryset(request).annotate(people=Count("subscribers", filter=active))
+
+    @display(description="Active subscribers", ordering="people")
+    def people(self, tier: Tier) -> int:
+        return tier.people  # type: ignore[attr-defined]  # annotated
+
+    def has_delete_permission(self, request: HttpRequest, obj: Tier | None = None) -> bool:
+        return False
+
+
+class LinkedFilter(admin.SimpleListFilter):
+    title = "Telegram chat"
+    parameter_name = "chat"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [("linked", "Linked"), ("unlinked", "Not linked"), ("unreachable", "Unreachable")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> QuerySet[Subscriber]:
+        match self.value():
+            case "linked":
+                return queryset.filter(chat_id__isnull=False)
+            case "unlinked":
+                return queryset.filter(chat_id=None)
+            case "unreachable":
+                return queryset.exclude(unreachable_reason="")
+        return queryset
+
+
+class SubscriberAdmin(ModelAdmin):
+    """Registered in `copilot_project.admin`, with what the apps above add to it."""
+
+    list_display = [
+        "__str__",
+        "tier",
+        "account_type",
+        "risk_profile",
+        "shown_status",
+        "chat",
+        "subscription_ends_at",
+        "created_at",
+    ]
+    list_filter = ["status", "tier", "account_type", "risk_profile", LinkedFilter]
+    list_select_related = ["tier"]
+    search_fields = ["display_name", "telegram_username", "public_id", "notes"]
+    search_help_text = "Name, Telegram user name, public id or notes"
+    autocomplete_fields = ["tier"]
+    date_hierarchy = "created_at"
+    actions = ["archive", "restore", "remove"]
+    actions_detail = ["link_token"]
+    readonly_fields = [
+        "public_id",
+        "status",
+        "chat_id",
+        "telegram_username",
+        "linked_at",
+        "unreachable_reason",
+        "created_at",
+        "archived_at",
+        "removed_at",
+    ]
+    fieldsets = [
+        (None, {"fields": ["display_name", "tier", "account_type", "risk_profile", "subscription_ends_at"]}),
+        ("Size shown in messages", {"fields": ["capital", "risk_fraction"]}),
+        ("Notes", {"fields": ["notes"]}),
+        ("Telegram", {"fields": ["chat_id", "telegram_username", "linked_at", "unreachable_reason"]}),
+        ("Record", {"fields": ["status", "public_id", "created_at", "archived_at", "removed_at"]}),
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Subscriber | None = None) -> list[tuple]:
+        """What only Telegram or time can fill in is not shown on the empty form."""
+        return self.fieldsets if obj else self.fieldsets[:3]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Subscriber | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Subscriber | str | None = None) -> bool:
+        """Unfold asks with a key instead of a row before it runs an action; the service refuses there."""
+        if isinstance(obj, Subscriber) and obj.status == SubscriberStatus.REMOVED:
+            return False
+        return bool(super().has_change_permission(request, obj))
+
+    @display(description="Status", ordering="status", label=STATUS_LABELS)
+    def shown_status(self, subscriber: Subscriber) -> str:
+        return subscriber.get_status_display()
+
+    @display(description="Telegram", label=CHAT_LABELS)
+    def chat(self, subscriber: Subscriber) -> str:
+        if subscriber.unreachable_reason:
+            return "unreachable"
+        return "linked" if subscriber.chat_id else "not linked"
+
+    @admin.action(description="Archive: no more signals, everything is kept", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        chosen = list(queryset.filter(status=SubscriberStatus.ACTIVE))
+        for subscriber in chosen:
+            archive_subscriber(subscriber=subscriber, now=timezone.now())
+        self.record(request, chosen, "archived")
+
+    @admin.action(description="Restore: signals again", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        chosen = list(queryset.filter(status=SubscriberStatus.ARCHIVED))
+        for subscriber in chosen:
+            restore_subscriber(subscriber=subscriber)
+        self.record(request, chosen, "restored")
+
+    @admin.action(description="Remove: personal data gone for good …", permissions=["change"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> HttpResponse | None:
+        chosen = list(queryset.exclude(status=SubscriberStatus.REMOVED))
+        if "confirmed" not in request.POST:
+            return self.page(request, "remove", "Remove subscribers", subscribers=chosen)
+        for subscriber in chosen:
+            remove_subscriber(subscriber=subscriber, now=timezone.now())
+        self.record(request, chosen, "removed")
+        return None
+
+    def record(self, request: HttpRequest, subscribers: Iterable[Subscriber], done: str) -> None:
+        subscribers = list(subscribers)
+        for subscriber in subscribers:
+            self.log_change(request, subscriber, f"{done.capitalize()}.")
+        level = messages.SUCCESS if subscribers else messages.WARNING
+        self.message_user(request, f"{len(subscribers)} {done}.", level)
+
+    @action(description="Issue link token", icon="link", url_path="link-token", permissions=["change"])
+    def link_token(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET asks, POST issues: the token is in that one answer and nowhere else."""
+        subscriber = self.get_object(request, object_id)
+        if subscriber is None or request.method != "POST":
+            return self.page(request, "link_token", "Link a Telegram chat", subscriber=subscriber)
+        try:
+            token = issue_link_token(subscriber=subscriber, now=timezone.now())
+        except SubscriberError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:users_subscriber_change", args=[object_id]))
+        self.log_change(request, subscriber, "Link token issued.")
+        link = f"https://t.me/{settings.TELEGRAM_BOT_USERNAME}?start={token}"
+        return self.page(
+            request, "link_token", "Link a Telegram chat", subscriber=subscriber, token=token, link=link
+        )
+
+    def page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+        """One of this admin's own pages, in the admin's frame; `admin_view` keeps it out of every cache."""
+        frame = self.admin_site.each_context(request) | {"title": title, "opts": self.opts}
+        return TemplateResponse(request, f"admin/users/subscriber/{name}.html", frame | context)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "email", "is_staff", "is_superuser", "is_active", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
+    search_fields = ["username", "email", "first_name", "last_name"]
+    readonly_fields = ["password_state", "last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["username", "email", "first_name", "last_name", "password_state"]}),
+        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (
+            None,
+            {
+                "classes": ["wide"],
+                "fields": ["username", "email", "usable_password", "password1", "password2"],
+            },
+        )
+    ]
+
+    @display(description="Password")
+    def password_state(self, user: User) -> str:
+        """Not even the masked hash is shown."""
+        state = "set" if user.has_usable_password() else "none: logs in with Google"
+        link = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('{} (<a href="{}">change</a>)', state, link)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    search_fields = ["name"]

@@ -1,0 +1,132 @@
+"""Staff who log in, tiers, and subscribers, who never do: they live in Telegram."""
+
+import uuid
+
+import pghistory
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from users.engine.subscriber import AccountType, RiskProfile, SubscriberStatus
+
+
+def choices(enum: type) -> list[tuple[str, str]]:
+    return [(member.value, member.value.replace("_", " ").title()) for member in enum]  # type: ignore[attr-defined]
+
+
+@pghistory.track(exclude=["password", "last_login"])
+class User(AbstractUser):
+    """Staff only. Subscribers have no login."""
+
+    email = models.EmailField(unique=True)
+
+
+@pghistory.track()
+class Tier(models.Model):
+    """What a subscription buys. The rows are the rules: editing one changes what is sent next."""
+
+    code = models.SlugField(unique=True)
+    name = models.CharField(max_length=50)
+    rank = models.PositiveSmallIntegerField(unique=True, help_text="Higher is served first.")
+    delay_seconds = models.PositiveIntegerField(default=0, help_text="Time between publication and release.")
+    max_sessions = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many trading sessions may be chosen; empty = every hour of the day.",
+    )
+    account_types = ArrayField(
+        models.CharField(max_length=8, choices=choices(AccountType)),
+        help_text="Account types that may use it.",
+    )
+    experimental = models.BooleanField(default=False, help_text="Whether experimental signals are included.")
+
+    class Meta:
+        ordering = ["-rank"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def active(self) -> "SubscriberQuerySet":
+        return self.filter(status=SubscriberStatus.ACTIVE)
+
+
+# Personal data stays out of the history, so that removing a person removes all of it.
+@pghistory.track(exclude=["display_name", "chat_id", "telegram_username", "notes"])
+class Subscriber(models.Model):
+    """Somebody who receives signals in one Telegram chat."""
+
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    display_name = models.CharField(max_length=100)
+    tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="subscribers")
+    account_type = models.CharField(
+        max_length=8, choices=choices(AccountType), default=AccountType.DEMO.value
+    )
+    risk_profile = models.CharField(
+        max_length=12, choices=choices(RiskProfile), default=RiskProfile.MEDIUM.value
+    )
+    status = models.CharField(
+        max_length=10, choices=choices(SubscriberStatus), default=SubscriberStatus.ACTIVE.value
+    )
+    capital = models.DecimalField(
+        max_digits=16,
+        decimal_places=2,
+        default=1000,
+        validators=[MinValueValidator(0)],
+        help_text="In the quote currency; used only for the size shown in messages.",
+    )
+    risk_fraction = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default="0.0100",
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the capital that one signal may lose at its stop, 0 to 1.",
+    )
+    subscription_ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty = no end.")
+    chat_id = models.BigIntegerField(
+        null=True, blank=True, unique=True, help_text="Set when /start links a chat."
+    )
+    telegram_username = models.CharField(max_length=64, blank=True)
+    linked_at = models.DateTimeField(null=True, blank=True)
+    unreachable_reason = models.CharField(
+        max_length=200, blank=True, help_text="Why Telegram refuses this chat; empty = reachable."
+    )
+    notes = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["display_name"]
+        constraints = [
+            models.CheckConstraint(
+                name="users_removed_subscriber_has_no_personal_data",
+                condition=~Q(status=SubscriberStatus.REMOVED.value)
+                | Q(chat_id=None, telegram_username="", notes="", display_name=""),
+            ),
+            models.CheckConstraint(
+                name="users_subscriber_risk_fraction_is_a_ratio",
+                condition=Q(risk_fraction__gte=0, risk_fraction__lte=1, capital__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or f"Removed subscriber {str(self.public_id)[:8]}"
+
+
+class LinkToken(models.Model):
+    """One chance to bind a Telegram chat to a subscriber. Only the hash of the token is kept."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="link_tokens")
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Link token of {self.subscriber}"
