@@ -1,0 +1,186 @@
+"""The ledger, the decisions and the signs of life: to be read, never edited."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from signals.models import (
+    AnomalyForest,
+    Evaluation,
+    Heartbeat,
+    ScheduledSlot,
+    Signal,
+    SignalOutcome,
+    StrategyWeight,
+    VolatilityFit,
+)
+
+DIRECTION_LABELS = {"Long": "success", "Short": "danger"}
+EXIT_LABELS = {"Target": "success", "Stop": "danger", "Expiry": "info"}
+OUTCOME_LABELS = {"Signal": "success", "None": "info", "Refused": "warning"}
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that only the system writes."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        return False
+
+
+@admin.register(Signal)
+class SignalAdmin(ReadOnlyAdmin):
+    list_display = [
+        "sequence",
+        "instrument",
+        "shown_direction",
+        "percent",
+        "entry_price",
+        "stop_loss",
+        "take_profit",
+        "strategy",
+        "published_at",
+        "expires_at",
+    ]
+    list_filter = ["direction", "instrument", "strategy", "source", "experimental", "timeframe"]
+    list_select_related = ["instrument__exchange"]
+    search_fields = ["public_id", "instrument__symbol", "strategy", "hash"]
+    search_help_text = "Symbol, strategy, public id or hash"
+    date_hierarchy = "published_at"
+    fieldsets = [
+        (None, {"fields": ["instrument", "timeframe", "direction", "confidence", "reasons"]}),
+        ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit"]}),
+        ("Time", {"fields": ["candle_open_time", "published_at", "expires_at", "sessions"]}),
+        ("Origin", {"fields": ["strategy", "source", "variant", "experimental"]}),
+        ("Ledger", {"fields": ["sequence", "public_id", "prev_hash", "hash"]}),
+    ]
+
+    @display(description="Direction", ordering="direction", label=DIRECTION_LABELS)
+    def shown_direction(self, signal: Signal) -> str:
+        return signal.get_direction_display()
+
+    @display(description="Confidence", ordering="confidence")
+    def percent(self, signal: Signal) -> str:
+        return f"{signal.confidence:.0%}"
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(ReadOnlyAdmin):
+    list_display = [
+        "candle_open_time",
+        "instrument",
+        "timeframe",
+        "shown_outcome",
+        "shown_score",
+        "reason",
+        "evaluated_at",
+    ]
+    list_filter = ["outcome", "instrument", "source", "timeframe"]
+    list_select_related = ["instrument__exchange", "signal__instrument"]
+    search_fields = ["reason", "instrument__symbol"]
+    search_help_text = "Reason or symbol"
+    date_hierarchy = "candle_open_time"
+
+    @display(description="Outcome", ordering="outcome", label=OUTCOME_LABELS)
+    def shown_outcome(self, evaluation: Evaluation) -> str:
+        return evaluation.get_outcome_display()
+
+    @display(description="Score", ordering="score")
+    def shown_score(self, evaluation: Evaluation) -> str:
+        return "–" if evaluation.score is None else f"{evaluation.score:+.2f}"
+
+
+@admin.register(SignalOutcome)
+class SignalOutcomeAdmin(ReadOnlyAdmin):
+    list_display = [
+        "exited_at",
+        "signal",
+        "shown_exit",
+        "shown_r",
+        "shown_return",
+        "shown_excursions",
+        "bars_held",
+        "is_ambiguous",
+    ]
+    list_filter = ["exit_reason", "is_ambiguous", "signal__instrument", "signal__strategy"]
+    list_select_related = ["signal__instrument"]
+    search_fields = ["signal__instrument__symbol", "signal__strategy", "signal__public_id"]
+    search_help_text = "Symbol, strategy or public id of the signal"
+    date_hierarchy = "exited_at"
+
+    @display(description="Ended by", ordering="exit_reason", label=EXIT_LABELS)
+    def shown_exit(self, outcome: SignalOutcome) -> str:
+        return outcome.get_exit_reason_display()
+
+    @display(description="R after costs", ordering="r_multiple")
+    def shown_r(self, outcome: SignalOutcome) -> str:
+        return f"{outcome.r_multiple:+.2f}"
+
+    @display(description="Return after costs", ordering="return_ratio")
+    def shown_return(self, outcome: SignalOutcome) -> str:
+        return f"{outcome.return_ratio:+.2%}"
+
+    @display(description="Best / worst R")
+    def shown_excursions(self, outcome: SignalOutcome) -> str:
+        return f"{outcome.best_r:+.2f} / {outcome.worst_r:+.2f}"
+
+
+@admin.register(VolatilityFit)
+class VolatilityFitAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "chosen", "shown_losses", "shown_garch", "returns_used"]
+    list_filter = ["chosen", "instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol"]
+    date_hierarchy = "fitted_through"
+
+    @display(description="QLIKE out of sample (lower is better)")
+    def shown_losses(self, fit: VolatilityFit) -> str:
+        return ", ".join(f"{model} {loss:.3f}" for model, loss in sorted(fit.qlike.items())) or "not judged"
+
+    @display(description="GARCH")
+    def shown_garch(self, fit: VolatilityFit) -> str:
+        return f"α {fit.garch['alpha']:.3f}, β {fit.garch['beta']:.3f}" if fit.garch else "fallback"
+
+
+@admin.register(AnomalyForest)
+class AnomalyForestAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "rows_used", "sha256"]
+    list_filter = ["instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol"]
+    date_hierarchy = "fitted_through"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AnomalyForest]:
+        return super().get_queryset(request).defer("arrays")
+
+
+@admin.register(StrategyWeight)
+class StrategyWeightAdmin(ReadOnlyAdmin):
+    list_display = ["strategy", "instrument", "weight"]
+    list_filter = ["strategy", "instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["strategy", "instrument__symbol"]
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnlyAdmin):
+    list_display = ["name", "beat_at", "expected_every_seconds", "detail"]
+    search_fields = ["name", "detail"]
+
+
+@admin.register(ScheduledSlot)
+class ScheduledSlotAdmin(ReadOnlyAdmin):
+    list_display = ["name", "slot", "started_at", "finished_at"]
+    list_filter = ["name"]
+    search_fields = ["name"]
+    date_hierarchy = "slot"
+    show_full_result_count = False

@@ -1,0 +1,48 @@
+"""Turning points, as early as they are known: a pivot needs `bars` later rows to be one."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from signals.engine.candle import FloatArray
+from signals.engine.indicators.contract import check_period, columns
+from signals.engine.registry import row_wise
+
+MaskArray = npt.NDArray[np.bool_]
+
+
+class Pivots(NamedTuple):
+    """True at the row that confirms a pivot `bars` rows before it."""
+
+    high: MaskArray
+    low: MaskArray
+
+
+@row_wise(warm_up=lambda bars: 2 * bars + 1)
+def confirmed_pivots(high: npt.ArrayLike, low: npt.ArrayLike, bars: int = 3) -> Pivots:
+    """Highs above every high within `bars` rows on either side, and lows likewise.
+
+    Of equal neighbours the first is the pivot. NaN never is one.
+    """
+    check_period("bars", bars, 1)
+    high, low = columns(high=high, low=low)
+    return Pivots(_tops(high, bars), _tops(-low, bars))
+
+
+def pivot_rows(confirmed: MaskArray, bars: int) -> npt.NDArray[np.intp]:
+    """The rows of the pivots themselves, oldest first."""
+    return np.flatnonzero(confirmed) - bars
+
+
+def _tops(values: FloatArray, bars: int) -> MaskArray:
+    confirmed = np.zeros(len(values), dtype=np.bool_)
+    inner = len(values) - 2 * bars
+    if inner <= 0:
+        return confirmed
+    middle, top = values[bars : bars + inner], np.ones(inner, dtype=np.bool_)
+    for away in range(1, bars + 1):
+        top &= middle > values[bars - away :][:inner]
+        top &= middle >= values[bars + away :][:inner]
+    confirmed[2 * bars :] = top
+    return confirmed

@@ -1,0 +1,114 @@
+"""What kind of market it is, for every bar of a window of one timeframe.
+
+A regime is entered at one threshold and left at another (Schmitt's trigger), so that it does not flicker.
+The trigger forgets: what was entered more than HOLD_BARS ago and has not been entered again is over. So a
+window of MEMORY_BARS decides, and a longer one says the same. In this order, the first that holds:
+
+- breakout: a close beyond the last 20 bars by a bar twice the average range wide; over when a close is back
+  at the middle of the last 20 bars, or after 6 bars
+- volatile: average true range, relative to its own mean over 100 bars, above 1.3 until it is below 1.15
+- trending up, down: ADX above 25 (the seed documents' number), until it is below 20 or the direction turns
+- quiet: relative average true range below 0.8 until it is above 0.9
+- ranging: nothing of all that
+
+Source of ADX and its thresholds: Wilder, New Concepts in Technical Trading Systems (1978).
+"""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.indicators.contract import columns, shifted
+from signals.engine.indicators.trend import adx, minus_di, plus_di, sma
+from signals.engine.indicators.volatility import atr, donchian
+from signals.engine.registry import row_wise, warm_up
+
+BoolArray = npt.NDArray[np.bool_]
+
+HOLD_BARS = 48
+BREAKOUT_BARS = 6
+CHANNEL_BARS = 20
+NORMAL_BARS = 100
+UNKNOWN = -1
+
+
+class Regime(StrEnum):
+    TRENDING_UP = "trending_up"
+    TRENDING_DOWN = "trending_down"
+    RANGING = "ranging"
+    VOLATILE = "volatile"
+    QUIET = "quiet"
+    BREAKOUT = "breakout"
+
+
+REGIMES = tuple(Regime)
+
+
+@row_wise(warm_up=lambda period, normal: warm_up(atr, period=period) + normal)
+def relative_volatility(
+    high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14, normal: int = NORMAL_BARS
+) -> FloatArray:
+    """Average true range as a ratio of the close, over its mean of the last `normal` bars; 1 is usual.
+
+    First row period + normal - 1; NaN where the market has not moved at all.
+    """
+    high, low, close = columns(high=high, low=low, close=close)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ranges = atr(high, low, close, period) / close
+        return ranges / sma(ranges, normal)
+
+
+MEMORY_BARS = HOLD_BARS + max(warm_up(adx), warm_up(relative_volatility))
+
+
+@row_wise(warm_up=MEMORY_BARS)
+def regimes(ohlcv: OHLCV) -> npt.NDArray[np.int8]:
+    """The place in REGIMES of each bar's regime, int8; UNKNOWN while an indicator is not warm.
+
+    Prices must be positive. Rows from MEMORY_BARS - 1 on no longer depend on where the window begins.
+    """
+    high, low, close = ohlcv.high, ohlcv.low, ohlcv.close
+    strength, activity = adx(high, low, close), relative_volatility(high, low, close)
+    up = plus_di(high, low, close) > minus_di(high, low, close)
+    trending_up = _held(enter=(strength > 25) & up, leave=(strength < 20) | ~up)
+    trending_down = _held(enter=(strength > 25) & ~up, leave=(strength < 20) | up)
+    volatile = _held(enter=activity > 1.3, leave=activity < 1.15)
+    quiet = _held(enter=activity < 0.8, leave=activity > 0.9)
+    order = (Regime.BREAKOUT, Regime.VOLATILE, Regime.TRENDING_UP, Regime.TRENDING_DOWN, Regime.QUIET)
+    place = np.select(
+        [_breaking_out(ohlcv), volatile, trending_up, trending_down, quiet],
+        [REGIMES.index(regime) for regime in order],
+        REGIMES.index(Regime.RANGING),
+    )
+    return np.where(np.isnan(strength + activity), UNKNOWN, place).astype(np.int8)
+
+
+def current_regime(ohlcv: OHLCV) -> Regime | None:
+    """The regime of the last bar; None when fewer than MEMORY_BARS bars are given, or the market stands still."""
+    if len(ohlcv) < MEMORY_BARS:
+        return None
+    place = int(regimes(ohlcv)[-1])
+    return None if place == UNKNOWN else REGIMES[place]
+
+
+def _breaking_out(ohlcv: OHLCV) -> BoolArray:
+    high, low, close = ohlcv.high, ohlcv.low, ohlcv.close
+    channel = donchian(high, low, CHANNEL_BARS)
+    wide = high - low > 2 * shifted(atr(high, low, close), 1)
+    upwards = _held(
+        enter=wide & (close > shifted(channel.upper, 1)), leave=close < channel.middle, bars=BREAKOUT_BARS
+    )
+    downwards = _held(
+        enter=wide & (close < shifted(channel.lower, 1)), leave=close > channel.middle, bars=BREAKOUT_BARS
+    )
+    return upwards | downwards
+
+
+def _held(*, enter: BoolArray, leave: BoolArray, bars: int = HOLD_BARS) -> BoolArray:
+    """True from a row of `enter` on until a row of `leave`, at most for `bars` rows after the last `enter`."""
+    row = np.arange(len(enter))
+    entered = np.maximum.accumulate(np.where(enter, row, -bars - 1)) if len(row) else row
+    left = np.maximum.accumulate(np.where(leave & ~enter, row, -bars - 2)) if len(row) else row
+    return (entered > left) & (row - entered < bars)

@@ -1,0 +1,73 @@
+"""Exchanges, instruments and what was wrong with their candles."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from signals.engine.timeframe import Timeframe
+from signals.market.models import DataQualityIssue, Exchange, Instrument
+
+
+@admin.register(Exchange)
+class ExchangeAdmin(ModelAdmin):
+    list_display = ["name", "code", "is_simulated"]
+    search_fields = ["name", "code"]
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(ModelAdmin):
+    list_display = ["symbol", "exchange", "aliases", "is_active", "newest_hourly_candle"]
+    list_filter = ["is_active", "exchange", "quote"]
+    list_select_related = ["exchange"]
+    search_fields = ["symbol", "base", "quote"]
+    actions = ["activate", "deactivate"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instrument]:
+        queryset: QuerySet[Instrument] = super().get_queryset(request).with_newest_candle(Timeframe.H1)
+        return queryset
+
+    @admin.display(description="Newest 1h candle opened", ordering="newest_open_time", empty_value="none yet")
+    def newest_hourly_candle(self, instrument: Any) -> datetime | None:
+        opened: datetime | None = instrument.newest_open_time
+        return opened
+
+    @admin.action(description="Fetch and evaluate the selected instruments")
+    def activate(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+        self.message_user(request, f"{queryset.update(is_active=True)} instruments are now active.")
+
+    @admin.action(description="Stop fetching and evaluating the selected instruments")
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+        self.message_user(request, f"{queryset.update(is_active=False)} instruments are now inactive.")
+
+
+@admin.register(DataQualityIssue)
+class DataQualityIssueAdmin(ModelAdmin):
+    """A record of what was seen: read, never edited."""
+
+    list_display = [
+        "instrument",
+        "timeframe",
+        "open_time",
+        "kind",
+        "action",
+        "detail",
+        "source",
+        "first_seen_at",
+    ]
+    list_filter = ["action", "kind", "timeframe", "instrument", "source"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol", "detail", "source"]
+    date_hierarchy = "open_time"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DataQualityIssue | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: DataQualityIssue | None = None) -> bool:
+        return False

@@ -1,0 +1,105 @@
+"""Candles from an exchange into the database, page by page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from django.db import transaction
+
+from signals.engine.candle import OHLCV
+from signals.engine.quality import QualityAction, QualityIssue, QualityKind, RawCandles, inspect
+from signals.engine.timeframe import Timeframe
+from signals.market.models import COLUMNS, Instrument
+from signals.market.selectors import load_range
+from signals.market.services.candles import StoredCandles, store_candles
+from signals.market.services.failover import ask
+from signals.market.services.quality import record_issues
+
+PAGE_BARS = 1_000
+
+
+@dataclass(frozen=True)
+class StoredPage:
+    """What one page came to: its newest usable bar, what was stored, how many bars were refused, who gave it."""
+
+    newest_open_time: datetime | None
+    stored: StoredCandles
+    refused: int
+    source: str
+
+
+def fetch_and_store(
+    *, instrument: Instrument, timeframe: Timeframe, start: datetime, end: datetime, as_of: datetime
+) -> Iterator[StoredPage]:
+    """Pages of bars that open in [start, end), each inspected and committed before the next is asked for.
+
+    Pages overlap by one bar, so that a gap between two of them is seen. Raises ProviderError; what was
+    stored until then stays, and asking again from the start does no harm.
+    """
+    for raw, source in _pages(instrument, timeframe, start, end, as_of):
+        with transaction.atomic():
+            page = _store_page(instrument, timeframe, raw, source=source, as_of=as_of)
+        yield page
+
+
+def _pages(
+    instrument: Instrument, timeframe: Timeframe, start: datetime, end: datetime, as_of: datetime
+) -> Iterator[tuple[RawCandles, str]]:
+    since, end_ms = _milliseconds(start), _milliseconds(end)
+    # Every exchange tells the forming bar, and its clock runs on while we ask: neither bar is a fault.
+    forming_ms = timeframe.floor(_milliseconds(as_of)) + timeframe.milliseconds
+    while since < end_ms:
+        raw, source = ask(
+            exchange_code=instrument.exchange.code,
+            call=lambda provider, since=since: provider.fetch_candles(  # type: ignore[misc]
+                symbol=instrument.symbol, timeframe=timeframe, since_ms=since, limit=PAGE_BARS
+            ),
+        )
+        wanted = raw.take((raw.open_time < end_ms) | (raw.open_time > forming_ms))
+        if len(wanted):
+            yield wanted, source
+        newest = int(raw.open_time[raw.open_time < end_ms].max(initial=since))
+        if newest >= end_ms - timeframe.milliseconds:
+            return
+        # Some exchanges answer a span without trades with an empty page: only a step over it leads on.
+        since = newest if newest > since else since + PAGE_BARS * timeframe.milliseconds
+
+
+def _store_page(
+    instrument: Instrument, timeframe: Timeframe, raw: RawCandles, *, source: str, as_of: datetime
+) -> StoredPage:
+    candles, issues = inspect(raw, timeframe, _milliseconds(as_of))
+    if source != instrument.exchange.code:
+        candles = _unknown(instrument, timeframe, candles)
+        issues += [_from_stand_in(int(opened), instrument, source) for opened in candles.open_time]
+    stored = store_candles(instrument=instrument, timeframe=timeframe, candles=candles)
+    record_issues(
+        instrument=instrument, timeframe=timeframe, issues=issues, source=source, first_seen_at=as_of
+    )
+    refused = sum(issue.action is QualityAction.REFUSED for issue in issues)
+    newest = _instant(int(candles.open_time[-1])) if len(candles) else None
+    return StoredPage(newest, stored, refused, source)
+
+
+def _unknown(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> OHLCV:
+    """Those not stored yet: a stand-in's prices never replace the exchange's own."""
+    if len(candles) == 0:
+        return candles
+    first, last = _instant(int(candles.open_time[0])), _instant(int(candles.open_time[-1]) + 1)
+    known = load_range(instrument_id=instrument.pk, timeframe=timeframe, start=first, end=last)
+    wanted = np.isin(candles.open_time, known.open_time, invert=True)
+    return OHLCV(*(getattr(candles, name)[wanted] for name in COLUMNS))
+
+
+def _from_stand_in(open_time: int, instrument: Instrument, source: str) -> QualityIssue:
+    detail = f"{instrument.exchange.code} did not answer; the numbers are those of {source}"
+    return QualityIssue(QualityKind.FALLBACK_SOURCE, open_time, QualityAction.FLAGGED, detail)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

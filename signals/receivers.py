@@ -1,0 +1,16 @@
+"""What signals does when the market speaks."""
+
+from datetime import datetime
+from typing import Any
+
+from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.engine.timeframe import Timeframe
+from signals.tasks import evaluate_candle, wake_up
+
+
+def evaluate_closed_candle(
+    *, instrument_id: int, timeframe: Timeframe, open_times: list[datetime], as_of: datetime, **kwargs: Any
+) -> None:
+    """Wake a worker for the newest candle; older ones, if they were ever missed, are the sweeper's."""
+    if timeframe is BASE_TIMEFRAME and open_times:
+        wake_up(evaluate_candle, instrument_id, open_times[-1].isoformat(), as_of.isoformat())

@@ -1,0 +1,55 @@
+"""Reads over candles and evaluations."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.models import SignalSource
+
+LOOK_BACK = timedelta(days=7)
+
+
+def candles_without_evaluation(*, exchange_code: str, as_of: datetime) -> list[tuple[int, datetime]]:
+    """(instrument id, open time) of closed base candles that nobody has judged, oldest first.
+
+    History that was loaded before the first evaluation of an instrument is not missing: of it, only the
+    newest closed candle counts, because that one may still be published.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT candle.instrument_id, candle.open_time
+            FROM market_instrument instrument
+            JOIN market_exchange exchange ON exchange.id = instrument.exchange_id AND exchange.code = %(exchange)s
+            CROSS JOIN LATERAL (
+                SELECT coalesce(
+                    (SELECT min(candle_open_time) FROM signals_evaluation
+                     WHERE instrument_id = instrument.id AND timeframe = %(timeframe)s
+                       AND source = %(source)s AND variant = ''),
+                    (SELECT max(open_time) FROM market_candle
+                     WHERE instrument_id = instrument.id AND timeframe = %(timeframe)s
+                       AND open_time <= %(newest_open)s)
+                ) AS opened_at
+            ) AS first_judged
+            JOIN market_candle candle
+              ON candle.instrument_id = instrument.id AND candle.timeframe = %(timeframe)s
+             AND candle.open_time >= greatest(first_judged.opened_at, %(oldest_open)s)
+             AND candle.open_time <= %(newest_open)s
+            WHERE instrument.is_active
+              AND NOT EXISTS (
+                SELECT FROM signals_evaluation evaluation
+                WHERE evaluation.instrument_id = instrument.id AND evaluation.timeframe = %(timeframe)s
+                  AND evaluation.candle_open_time = candle.open_time
+                  AND evaluation.source = %(source)s AND evaluation.variant = '')
+            ORDER BY candle.open_time, candle.instrument_id
+            """,
+            {
+                "exchange": exchange_code,
+                "timeframe": BASE_TIMEFRAME.value,
+                "source": SignalSource.HYBRID.value,
+                "newest_open": as_of - timedelta(seconds=BASE_TIMEFRAME.seconds),
+                "oldest_open": as_of - LOOK_BACK,
+            },
+        )
+        return cursor.fetchall()

@@ -1,0 +1,87 @@
+"""Stored isolation forests: grown once a day from stored candles, asked how unusual a bar is."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import numpy as np
+
+from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.engine.patterns.anomaly import anomaly_features
+from signals.engine.patterns.isolation_forest import (
+    FEWEST_ROWS,
+    IsolationForest,
+    anomaly_score,
+    fit_isolation_forest,
+)
+from signals.market.models import Instrument
+from signals.market.selectors import load_window
+from signals.models import AnomalyForest
+
+FITTED_BARS = 2_160  # 90 days of hours
+REFRESHED_AFTER = timedelta(days=1)
+USABLE_FOR = timedelta(days=7)
+
+
+def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) -> AnomalyForest | None:
+    """Grow anew when the newest forest is a day old; None while it is younger or candles are too few.
+
+    Forests that nobody may use any more are deleted: each is some hundred kilobytes.
+    """
+    newest = _newest(instrument.pk, as_of)
+    if newest and as_of - newest.fitted_through < REFRESHED_AFTER:
+        return None
+    window = load_window(instrument_id=instrument.pk, timeframe=BASE_TIMEFRAME, bars=FITTED_BARS, as_of=as_of)
+    features = anomaly_features(window)
+    rows = int(np.isfinite(features).all(axis=1).sum())
+    if rows < FEWEST_ROWS:
+        return None
+    closed_at = BASE_TIMEFRAME.close_time(int(window.open_time[-1]))
+    arrays = _packed(fit_isolation_forest(features, seed=closed_at // BASE_TIMEFRAME.milliseconds))
+    row, _ = AnomalyForest.objects.get_or_create(
+        instrument=instrument,
+        timeframe=BASE_TIMEFRAME.value,
+        fitted_through=datetime.fromtimestamp(closed_at / 1000, UTC),
+        defaults={
+            "fitted_at": now,
+            "rows_used": rows,
+            "arrays": arrays,
+            "sha256": sha256(arrays).hexdigest(),
+        },
+    )
+    AnomalyForest.objects.filter(instrument=instrument, fitted_through__lt=as_of - USABLE_FOR).delete()
+    return row
+
+
+def score_anomalies(*, instrument_id: int, window: OHLCV, as_of: datetime) -> FloatArray | None:
+    """0 to 1 per bar of `window` (base candles up to `as_of`), above 0.5 for what is unusual; NaN until warm.
+
+    By the newest forest grown of candles closed at `as_of`; None without one of the last seven days.
+    ValueError when the stored bytes are not those that were written.
+    """
+    stored = _newest(instrument_id, as_of)
+    if stored is None or as_of - stored.fitted_through > USABLE_FOR:
+        return None
+    return anomaly_score(_unpacked(stored), anomaly_features(window))
+
+
+def _newest(instrument_id: int, as_of: datetime) -> AnomalyForest | None:
+    forests = AnomalyForest.objects.filter(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value)
+    return forests.filter(fitted_through__lte=as_of).order_by("-fitted_through").first()
+
+
+def _packed(forest: IsolationForest) -> bytes:
+    stored = io.BytesIO()
+    np.savez_compressed(stored, allow_pickle=False, **forest.to_arrays())
+    return stored.getvalue()
+
+
+def _unpacked(row: AnomalyForest) -> IsolationForest:
+    arrays = bytes(row.arrays)
+    if sha256(arrays).hexdigest() != row.sha256:
+        raise ValueError(
+            f"the forest of {row} has been altered: delete the row, the next refresh grows another"
+        )
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
+        return IsolationForest.from_arrays(stored)

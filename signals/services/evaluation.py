@@ -1,0 +1,126 @@
+"""From a closed candle to an Evaluation row, exactly one, with the signal or the reason why there is none."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from signals.engine.candle import OHLCV
+from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Decision, Outcome, explain
+from signals.engine.strategy import DecisionContext
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.market.selectors import load_window
+from signals.models import Evaluation, SignalSource
+from signals.services.publishing import publish
+from signals.services.volatility import forecast_volatility
+
+logger = structlog.get_logger(__name__)
+
+WINDOW_BARS = 500
+PATIENCE = timedelta(minutes=5)
+BASE_PERIOD = timedelta(seconds=BASE_TIMEFRAME.seconds)
+
+
+def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datetime) -> Evaluation | None:
+    """Decide on the base candle that opened at `candle_open_time`, looking at nothing after its close.
+
+    `as_of` is the exchange's time now. A candle found later than one period after its close is judged all
+    the same, but never published. None means that the longer candles which closed with it have not arrived
+    yet: the sweeper asks again, and after five minutes the missing candle is the recorded reason.
+    """
+    key = {
+        "instrument": instrument,
+        "timeframe": BASE_TIMEFRAME.value,
+        "candle_open_time": candle_open_time,
+        "source": SignalSource.HYBRID.value,
+        "variant": "",
+    }
+    standing = Evaluation.objects.filter(**key).first()
+    if standing:
+        return standing
+    closed_at = candle_open_time + BASE_PERIOD
+    try:
+        decision = judge(instrument_id=instrument.pk, as_of=closed_at)
+    except CandleMissingError as error:
+        if as_of - closed_at < PATIENCE:
+            return None
+        decision = Decision(Outcome.REFUSED, str(error))
+    if decision.signal and as_of - closed_at >= BASE_PERIOD:
+        decision = too_late(decision, closed_at, as_of)
+    return record(key=key, decision=decision, as_of=as_of)
+
+
+class CandleMissingError(Exception):
+    """A candle that must have closed by now is not stored; the message names it."""
+
+
+def judge(*, instrument_id: int, as_of: datetime) -> Decision:
+    """The decision at `as_of`, a close of the base timeframe, from stored candles that had closed by then.
+
+    Raises CandleMissingError when the newest candle of a timeframe has not arrived.
+    """
+    windows = load_windows(instrument_id=instrument_id, as_of=as_of)
+    missing = missing_candle(windows, as_of)
+    if missing:
+        raise CandleMissingError(missing)
+    expected = forecast_volatility(instrument_id=instrument_id, window=windows[BASE_TIMEFRAME], as_of=as_of)
+    return explain(windows, DecisionContext(as_of=as_of, volatility=expected))
+
+
+def load_windows(*, instrument_id: int, as_of: datetime) -> dict[Timeframe, OHLCV]:
+    """The decision's windows: the newest bars of each timeframe that had closed at `as_of`."""
+    return {
+        timeframe: load_window(
+            instrument_id=instrument_id, timeframe=timeframe, bars=WINDOW_BARS, as_of=as_of
+        )
+        for timeframe in TIMEFRAME_WEIGHTS
+    }
+
+
+def missing_candle(windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> str | None:
+    """Which timeframe lacks the bar that must have closed last at `as_of`, in words."""
+    moment = int(as_of.timestamp() * 1000)
+    for timeframe, window in windows.items():
+        expected = timeframe.floor(moment) - timeframe.milliseconds
+        if len(window) == 0 or window.open_time[-1] != expected:
+            expected_at = as_of + timedelta(milliseconds=expected - moment)
+            return f"{timeframe}: the candle of {expected_at:%Y-%m-%d %H:%M}Z has not arrived"
+    return None
+
+
+def too_late(decision: Decision, closed_at: datetime, as_of: datetime) -> Decision:
+    found = f"found at {as_of:%Y-%m-%d %H:%M}Z, too late for a candle that closed at {closed_at:%H:%M}Z"
+    reason = f"{found}; {decision.reason}"
+    return Decision(Outcome.REFUSED, reason, None, decision.score, decision.scores, decision.votes)
+
+
+def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evaluation:
+    """Write the evaluation and what it publishes; whoever comes second gets the first one's row."""
+    with transaction.atomic():
+        signal = None
+        if decision.signal:
+            signal = publish(
+                instrument=key["instrument"],
+                decision=decision.signal,
+                timeframe=BASE_TIMEFRAME,
+                candle_open_time=key["candle_open_time"],
+                source=SignalSource.HYBRID,
+            )
+        evaluation, created = Evaluation.objects.get_or_create(
+            **key,
+            defaults={
+                "outcome": decision.outcome.value,
+                "reason": decision.reason,
+                "score": decision.score if decision.votes else None,
+                "signal": signal,
+                "as_of": as_of,
+                "evaluated_at": timezone.now(),
+            },
+        )
+    if created:
+        logger.info("evaluated", what=str(evaluation), reason=evaluation.reason)
+    return evaluation

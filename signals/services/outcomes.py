@@ -1,0 +1,109 @@
+"""Following published signals on stored candles until each has its one outcome."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import numpy as np
+
+from signals.engine.candle import OHLCV
+from signals.engine.costs import SPOT_COSTS
+from signals.engine.outcome import REASONS, Outcomes, follow
+from signals.engine.strategy import Direction
+from signals.engine.timeframe import Timeframe
+from signals.market.selectors import load_range
+from signals.models import Signal, SignalOutcome
+
+# A signal that was decided promptly is entered at the open that follows its candle. One that came later
+# is entered at the first open after it came: nobody could have traded on it before.
+PROMPT = timedelta(minutes=5)
+# So long a hole in the candles may still be filled; after that it was the exchange that stood still.
+WAIT_FOR_CANDLES = timedelta(days=1)
+
+
+def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> int:
+    """Write the outcome of every signal that ended on candles closed at `as_of`; how many were written.
+
+    `as_of` is the exchange's time. A signal whose candles have a hole younger than a day waits. A repeat
+    writes nothing.
+    """
+    waiting = (
+        Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True)
+        .select_related("evaluation")
+        .order_by("instrument_id", "timeframe", "candle_open_time")
+    )
+    written = 0
+    for (instrument_id, timeframe), group in groupby(waiting, lambda s: (s.instrument_id, s.timeframe)):
+        rows = _ended(instrument_id, Timeframe(timeframe), list(group), as_of, now)
+        written += len(SignalOutcome.objects.bulk_create(rows, ignore_conflicts=True))
+    return written
+
+
+def _ended(
+    instrument_id: int, timeframe: Timeframe, signals: Sequence[Signal], as_of: datetime, now: datetime
+) -> list[SignalOutcome]:
+    period = timedelta(seconds=timeframe.seconds)
+    candles = load_range(
+        instrument_id=instrument_id,
+        timeframe=timeframe,
+        start=signals[0].candle_open_time,
+        end=as_of - period + timedelta(milliseconds=1),
+    )
+    entries = np.array([_milliseconds(_entered_from(signal, period)) for signal in signals])
+    entry_opens = -(-entries // timeframe.milliseconds) * timeframe.milliseconds
+    rows = np.searchsorted(candles.open_time, entry_opens) - 1
+    begun = (rows >= 0) & (rows + 1 < len(candles))
+    entered = [signal for signal, has_begun in zip(signals, begun, strict=True) if has_begun]
+    outcomes = _follow(candles, entered, rows[begun])
+    unbroken = outcomes.exited_at - entry_opens[begun] == outcomes.bars_held * timeframe.milliseconds
+    waited = outcomes.exited_at <= _milliseconds(as_of - WAIT_FOR_CANDLES)
+    settled = np.flatnonzero(outcomes.ended & (unbroken | waited))
+    return [_row(entered[each], outcomes, int(each), now) for each in settled]
+
+
+def _entered_from(signal: Signal, period: timedelta) -> datetime:
+    closed_at = signal.candle_open_time + period
+    evaluation = getattr(signal, "evaluation", None)
+    return max(closed_at, evaluation.as_of - PROMPT) if evaluation else closed_at
+
+
+def _follow(
+    candles: OHLCV, signals: Sequence[Signal], rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Outcomes:
+    return follow(
+        candles,
+        rows=rows,
+        directions=[Direction(signal.direction).sign for signal in signals],
+        entry_prices=[signal.entry_price for signal in signals],
+        stop_losses=[signal.stop_loss for signal in signals],
+        take_profits=[signal.take_profit for signal in signals],
+    )
+
+
+def _row(signal: Signal, outcomes: Outcomes, each: int, now: datetime) -> SignalOutcome:
+    return SignalOutcome(
+        signal=signal,
+        exit_reason=REASONS[int(outcomes.exit_reason[each])].value,
+        entered_at=_instant(int(outcomes.entered_at[each])),
+        exited_at=_instant(int(outcomes.exited_at[each])),
+        entry_price=outcomes.entry_price[each],
+        exit_price=outcomes.exit_price[each],
+        return_ratio=outcomes.returns[each],
+        r_multiple=outcomes.r_multiple[each],
+        best_r=outcomes.best_r[each],
+        worst_r=outcomes.worst_r[each],
+        bars_held=outcomes.bars_held[each],
+        is_ambiguous=bool(outcomes.ambiguous[each]),
+        maker_bps=SPOT_COSTS.maker_bps,
+        taker_bps=SPOT_COSTS.taker_bps,
+        slippage_bps=SPOT_COSTS.slippage_bps,
+        recorded_at=now,
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _instant(moment: int) -> datetime:
+    return datetime.fromtimestamp(moment / 1000, UTC)

@@ -1,0 +1,91 @@
+"""Entry points of the worker: read the clock, call one service."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from celery import Task, shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from signals.market.models import Instrument
+from signals.market.providers import ProviderError
+from signals.market.services.clock import exchange_time
+from signals.models import Signal
+from signals.selectors import candles_without_evaluation
+from signals.services import anomalies, liveness, volatility
+from signals.services.evaluation import evaluate
+
+logger = structlog.get_logger(__name__)
+
+
+def wake_up(task: Task, *args: Any) -> None:
+    """Ask a worker to run `task` soon. A broker that is down costs time only: the sweepers read the rows."""
+    try:
+        task.delay(*args)
+    except OperationalError as error:
+        logger.warning("broker unreachable, the sweeper will do it", task=task.name, error=str(error))
+
+
+@shared_task
+def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> None:
+    evaluate(
+        instrument=Instrument.objects.select_related("exchange").get(pk=instrument_id),
+        candle_open_time=datetime.fromisoformat(candle_open_time),
+        as_of=datetime.fromisoformat(as_of),
+    )
+
+
+@shared_task
+def sweep_evaluations() -> None:
+    """Judge every closed candle that was missed: a lost wake-up costs half a minute, never a signal."""
+    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
+        try:
+            as_of = exchange_time(exchange_code=exchange_code)
+        except ProviderError as error:
+            logger.warning("no exchange time, its candles wait", exchange=exchange_code, error=str(error))
+            continue
+        instruments = Instrument.objects.active().select_related("exchange").in_bulk()
+        for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
+            evaluate(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
+
+
+@shared_task
+def record_outcomes() -> None:
+    """Every signal that has ended since; a signal is followed on its own exchange's clock."""
+    from signals.services import outcomes  # noqa: PLC0415  (compiled code, which the web process never loads)
+
+    now = timezone.now()
+    codes = Signal.objects.filter(outcome__isnull=True).values_list("instrument__exchange__code", flat=True)
+    for exchange_code in codes.order_by("instrument__exchange__code").distinct():
+        as_of = exchange_time(exchange_code=exchange_code)
+        outcomes.record_outcomes(exchange_code=exchange_code, as_of=as_of, now=now)
+
+
+@shared_task
+def refresh_volatility() -> None:
+    now = timezone.now()
+    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
+        as_of = exchange_time(exchange_code=exchange_code)
+        for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
+            volatility.refresh_volatility(instrument=instrument, as_of=as_of, now=now)
+
+
+@shared_task
+def refresh_forests() -> None:
+    now = timezone.now()
+    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
+        as_of = exchange_time(exchange_code=exchange_code)
+        for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
+            anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
+
+
+@shared_task
+def beat_heart() -> None:
+    """Beat sent it and a worker ran it: both are alive."""
+    liveness.record_heartbeat(name="worker", expected_every_seconds=15, now=timezone.now())
+
+
+@shared_task
+def forget_old_slots() -> None:
+    liveness.forget_old_slots(now=timezone.now())

@@ -1,0 +1,22 @@
+"""Prometheus counters of the signal side; "metrics" means Sharpe in this house."""
+
+from typing import Literal
+
+from prometheus_client import Counter
+
+OUTSIDE_CALLS = Counter(
+    "copilot_outside_calls", "Requests to services outside, by service and outcome.", ["service", "outcome"]
+)
+
+
+def expect_outside_calls(service: str) -> None:
+    """Make both counters exist at zero: a rate misses the failure with which its counter appears."""
+    for outcome in ("ok", "error"):
+        OUTSIDE_CALLS.labels(service=service, outcome=outcome)
+
+
+def count_outside_call(service: str, outcome: Literal["ok", "error"]) -> None:
+    OUTSIDE_CALLS.labels(service=service, outcome=outcome).inc()
+
+
+SIGNALS_PUBLISHED = Counter("copilot_signals_published", "Signals published, by source.", ["source"])
