@@ -1,0 +1,123 @@
+"""What was sent to whom and what came back: to be read, never edited."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from notifications.forms import WhyNotForm
+from notifications.models import Delivery, Feedback, SenderState, TelegramUpdate
+from notifications.services.fan_out import exclusion_words, why_not
+from signals.admin import ReadOnlyAdmin
+
+STATE_LABELS = {
+    "Pending": "info",
+    "Sending": "info",
+    "Retry": "warning",
+    "Sent": "success",
+    "Dead": "danger",
+    "Unknown": "danger",
+    "Expired": "warning",
+}
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = [
+        "signal",
+        "subscriber",
+        "shown_state",
+        "tier",
+        "due_at",
+        "sent_at",
+        "words",
+        "attempts",
+        "is_repeat",
+        "answer",
+    ]
+    list_filter = ["state", "tier", "is_repeat", "feedback__answer", "signal__instrument"]
+    list_select_related = ["signal__instrument", "subscriber", "feedback"]
+    search_fields = ["public_id", "signal__public_id", "subscriber__display_name"]
+    search_help_text = "Public id of the delivery or of its signal, or a subscriber's name"
+    date_hierarchy = "due_at"
+    actions_list = ["ask_why_not"]
+    fieldsets = [
+        (None, {"fields": ["signal", "subscriber", "kind", "state", "words", "answer"]}),
+        ("Time", {"fields": ["created_at", "due_at", "sent_at", "expires_at", "next_attempt_at"]}),
+        ("Order", {"fields": ["tier", "tier_rank", "weight"]}),
+        ("Attempts", {"fields": ["attempts", "is_repeat", "is_plain", "attempt_id", "lease_until"]}),
+        ("Telegram", {"fields": ["public_id", "telegram_message_id"]}),
+    ]
+
+    @display(description="State", ordering="state", label=STATE_LABELS)
+    def shown_state(self, delivery: Delivery) -> str:
+        return delivery.get_state_display()
+
+    @display(description="Reason")
+    def words(self, delivery: Delivery) -> str:
+        return exclusion_words(delivery.reason)
+
+    @display(description="Answer", ordering="feedback__answer")
+    def answer(self, delivery: Delivery) -> str:
+        # Most deliveries have none, which Django tells by an AttributeError.
+        feedback: Feedback | None = getattr(delivery, "feedback", None)
+        return feedback.get_answer_display() if feedback else ""
+
+    @action(description="Why not?", icon="help", url_path="ask-why-not")
+    def ask_why_not(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:notifications_delivery_why_not"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.why_not_view)
+        return [path("why-not/", view, name="notifications_delivery_why_not"), *super().get_urls()]
+
+    def why_not_view(self, request: HttpRequest) -> HttpResponse:
+        """Why one subscriber did not get one signal."""
+        form = WhyNotForm(request.GET or None)
+        answer = why_not(**form.cleaned_data) if form.is_valid() else ""
+        frame = self.admin_site.each_context(request) | {"title": "Why not?", "opts": self.opts}
+        context = frame | {"form": form, "answer": answer}
+        return TemplateResponse(request, "notifications/admin/why_not.html", context)
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ["answered_at", "shown_answer", "signal", "subscriber"]
+    list_filter = ["answer", "delivery__tier", "delivery__signal__instrument"]
+    list_select_related = ["delivery__subscriber", "delivery__signal__instrument"]
+    search_fields = ["delivery__public_id", "delivery__subscriber__display_name"]
+    date_hierarchy = "answered_at"
+    fields = ["answer", "answered_at", "signal", "subscriber", "delivery"]
+
+    @display(description="Signal", ordering="delivery__signal")
+    def signal(self, feedback: Feedback) -> SafeString:
+        signal = feedback.delivery.signal
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:signals_signal_change", args=[signal.pk]), signal
+        )
+
+    @display(description="Subscriber", ordering="delivery__subscriber")
+    def subscriber(self, feedback: Feedback) -> str:
+        return str(feedback.delivery.subscriber)
+
+    @display(description="Answer", ordering="answer", label={"Acted": "success", "Ignored": "info"})
+    def shown_answer(self, feedback: Feedback) -> str:
+        return feedback.get_answer_display()
+
+
+@admin.register(TelegramUpdate)
+class TelegramUpdateAdmin(ReadOnlyAdmin):
+    list_display = ["update_id", "received_at", "processed_at", "attempts", "outcome"]
+    list_filter = [("processed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["update_id", "outcome"]
+    date_hierarchy = "received_at"
+
+
+@admin.register(SenderState)
+class SenderStateAdmin(ReadOnlyAdmin):
+    """A halt ends when the sender is started again with a token that Telegram knows."""
+
+    list_display = ["__str__", "paused_until", "halted_reason"]

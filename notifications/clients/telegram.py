@@ -1,0 +1,205 @@
+"""The only code that knows the Telegram Bot API. It never retries: retries are rows."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from django.conf import settings
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import error as ptb
+from telegram.constants import ParseMode
+from telegram.request import HTTPXRequest
+
+from signals.telemetry import count_outside_call
+
+Result = TypeVar("Result")
+
+CONNECTIONS = 10  # httpcore scans its pool quadratically; more connections make it slower
+CALL_SECONDS = 22.0
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+NEVER_LEFT_US = (httpx.ConnectTimeout, httpx.ConnectError, httpx.PoolTimeout)
+# python-telegram-bot reads a body that is JSON but not Telegram's without looking.
+MISREAD = (LookupError, TypeError, AttributeError, ValueError)
+CHAT_IS_GONE = (
+    "chat not found",
+    "peer_id_invalid",
+    "chat_write_forbidden",
+    "user is deactivated",
+    "user not found",
+)
+TEXT_IS_BAD = ("can't parse entities", "message is too long", "message text is empty")
+
+
+class Failure(StrEnum):
+    """What a failed call means for the message."""
+
+    NOT_SENT = "not_sent"
+    RATE_LIMITED = "rate_limited"
+    AMBIGUOUS = "ambiguous"
+    CHAT_GONE = "chat_gone"
+    BAD_TEXT = "bad_text"
+    MIGRATED = "migrated"
+    BAD_TOKEN = "bad_token"  # noqa: S105
+    REFUSED = "refused"
+
+
+class TelegramError(Exception):
+    """A call to Telegram failed.
+
+    `permanent`: the same call will never succeed. `retry_after_seconds` comes with RATE_LIMITED,
+    `new_chat_id` with MIGRATED.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        failure: Failure,
+        *,
+        retry_after_seconds: float = 0.0,
+        new_chat_id: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.failure = failure
+        self.retry_after_seconds = retry_after_seconds
+        self.new_chat_id = new_chat_id
+
+    @property
+    def permanent(self) -> bool:
+        return self.failure in (Failure.CHAT_GONE, Failure.REFUSED, Failure.BAD_TOKEN, Failure.BAD_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button under a message; `data` comes back when it is pressed, at most 64 bytes."""
+
+    text: str
+    data: str
+
+
+class TelegramClient:
+    """One bot. Every method raises TelegramError."""
+
+    def __init__(self, *, token: str, api_url: str) -> None:
+        self._token = token
+        self._request = HTTPXRequest(
+            connection_pool_size=CONNECTIONS,
+            connect_timeout=5.0,
+            write_timeout=5.0,
+            read_timeout=10.0,
+            pool_timeout=1.0,
+        )
+        self._bot = Bot(
+            token, base_url=f"{api_url}/bot", request=self._request, get_updates_request=self._request
+        )
+
+    @classmethod
+    def configured(cls) -> Self:
+        """The bot of the settings; ValueError without a token."""
+        if not settings.TELEGRAM_BOT_TOKEN or not settings.TELEGRAM_API_URL:
+            raise ValueError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example")
+        return cls(token=settings.TELEGRAM_BOT_TOKEN, api_url=settings.TELEGRAM_API_URL)
+
+    async def __aenter__(self) -> Self:
+        await self._request.initialize()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._request.shutdown()
+
+    async def send_message(
+        self, *, chat_id: int, text: str, html: bool, silent: bool = False, buttons: Sequence[Button] = ()
+    ) -> int:
+        """Send a text; return Telegram's message id."""
+        message = await self._call(
+            self._bot.send_message(
+                chat_id,
+                text,
+                parse_mode=ParseMode.HTML if html else None,
+                disable_notification=silent,
+                reply_markup=_keyboard(buttons),
+            )
+        )
+        return message.message_id
+
+    async def answer_callback(self, *, callback_id: str, text: str) -> None:
+        """The short notice that appears after a button was pressed."""
+        await self._call(self._bot.answer_callback_query(callback_id, text))
+
+    async def replace_buttons(self, *, chat_id: int, message_id: int, buttons: Sequence[Button]) -> None:
+        await self._call(
+            self._bot.edit_message_reply_markup(
+                chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(buttons)
+            )
+        )
+
+    async def username(self) -> str:
+        """The bot's name; also the cheapest proof that the token is good."""
+        return (await self._call(self._bot.get_me())).username or ""
+
+    async def set_webhook(self, *, url: str, secret: str) -> None:
+        """Have updates posted to `url`, or with an empty one kept for `get_updates`. Waiting updates stay."""
+        if not url:
+            await self._call(self._bot.delete_webhook())
+            return
+        await self._call(self._bot.set_webhook(url, secret_token=secret, allowed_updates=ALLOWED_UPDATES))
+
+    async def get_updates(self, *, offset: int, wait_seconds: int) -> list[dict[str, Any]]:
+        """Updates from number `offset` on, as Telegram's objects; answers at once when there are some."""
+        updates = await self._call(
+            self._bot.get_updates(offset=offset, timeout=wait_seconds, allowed_updates=ALLOWED_UPDATES)
+        )
+        return [update.to_dict() for update in updates]
+
+    async def _call(self, call: Awaitable[Result]) -> Result:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                result = await call
+        except (ptb.TelegramError, TimeoutError, *MISREAD) as error:
+            count_outside_call("telegram", "error")
+            raise self._translated(error) from error
+        count_outside_call("telegram", "ok")
+        return result
+
+    def _translated(self, error: Exception) -> TelegramError:
+        text = (str(error) or type(error).__name__).replace(self._token, "<token>")
+        failure, seconds, new_chat_id = Failure.AMBIGUOUS, 0.0, None
+        match error:
+            case ptb.RetryAfter():
+                failure = Failure.RATE_LIMITED
+                seconds = error._retry_after.total_seconds()  # noqa: SLF001  (the public one warns or changes type)
+            case ptb.ChatMigrated():
+                failure, new_chat_id = Failure.MIGRATED, error.new_chat_id
+            case ptb.Forbidden():
+                failure = Failure.CHAT_GONE
+            case ptb.InvalidToken():
+                failure = Failure.BAD_TOKEN
+            case ptb.BadRequest():
+                failure = _bad_request(text)
+            case ptb.Conflict():
+                failure = Failure.REFUSED
+            case _ if isinstance(error.__cause__, NEVER_LEFT_US):
+                failure = Failure.NOT_SENT
+        return TelegramError(text, failure, retry_after_seconds=seconds, new_chat_id=new_chat_id)
+
+
+def _bad_request(text: str) -> Failure:
+    lowered = text.lower()
+    if any(words in lowered for words in CHAT_IS_GONE):
+        return Failure.CHAT_GONE
+    if any(words in lowered for words in TEXT_IS_BAD):
+        return Failure.BAD_TEXT
+    return Failure.REFUSED
+
+
+def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
+    if not buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(button.text, callback_data=button.data) for button in buttons]]
+    )

@@ -1,0 +1,18 @@
+from django import forms
+
+from signals.models import Signal
+from users.models import Subscriber
+
+
+class WhyNotForm(forms.Form):
+    """Which signal, which subscriber."""
+
+    signal = forms.ModelChoiceField(
+        queryset=Signal.objects.all(),
+        to_field_name="sequence",
+        widget=forms.NumberInput,
+        label="Signal number",
+        help_text="Its position in the ledger, first column of the list of signals.",
+        error_messages={"invalid_choice": "There is no signal with this number."},
+    )
+    subscriber = forms.ModelChoiceField(queryset=Subscriber.objects.all())

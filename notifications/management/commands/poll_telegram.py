@@ -1,0 +1,53 @@
+"""`manage.py poll_telegram`: fetch updates into the inbox, for those without a public address."""
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.services.inbox import store_update
+from notifications.tasks import wake_worker
+
+logger = structlog.get_logger(__name__)
+
+WAIT_SECONDS = 10
+PAUSE_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = "Fetch updates from Telegram until Ctrl-C, instead of a webhook."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.TELEGRAM_BOT_TOKEN:
+            raise CommandError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example.")
+        offset = 0
+        while True:
+            offset = self.poll(offset)
+
+    def poll(self, offset: int) -> int:
+        """Fetch once and keep what came; return the next offset, which tells Telegram to forget the rest."""
+        try:
+            updates = asyncio.run(fetch(offset))
+        except TelegramError as error:
+            if error.failure in (Failure.REFUSED, Failure.BAD_TOKEN):
+                raise CommandError(
+                    f"Telegram refused: {error}. Is a webhook set? manage.py set_webhook --delete"
+                ) from error
+            logger.warning("no updates", error=str(error))
+            time.sleep(max(PAUSE_SECONDS, error.retry_after_seconds))
+            return offset
+        for payload in updates:
+            if (update_id := store_update(payload=payload, now=timezone.now())) is not None:
+                wake_worker(update_id)
+            offset = max(offset, int(payload["update_id"]) + 1)
+        return offset
+
+
+async def fetch(offset: int) -> list[dict[str, Any]]:
+    async with TelegramClient.configured() as client:
+        return await client.get_updates(offset=offset, wait_seconds=WAIT_SECONDS)

@@ -1,0 +1,61 @@
+"""`manage.py send_deliveries`: the process that sends what is due, until SIGTERM."""
+
+import asyncio
+import os
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from prometheus_client import start_http_server
+
+from notifications.clients.telegram import CALL_SECONDS, TelegramClient
+from notifications.services.sender.conninfo import conninfo
+from notifications.services.sender.loop import Sender, SenderOptions
+from notifications.services.sender.pace import MESSAGES_PER_SECOND, SECONDS_PER_CHAT, Pace
+
+logger = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Send deliveries when they are due. Long-lived; a second one waits for the first to end."
+    requires_system_checks = ()  # they load every page; a sender that died is back sooner without
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--per-second", type=int, default=MESSAGES_PER_SECOND, help="messages overall")
+        parser.add_argument(
+            "--seconds-per-chat", type=float, default=SECONDS_PER_CHAT, help="pause in one chat"
+        )
+        parser.add_argument(
+            "--lease-seconds", type=float, default=30.0, help="after that a row counts as abandoned"
+        )
+        parser.add_argument("--no-metrics", action="store_true", help="open no port for Prometheus")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.TELEGRAM_BOT_TOKEN:
+            raise CommandError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example.")
+        if options["lease_seconds"] <= CALL_SECONDS:
+            logger.warning("the lease is shorter than the longest call: slow calls will be repeated")
+        if not options["no_metrics"]:
+            self._serve_metrics()
+        pace = Pace(per_second=options["per_second"], seconds_per_chat=options["seconds_per_chat"])
+        asyncio.run(send(SenderOptions(conninfo(), options["lease_seconds"]), pace))
+
+    def _serve_metrics(self) -> None:
+        port, host = settings.SENDER_METRICS_PORT, os.environ.get("SENDER_METRICS_HOST", "127.0.0.1")
+        try:
+            start_http_server(port, addr=host)
+        except OSError as error:
+            raise CommandError(
+                f"cannot serve metrics on {host}:{port} ({error}): set SENDER_METRICS_PORT."
+            ) from error
+
+
+async def send(options: SenderOptions, pace: Pace) -> None:
+    async with TelegramClient.configured() as client:
+        sender = Sender(client, options, pace)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, sender.stop)
+        await sender.run()

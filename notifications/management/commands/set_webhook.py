@@ -1,0 +1,35 @@
+"""`manage.py set_webhook`: tell Telegram where to bring updates."""
+
+import asyncio
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from notifications.clients.telegram import TelegramClient, TelegramError
+
+
+class Command(BaseCommand):
+    help = "Register the webhook with Telegram; --delete takes it away, as poll_telegram needs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--url", default=f"{settings.PUBLIC_URL}/telegram/webhook", help="default: below PUBLIC_URL"
+        )
+        parser.add_argument("--delete", action="store_true", help="remove the webhook")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.TELEGRAM_BOT_TOKEN or not settings.TELEGRAM_WEBHOOK_SECRET:
+            raise CommandError("Set TELEGRAM_BOT_TOKEN and TELEGRAM_WEBHOOK_SECRET in .env first.")
+        url = "" if options["delete"] else options["url"]
+        try:
+            asyncio.run(register(url))
+        except TelegramError as error:
+            raise CommandError(f"Telegram refused: {error}") from error
+        self.stdout.write(f"Telegram brings updates to {url}" if url else "The webhook is removed.")
+
+
+async def register(url: str) -> None:
+    async with TelegramClient.configured() as client:
+        await client.set_webhook(url=url, secret=settings.TELEGRAM_WEBHOOK_SECRET)

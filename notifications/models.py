@@ -1,0 +1,227 @@
+"""Who gets which signal when, what became of it, and what came back.
+
+States of a delivery: pending → sending → sent | retry | dead | unknown | expired; retry → sending.
+`sending` is committed before Telegram is called, so a crash leaves a visible row, never a silent loss.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from zoneinfo import available_timezones
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
+from django.db.models.lookups import IsNull
+
+from signals.engine.session import TradingSession
+from signals.market.models import Instrument
+from signals.models import Signal
+from users.models import Subscriber
+
+
+def require_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"{name!r} is no IANA time zone; write for example Europe/Berlin or UTC.")
+
+
+class LocalTime(Func):
+    """`timezone(zone, instant)`: an error of the database when it does not know the zone."""
+
+    function = "timezone"
+    output_field = models.DateTimeField()
+
+
+class DeliveryPreference(models.Model):
+    """What one subscriber wants to hear, and when."""
+
+    subscriber = models.OneToOneField(Subscriber, on_delete=models.CASCADE, related_name="preference")
+    sessions = ArrayField(
+        models.CharField(
+            max_length=10, choices=[(s.value, s.value.replace("_", " ").title()) for s in TradingSession]
+        ),
+        default=list,
+        blank=True,
+        help_text="Trading sessions; ignored where the tier has every hour.",
+    )
+    instruments = models.ManyToManyField(
+        Instrument, blank=True, related_name="+", help_text="Empty = all instruments."
+    )
+    quiet_from = models.TimeField(null=True, blank=True, help_text="Start of quiet hours, local time.")
+    quiet_until = models.TimeField(null=True, blank=True, help_text="End of quiet hours, local time.")
+    timezone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[require_timezone],
+        help_text="IANA name, for example Europe/Berlin.",
+    )
+    daily_cap = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Signals a day; empty = no cap."
+    )
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="No signals before this moment.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="notifications_quiet_hours_have_two_ends",
+                condition=Q(quiet_from=None, quiet_until=None)
+                | (Q(quiet_from__isnull=False, quiet_until__isnull=False) & ~Q(quiet_from=F("quiet_until"))),
+            ),
+            # One unknown zone would fail the fan-out of everybody; it is refused when it is written.
+            models.CheckConstraint(
+                name="notifications_database_knows_the_timezone",
+                condition=IsNull(LocalTime(F("timezone"), Value(datetime(2026, 1, 1, tzinfo=UTC))), False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Preferences of {self.subscriber}"
+
+
+class DeliveryState(models.TextChoices):
+    PENDING = "pending", "Pending"
+    SENDING = "sending", "Sending"
+    SENT = "sent", "Sent"
+    RETRY = "retry", "Retry"
+    DEAD = "dead", "Dead"
+    UNKNOWN = "unknown", "Unknown"
+    EXPIRED = "expired", "Expired"
+
+
+OPEN_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.RETRY)
+
+
+class DeliveryKind(models.TextChoices):
+    SIGNAL = "signal", "Signal"
+
+
+class Delivery(models.Model):
+    """One signal on its way to one subscriber. Written by one INSERT … SELECT (`services.fan_out`)."""
+
+    public_id = models.UUIDField(
+        unique=True, default=uuid.uuid4, editable=False, help_text="Names it in buttons."
+    )
+    signal = models.ForeignKey(Signal, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="deliveries")
+    kind = models.CharField(max_length=10, choices=DeliveryKind.choices, default=DeliveryKind.SIGNAL)
+    state = models.CharField(max_length=8, choices=DeliveryState.choices, default=DeliveryState.PENDING)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it is in this state.")
+    tier = models.CharField(max_length=50, help_text="Code of the tier at publication.")
+    tier_rank = models.PositiveSmallIntegerField()
+    weight = models.FloatField(default=1.0)
+    due_at = models.DateTimeField(help_text="Release: never sent earlier.")
+    expires_at = models.DateTimeField(help_text="Never sent later.")
+    next_attempt_at = models.DateTimeField(help_text="When the sender looks at it next.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempt_id = models.UUIDField(null=True, blank=True, help_text="Fences out a sender that lost its lease.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    is_repeat = models.BooleanField(default=False, help_text="Sent again after an attempt of unknown fate.")
+    is_plain = models.BooleanField(default=False, help_text="Telegram refused the HTML; sent as plain text.")
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="The database's time when Telegram had it."
+    )
+    telegram_message_id = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["signal", "subscriber", "kind"], name="notifications_delivery_once_per_subscriber"
+            ),
+            models.CheckConstraint(
+                name="notifications_delivery_not_sent_before_due",
+                condition=Q(sent_at=None) | Q(sent_at__gte=F("due_at")),
+            ),
+            models.CheckConstraint(
+                name="notifications_sent_delivery_has_a_time",
+                condition=~Q(state=DeliveryState.SENT) | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="notifications_sending_delivery_has_a_lease",
+                condition=~Q(state=DeliveryState.SENDING)
+                | Q(lease_until__isnull=False, attempt_id__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="notifications_delivery_open",
+                condition=Q(state__in=[state.value for state in OPEN_STATES]),
+            ),
+            # The order in which the sender claims.
+            models.Index(
+                F("tier_rank").desc(),
+                F("weight").desc(),
+                F("due_at"),
+                F("id"),
+                name="notifications_delivery_claim",
+                condition=Q(state__in=[DeliveryState.PENDING.value, DeliveryState.RETRY.value]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id} ({self.state})"
+
+
+class Answer(models.TextChoices):
+    ACTED = "acted", "Acted"
+    IGNORED = "ignored", "Ignored"
+
+
+class Feedback(models.Model):
+    """What the subscriber did with a delivered signal. The first answer stands."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.PROTECT, related_name="feedback")
+    answer = models.CharField(max_length=8, choices=Answer.choices)
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-answered_at"]
+        verbose_name_plural = "feedback"
+
+    def __str__(self) -> str:
+        return f"{self.answer} to {self.delivery_id}"
+
+
+class TelegramUpdate(models.Model):
+    """The inbox: an update is committed here before Telegram hears 200, and worked off from here."""
+
+    update_id = models.BigIntegerField(primary_key=True)
+    payload = models.JSONField()
+    received_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        indexes = [
+            models.Index(
+                fields=["received_at"], name="notifications_update_waiting", condition=Q(processed_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Update {self.update_id}"
+
+
+class SenderState(models.Model):
+    """One row: what every sender must know before it sends."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="Telegram asked the whole bot to wait."
+    )
+    halted_reason = models.CharField(
+        max_length=300, blank=True, help_text="Why nothing is sent; empty = running."
+    )
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="notifications_one_sender_state", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return self.halted_reason or "running"

@@ -1,0 +1,17 @@
+"""What notifications does when others announce something. Both run inside the announcer's transaction."""
+
+from typing import Any
+
+from notifications.services.fan_out import fan_out
+from notifications.services.removal import forget_chat
+from signals.models import Signal
+
+
+def deliver(*, published: Signal, **kwargs: Any) -> None:
+    """A signal and its deliveries are committed together or not at all."""
+    fan_out(signal=published)
+
+
+def forget_removed_chat(*, chat_id: int | None, **kwargs: Any) -> None:
+    if chat_id is not None:
+        forget_chat(chat_id=chat_id)

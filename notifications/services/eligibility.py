@@ -1,0 +1,155 @@
+"""Who gets a signal, and why not: one SELECT, used by fan-out, by `why_not`, by replay and again by the claim.
+
+The pieces speak of four aliases: `g` the signal, `s` the subscriber, `t` the tier, `p` the preference
+(absent columns are NULL), and of `r.moment`, the instant at which the rules are judged.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from psycopg.types.json import Jsonb
+
+from users.engine.subscriber import MINIMUM_CONFIDENCE
+
+
+class Exclusion(StrEnum):
+    """Why a subscriber does not get a signal, in the order in which the reasons are looked for."""
+
+    NOT_ACTIVE = "not_active"
+    NOT_LINKED = "not_linked"
+    UNREACHABLE = "unreachable"
+    SUBSCRIPTION_OVER = "subscription_over"
+    ACCOUNT_TYPE = "account_type"
+    EXPERIMENTAL = "experimental"
+    CONFIDENCE = "confidence"
+    SESSION = "session"
+    INSTRUMENT = "instrument"
+    PAUSED = "paused"
+    QUIET_HOURS = "quiet_hours"
+    DAILY_CAP = "daily_cap"
+    EXPIRES_BEFORE_RELEASE = "expires_before_release"
+
+    @property
+    def words(self) -> str:
+        return WORDS[self]
+
+
+WORDS = {
+    Exclusion.NOT_ACTIVE: "The subscriber is archived or removed.",
+    Exclusion.NOT_LINKED: "No Telegram chat is linked: send the subscriber a link.",
+    Exclusion.UNREACHABLE: "Telegram refuses the chat: the bot is blocked there, or the chat is gone.",
+    Exclusion.SUBSCRIPTION_OVER: "The subscription has ended.",
+    Exclusion.ACCOUNT_TYPE: "The tier is not open to this account type.",
+    Exclusion.EXPERIMENTAL: "The signal is experimental and the tier does not include those.",
+    Exclusion.CONFIDENCE: "The confidence is below the minimum of the risk profile.",
+    Exclusion.SESSION: "None of the subscriber's trading sessions was open at publication.",
+    Exclusion.INSTRUMENT: "The subscriber chose other instruments.",
+    Exclusion.PAUSED: "The subscriber paused deliveries.",
+    Exclusion.QUIET_HOURS: "Released during the subscriber's quiet hours.",
+    Exclusion.DAILY_CAP: "The subscriber's daily number of signals is used up.",
+    Exclusion.EXPIRES_BEFORE_RELEASE: "The signal expires before the tier's delay is over.",
+}
+
+SUBSCRIBERS = """users_subscriber s
+    JOIN users_tier t ON t.id = s.tier_id
+    LEFT JOIN notifications_deliverypreference p ON p.subscriber_id = s.id"""
+
+# `p.sessions[1:n]`: a tier with two sessions hears the first two that were chosen, however many are.
+STANDING_RULES = """
+    WHEN s.status <> 'active' THEN 'not_active'
+    WHEN s.chat_id IS NULL THEN 'not_linked'
+    WHEN s.unreachable_reason <> '' THEN 'unreachable'
+    WHEN s.subscription_ends_at <= r.moment THEN 'subscription_over'
+    WHEN NOT s.account_type = ANY (t.account_types) THEN 'account_type'
+    WHEN g.experimental AND NOT t.experimental THEN 'experimental'
+    WHEN NOT g.confidence >= coalesce((%(minimum_confidence)s::jsonb ->> s.risk_profile)::float8, 'infinity')
+        THEN 'confidence'
+    WHEN t.max_sessions IS NOT NULL AND NOT coalesce(p.sessions[1:t.max_sessions] && g.sessions, false)
+        THEN 'session'
+    WHEN EXISTS (SELECT FROM notifications_deliverypreference_instruments c WHERE c.deliverypreference_id = p.id)
+        AND NOT EXISTS (
+            SELECT FROM notifications_deliverypreference_instruments c
+            WHERE c.deliverypreference_id = p.id AND c.instrument_id = g.instrument_id
+        ) THEN 'instrument'
+    WHEN p.paused_until > r.moment THEN 'paused'
+    WHEN p.quiet_from < p.quiet_until
+        AND (r.moment AT TIME ZONE p.timezone)::time >= p.quiet_from
+        AND (r.moment AT TIME ZONE p.timezone)::time < p.quiet_until THEN 'quiet_hours'
+    WHEN p.quiet_from > p.quiet_until
+        AND ((r.moment AT TIME ZONE p.timezone)::time >= p.quiet_from
+            OR (r.moment AT TIME ZONE p.timezone)::time < p.quiet_until) THEN 'quiet_hours'"""
+
+LIVE_DELIVERIES = (
+    "(SELECT subscriber_id, due_at FROM notifications_delivery WHERE state NOT IN ('dead', 'expired'))"
+)
+
+
+def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
+    """SELECT subscriber_id, tier, tier_rank, weight, due_at, reason (NULL = gets it) for every subscriber.
+
+    Its parameters are those of `signal_parameters`. `deliveries` is a trusted FROM item with the columns
+    subscriber_id and due_at, of which the daily cap counts those of the local day.
+    """
+    return f"""
+SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank, coalesce(w.weight, 1) AS weight,
+    r.moment AS due_at,
+    CASE {STANDING_RULES}
+    WHEN p.daily_cap <= (
+        SELECT count(*) FROM {deliveries} AS given
+        WHERE given.subscriber_id = s.id
+            AND given.due_at >= date_trunc('day', r.moment AT TIME ZONE p.timezone) AT TIME ZONE p.timezone
+            AND given.due_at <
+                (date_trunc('day', r.moment AT TIME ZONE p.timezone) + interval '1 day') AT TIME ZONE p.timezone
+        ) THEN 'daily_cap'
+    WHEN r.moment >= g.expires_at THEN 'expires_before_release'
+    END AS reason
+FROM (SELECT %(instrument_id)s::bigint AS instrument_id, %(strategy)s::varchar AS strategy,
+        %(confidence)s::float8 AS confidence, %(sessions)s::varchar[] AS sessions,
+        %(experimental)s::boolean AS experimental,
+        %(published_at)s::timestamptz AS published_at, %(expires_at)s::timestamptz AS expires_at) AS g
+    CROSS JOIN {SUBSCRIBERS}
+    CROSS JOIN LATERAL (SELECT g.published_at + make_interval(secs => t.delay_seconds) AS moment) AS r
+    LEFT JOIN signals_strategyweight w ON w.strategy = g.strategy AND w.instrument_id = g.instrument_id
+"""  # noqa: S608  (built from constants of this module and of its callers)
+
+
+class SignalFacts(Protocol):
+    """What the rules read of a signal, published or replayed."""
+
+    @property
+    def instrument_id(self) -> int: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def sessions(self) -> Sequence[str]: ...
+    @property
+    def experimental(self) -> bool: ...
+    @property
+    def published_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+def signal_parameters(signal: SignalFacts) -> dict[str, Any]:
+    """What `candidates_sql` must know of a signal."""
+    return {
+        "instrument_id": signal.instrument_id,
+        "strategy": signal.strategy,
+        "confidence": signal.confidence,
+        "sessions": list(signal.sessions),
+        "experimental": signal.experimental,
+        "published_at": signal.published_at,
+        "expires_at": signal.expires_at,
+        **rule_parameters(),
+    }
+
+
+def rule_parameters() -> dict[str, Any]:
+    """What STANDING_RULES must know besides the rows."""
+    return {
+        "minimum_confidence": Jsonb({profile.value: least for profile, least in MINIMUM_CONFIDENCE.items()})
+    }

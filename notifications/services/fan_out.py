@@ -1,0 +1,57 @@
+"""One signal becomes one delivery per eligible subscriber, or a reason why not."""
+
+from django.db import connection
+
+from notifications.models import Delivery
+from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
+from signals.models import Signal
+from users.models import Subscriber
+
+WAKE_CHANNEL = "copilot_deliveries"
+
+FAN_OUT = f"""
+INSERT INTO notifications_delivery
+    (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
+     due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
+SELECT gen_random_uuid(), %(signal_id)s, subscriber_id, 'signal', 'pending', '', tier, tier_rank, weight,
+    due_at, %(expires_at)s, due_at, 0, false, false
+FROM ({candidates_sql()}) AS candidate
+WHERE reason IS NULL
+ON CONFLICT (signal_id, subscriber_id, kind) DO NOTHING
+"""  # noqa: S608
+
+
+def fan_out(*, signal: Signal) -> int:
+    """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat adds none.
+
+    Runs inside the caller's transaction: the sender is woken when that commits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(FAN_OUT, signal_parameters(signal) | {"signal_id": signal.pk})
+        written = cursor.rowcount
+        if written:
+            cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
+    return written
+
+
+def why_not(*, signal: Signal, subscriber: Subscriber) -> str:
+    """In words: what became of the signal for this subscriber, or which rule excludes it as settings are now."""
+    delivery = Delivery.objects.filter(signal=signal, subscriber=subscriber).first()
+    if delivery is not None:
+        return (
+            f"There is a delivery: {delivery.get_state_display()}. {exclusion_words(delivery.reason)}".strip()
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT reason FROM ({candidates_sql()}) AS candidate WHERE subscriber_id = %(subscriber_id)s",  # noqa: S608
+            signal_parameters(signal) | {"subscriber_id": subscriber.pk},
+        )
+        (reason,) = cursor.fetchone()
+    if reason is None:
+        return "As settings are now the subscriber would get it, but they were different at publication."
+    return Exclusion(reason).words
+
+
+def exclusion_words(reason: str) -> str:
+    """The sentence behind a reason code; free text stays as it is."""
+    return Exclusion(reason).words if reason in set(Exclusion) else reason

@@ -1,0 +1,168 @@
+"""What Telegram tells us: committed first, worked off from the row, each effect once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import DataError, transaction
+from django.db.models import Case, F, Q, Value, When
+
+from notifications.models import Answer, Delivery, Feedback, TelegramUpdate
+from notifications.services import update
+from notifications.services.message import pressed_button
+from notifications.services.reply import Reply, answer_reply, text_reply
+from signals.services.weights import adjust_weight
+from users.engine.subscriber import SubscriberStatus
+from users.models import Subscriber
+from users.services import LinkError, mark_reachable, mark_unreachable, redeem_link_token
+
+MOST_ATTEMPTS = 5
+GIVEN_UP = "failed: given up, its errors are in the worker's log"
+BLOCKED = "The subscriber blocked the bot."
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an update did, in words for the record, and what is to be answered once that is committed."""
+
+    outcome: str
+    reply: Reply | None = None
+
+
+def store_update(*, payload: Any, now: datetime) -> int | None:
+    """Keep an update and return its id; None when this is none that the database can keep. A repeat is harmless."""
+    update_id = payload.get("update_id") if isinstance(payload, dict) else None
+    if not isinstance(update_id, int) or isinstance(update_id, bool) or not 0 <= update_id < 2**63:
+        return None
+    try:
+        with transaction.atomic():
+            TelegramUpdate.objects.bulk_create(
+                [TelegramUpdate(update_id=update_id, payload=payload, received_at=now)], ignore_conflicts=True
+            )
+    except DataError:  # NUL characters and numbers beyond JSON
+        return None
+    return update_id
+
+
+def process_update(*, update_id: int, now: datetime) -> Reply | None:
+    """Apply an update exactly once and record what came of it; the reply is the caller's to send.
+
+    An attempt is counted before it is made, and the last one is also written off before: so an update that
+    always fails, or kills its worker, is given up after five.
+    Returns None also when the update is worked off already or another worker has it.
+    """
+    if not _count_attempt(update_id, now):
+        return None
+    with transaction.atomic():
+        open_rows = TelegramUpdate.objects.filter(Q(processed_at=None) | Q(outcome=GIVEN_UP))
+        row = open_rows.filter(update_id=update_id).select_for_update(skip_locked=True).first()
+        if row is None:
+            return None
+        effect = _apply(row, now)
+        row.outcome, row.processed_at = effect.outcome, now
+        row.save(update_fields=["outcome", "processed_at"])
+    return effect.reply
+
+
+def _count_attempt(update_id: int, now: datetime) -> bool:
+    """Whether the update was still to be worked off."""
+    is_last = When(attempts__gte=MOST_ATTEMPTS - 1, then=Value(now))
+    says_so = When(attempts__gte=MOST_ATTEMPTS - 1, then=Value(GIVEN_UP))
+    waiting = TelegramUpdate.objects.filter(update_id=update_id, processed_at=None)
+    return bool(
+        waiting.update(
+            attempts=F("attempts") + 1,
+            processed_at=Case(is_last, default=None),
+            outcome=Case(says_so, default=Value("")),
+        )
+    )
+
+
+def _apply(row: TelegramUpdate, now: datetime) -> Effect:
+    match update.parse(row.payload):
+        case update.Start(token="", chat_id=chat_id):
+            effect = Effect("asked for help", text_reply(chat_id, "start"))
+        case update.Start() as start:
+            effect = _link(start, now)
+        case update.Asked(chat_id=chat_id, command="status"):
+            effect = Effect("asked for status", _status(chat_id, now))
+        case update.Asked(chat_id=chat_id):
+            effect = Effect("asked for help", text_reply(chat_id, "help"))
+        case update.Tap() as tap:
+            effect = _feedback(tap, now)
+        case update.Membership() as membership:
+            effect = Effect(_membership(membership, row.update_id))
+        case None:
+            effect = Effect("ignored")
+    return effect
+
+
+def _link(start: update.Start, now: datetime) -> Effect:
+    try:
+        subscriber = redeem_link_token(
+            token=start.token, chat_id=start.chat_id, telegram_username=start.username, now=now
+        )
+    except LinkError as error:
+        return Effect(
+            f"not linked: {error.reason}", text_reply(start.chat_id, "not_linked", reason=error.reason.value)
+        )
+    return Effect("linked", text_reply(start.chat_id, "welcome", subscriber=subscriber))
+
+
+def _status(chat_id: int, now: datetime) -> Reply:
+    subscriber = Subscriber.objects.select_related("tier", "preference").filter(chat_id=chat_id).first()
+    return text_reply(
+        chat_id,
+        "status",
+        subscriber=subscriber,
+        active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
+        over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
+        sessions=getattr(getattr(subscriber, "preference", None), "sessions", []),
+    )
+
+
+def _feedback(tap: update.Tap, now: datetime) -> Effect:
+    """The first answer stands; the weight moves with it and with no other."""
+    pressed = pressed_button(tap.data)
+    found = pressed and Delivery.objects.filter(public_id=pressed[0], subscriber__chat_id=tap.user_id)
+    delivery = found.select_related("signal__instrument").first() if found else None
+    if pressed is None or delivery is None:
+        return Effect("not a button of this chat", answer_reply(tap, known=False))
+    feedback, created = Feedback.objects.get_or_create(
+        delivery=delivery, defaults={"answer": pressed[1].value, "answered_at": now}
+    )
+    answer = Answer(feedback.answer)
+    if created:
+        adjust_weight(
+            strategy=delivery.signal.strategy,
+            instrument=delivery.signal.instrument,
+            acted=answer is Answer.ACTED,
+        )
+    outcome = f"{answer.value}" if created else f"already answered: {answer.value}"
+    return Effect(outcome, answer_reply(tap, delivery_id=delivery.public_id, answer=answer, first=created))
+
+
+def _membership(membership: update.Membership, update_id: int) -> str:
+    """Updates may be worked off out of order: only the newest of a chat says how it is now."""
+    newer = TelegramUpdate.objects.filter(
+        update_id__gt=update_id, payload__my_chat_member__chat__id=membership.chat_id
+    )
+    if newer.exists():
+        return "superseded"
+    if membership.is_member:
+        return "reachable" if mark_reachable(chat_id=membership.chat_id) else "ignored: nobody's chat"
+    blocked = mark_unreachable(chat_id=membership.chat_id, reason=BLOCKED)
+    return "unreachable" if blocked else "ignored: nobody's chat"
+
+
+def record_reply(*, update_id: int, result: str) -> None:
+    """Add to an update's outcome what became of the reply."""
+    row = TelegramUpdate.objects.get(update_id=update_id)
+    row.outcome = f"{row.outcome}; {result}"[:200]
+    row.save(update_fields=["outcome"])
+
+
+def waiting_updates(*, received_before: datetime) -> list[int]:
+    """Ids of updates that nobody has worked off, oldest first."""
+    rows = TelegramUpdate.objects.filter(processed_at=None, received_at__lte=received_before)
+    return list(rows.order_by("update_id").values_list("update_id", flat=True)[:1000])

@@ -1,0 +1,190 @@
+"""The text of a signal as one subscriber reads it. Pure: everything comes in, nothing is looked up."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import floor, log10
+from typing import Protocol
+from uuid import UUID
+
+from django.template.loader import render_to_string
+
+from notifications.clients.telegram import Button
+from notifications.models import Answer
+from signals.engine.session import TradingSession
+from signals.engine.sizing import PositionSize, position_size
+from signals.engine.strategy import Direction
+
+LONGEST_MESSAGE = 4096  # UTF-16 units
+REASONS_SHOWN = 3
+SIGNIFICANT_DIGITS = 5
+BUTTON_PREFIXES: Mapping[Answer, str] = {Answer.ACTED: "fa:", Answer.IGNORED: "fi:"}
+BUTTON_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "I acted", Answer.IGNORED: "I ignored it"}
+CHOSEN_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "✓ You acted", Answer.IGNORED: "✓ You ignored it"}
+
+
+class DeliveredSignal(Protocol):
+    """What a message needs to know; `services.sender.rows.Claimed` has it."""
+
+    @property
+    def direction(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def base(self) -> str: ...
+    @property
+    def quote(self) -> str: ...
+    @property
+    def exchange(self) -> str: ...
+    @property
+    def is_simulated(self) -> bool: ...
+    @property
+    def timeframe(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def entry_price(self) -> float: ...
+    @property
+    def stop_loss(self) -> float: ...
+    @property
+    def take_profit(self) -> float: ...
+    @property
+    def reasons(self) -> list[str]: ...
+    @property
+    def sessions(self) -> list[str]: ...
+    @property
+    def experimental(self) -> bool: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def capital(self) -> Decimal: ...
+    @property
+    def risk_fraction(self) -> Decimal: ...
+    @property
+    def is_repeat(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Entry, stop and target, rounded to the decimals that make sense at that price."""
+
+    entry: Decimal
+    stop: Decimal
+    target: Decimal
+
+    @property
+    def risk(self) -> Decimal:
+        return abs(self.entry - self.stop)
+
+    @property
+    def reward(self) -> Decimal:
+        return abs(self.target - self.entry)
+
+    @property
+    def reward_per_risk(self) -> Decimal | None:
+        return self.reward / self.risk if self.risk else None
+
+
+def price_decimals(price: float) -> int:
+    """Decimals that show five significant digits, two at least: 67123.45, 2.3457, 0.000012346."""
+    return max(2, SIGNIFICANT_DIGITS - 1 - floor(log10(price)))
+
+
+def levels_of(signal: DeliveredSignal) -> Levels:
+    quantum = Decimal(1).scaleb(-price_decimals(signal.entry_price))
+    entry, stop, target = (
+        Decimal(str(price)).quantize(quantum)
+        for price in (signal.entry_price, signal.stop_loss, signal.take_profit)
+    )
+    return Levels(entry, stop, target)
+
+
+def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
+    """The subscriber's size; None where the settings (no capital, no risk) allow none."""
+    if not (signal.capital > 0 and signal.risk_fraction > 0 and levels.risk > 0 and levels.stop > 0):
+        return None
+    return position_size(
+        capital=signal.capital,
+        risk_fraction=signal.risk_fraction,
+        entry_price=levels.entry,
+        stop_loss=levels.stop,
+    )
+
+
+def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
+    """The message, as Telegram's HTML or plain, at most 4096 UTF-16 units."""
+    levels = levels_of(signal)
+    size = size_of(signal, levels)
+    context = {
+        "signal": signal,
+        "is_long": signal.direction == Direction.LONG,
+        "levels": levels,
+        "entry": f"{levels.entry:,}",
+        "stop": f"{levels.stop:,}",
+        "target": f"{levels.target:,}",
+        "stop_percent": _percent(levels.stop, levels.entry),
+        "target_percent": _percent(levels.target, levels.entry),
+        "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
+        "confidence_percent": f"{signal.confidence * 100:.0f}",
+        "risk_percent": f"{(signal.risk_fraction * 100).normalize():f}",
+        "size": size,
+        "quantity": _quantity_text(size.quantity) if size else "",
+        "risk_amount": f"{size.risk_amount:,.2f}" if size else "",
+        "reasons": signal.reasons[:REASONS_SHOWN],
+        "sessions": ", ".join(
+            TradingSession(name).value.replace("_", " ").title() for name in signal.sessions
+        ),
+        "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
+    }
+    template = f"notifications/telegram/signal.{'html' if html else 'txt'}"
+    text = tidy(render_to_string(template, context))
+    return text if html else cut(text, LONGEST_MESSAGE)
+
+
+def _percent(price: Decimal, entry: Decimal) -> str:
+    return f"{(price / entry - 1) * 100:+.2f} %"
+
+
+def _quantity_text(quantity: Decimal) -> str:
+    rounded = Decimal(f"{quantity:.6g}")
+    return f"{rounded:,f}"
+
+
+def tidy(text: str) -> str:
+    """What a template leaves behind: spaces at the ends of lines, more than one empty line."""
+    lines = "\n".join(line.strip() for line in text.strip().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines)
+
+
+def utf16_length(text: str) -> int:
+    """How Telegram counts: characters beyond the basic plane are two."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def cut(text: str, longest: int) -> str:
+    """At most `longest` UTF-16 units of plain text, ending in an ellipsis where something was cut."""
+    if utf16_length(text) <= longest:
+        return text
+    return text.encode("utf-16-le")[: (longest - 1) * 2].decode("utf-16-le", errors="ignore") + "…"
+
+
+def feedback_buttons(delivery_id: UUID) -> Sequence[Button]:
+    """The two buttons under a signal; their data name the delivery by its random id and nothing else."""
+    return [
+        Button(BUTTON_TEXTS[answer], prefix + delivery_id.hex) for answer, prefix in BUTTON_PREFIXES.items()
+    ]
+
+
+def chosen_button(delivery_id: UUID, answer: Answer) -> Sequence[Button]:
+    """What replaces them after the answer."""
+    return [Button(CHOSEN_TEXTS[answer], BUTTON_PREFIXES[answer] + delivery_id.hex)]
+
+
+def pressed_button(data: str) -> tuple[UUID, Answer] | None:
+    """Delivery id and answer behind a button's data; None when it is none of ours."""
+    for answer, prefix in BUTTON_PREFIXES.items():
+        if data.startswith(prefix) and re.fullmatch(r"[0-9a-f]{32}", data.removeprefix(prefix)):
+            return UUID(hex=data.removeprefix(prefix)), answer
+    return None

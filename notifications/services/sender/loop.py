@@ -1,0 +1,226 @@
+"""The loop: lead, claim, send, settle. Nothing here is remembered that a crash may not forget."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection, OperationalError, sql
+from psycopg_pool import AsyncConnectionPool
+
+from notifications import telemetry
+from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.services.fan_out import WAKE_CHANNEL
+from notifications.services.message import feedback_buttons, signal_text
+from notifications.services.sender import rows
+from notifications.services.sender.pace import Pace
+from notifications.services.sender.rows import Claimed
+from notifications.services.sender.transition import after_failure
+
+logger = structlog.get_logger(__name__)
+
+LEADER_LOCK = 7_305_002  # any number that no other advisory lock of this database uses
+IN_FLIGHT = 8
+LONGEST_WAIT_SECONDS = 5.0
+LOCK_POLL_SECONDS = 1.0
+RECONNECT_SECONDS = 1.0
+
+Settlement = Callable[[AsyncConnection[Any]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class SenderOptions:
+    """Where the rows are, and how long a row is ours: longer than the longest call takes."""
+
+    conninfo: str
+    lease_seconds: float = 30.0
+
+
+class Sender:
+    """One process's sender. `run` returns when `stop` was called and nothing is in flight any more."""
+
+    def __init__(self, client: TelegramClient, options: SenderOptions, pace: Pace) -> None:
+        self._client = client
+        self._options = options
+        self._pace = pace
+        self._rng = random.Random()  # noqa: S311  (jitter)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._pool = AsyncConnectionPool(options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        async with self._pool:
+            while not self._stopping:
+                try:
+                    await self._lead()
+                except OperationalError as error:
+                    logger.warning("database lost, will connect again", error=str(error).strip())
+                    await asyncio.sleep(RECONNECT_SECONDS)
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+
+    async def _lead(self) -> None:
+        """Hold the lock and send. Claims run on the connection that holds it: who lost the lock cannot claim."""
+        async with self._leader() as leader, self._listener() as listener:
+            await leader.execute(
+                "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
+            )
+            await self._check_token(leader)
+            logger.info("sending", in_flight=IN_FLIGHT, per_second=self._pace.per_second)
+            beaten_at = -LONGEST_WAIT_SECONDS
+            while not self._stopping:
+                if listener.done():
+                    listener.result()
+                self._wake.clear()
+                if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
+                    await self._tick(leader)
+                    beaten_at = self._now()
+                if not await self._start_ready(leader):
+                    await self._wait(leader)
+
+    @asynccontextmanager
+    async def _leader(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection that holds the lock of the one sender; waits while another process has it."""
+        async with await AsyncConnection.connect(self._options.conninfo, autocommit=True) as connection:
+            said = False
+            while not self._stopping:
+                cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK])
+                if (await cursor.fetchone() or (False,))[0]:
+                    break
+                if not said:
+                    logger.warning("another sender is at work; this one waits until it ends")
+                    said = True
+                await asyncio.sleep(LOCK_POLL_SECONDS)
+            yield connection
+
+    @asynccontextmanager
+    async def _listener(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Wakes the loop at every NOTIFY of a fan-out."""
+        async with await AsyncConnection.connect(self._options.conninfo, autocommit=True) as connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
+            task = asyncio.create_task(self._listen(connection))
+            try:
+                yield task
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _listen(self, connection: AsyncConnection[Any]) -> None:
+        async for _ in connection.notifies():
+            self._wake.set()
+
+    async def _check_token(self, leader: AsyncConnection[Any]) -> None:
+        """A halt for a bad token ends when, at a start, Telegram knows the token again."""
+        try:
+            name = await self._client.username()
+        except TelegramError as error:
+            if error.failure is Failure.BAD_TOKEN:
+                logger.error(  # noqa: TRY400  (a traceback tells the operator nothing)
+                    "Telegram refuses the bot token: set TELEGRAM_BOT_TOKEN and restart the sender"
+                )
+            return
+        cursor = await leader.execute(
+            "UPDATE notifications_senderstate SET halted_reason = '' WHERE halted_reason <> ''"
+        )
+        if cursor.rowcount:
+            logger.warning("Telegram knows the token again, sending goes on", bot=name)
+
+    async def _tick(self, leader: AsyncConnection[Any]) -> None:
+        for state in await rows.settle_overdue(leader):
+            telemetry.deliveries.labels(state=state).inc()
+        await rows.beat(leader)
+
+    async def _start_ready(self, leader: AsyncConnection[Any]) -> int:
+        """Claim what may be sent now and start sending it; return how many rows were settled or started."""
+        limit = min(IN_FLIGHT - len(self._in_flight), self._pace.allowance(self._now()))
+        if limit <= 0:
+            return 0
+        busy = self._pace.busy(self._now())
+        claimed = await rows.claim(leader, limit=limit, busy=busy, lease_seconds=self._options.lease_seconds)
+        for row in claimed:
+            if row.state == "sending":
+                self._start(row)
+            elif row.state != "pending":
+                telemetry.deliveries.labels(state=row.state).inc()
+        return len(claimed)
+
+    def _start(self, row: Claimed) -> None:
+        self._pace.started(row.subscriber_id, self._now())
+        task = asyncio.create_task(self._send(row), name=f"delivery {row.public_id}")
+        self._in_flight.add(task)
+        task.add_done_callback(lambda done: self._finished(done, row))
+
+    def _finished(self, task: asyncio.Task[None], row: Claimed) -> None:
+        self._in_flight.discard(task)
+        self._pace.finished(row.subscriber_id, self._now())
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            # The row stays `sending`: when the lease ends it is repeated, marked, like after any crash.
+            logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
+
+    async def _send(self, row: Claimed) -> None:
+        text = signal_text(row, html=not row.is_plain)
+        try:
+            message_id = await self._client.send_message(
+                chat_id=row.chat_id,
+                text=text,
+                html=not row.is_plain,
+                silent=row.is_repeat,
+                buttons=feedback_buttons(row.public_id),
+            )
+        except TelegramError as error:
+            await self._settle_failure(row, error)
+        else:
+            await self._settle(
+                row, "sent", lambda connection: rows.record_sent(connection, row=row, message_id=message_id)
+            )
+
+    async def _settle_failure(self, row: Claimed, error: TelegramError) -> None:
+        transition = after_failure(error, row.attempt, self._rng)
+        log = logger.error if transition.alarm else logger.info
+        log("not delivered", delivery=str(row.public_id), state=transition.state.value, why=str(error))
+        await self._settle(
+            row,
+            transition.state.value,
+            lambda connection: rows.record_failure(connection, row=row, transition=transition),
+        )
+
+    async def _settle(self, row: Claimed, state: str, write: Settlement) -> None:
+        """Write the outcome; when the database is away, keep trying as long as the lease is ours."""
+        deadline = self._now() + self._options.lease_seconds
+        while True:
+            try:
+                async with self._pool.connection() as connection:
+                    ours = await write(connection)
+                break
+            except OperationalError:
+                if self._now() >= deadline:
+                    raise
+                await asyncio.sleep(RECONNECT_SECONDS)
+        if ours:
+            telemetry.deliveries.labels(state=state).inc()
+        else:
+            logger.error(
+                "lost the lease before the outcome was written", delivery=str(row.public_id), outcome=state
+            )
+
+    async def _wait(self, leader: AsyncConnection[Any]) -> None:
+        """Until something may have changed: a NOTIFY, a finished call, a due row, the pace; five seconds at most."""
+        instants = [await rows.seconds_until_due(leader), self._pace.seconds_until_change(self._now())]
+        seconds = min([LONGEST_WAIT_SECONDS, *(instant for instant in instants if instant is not None)])
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

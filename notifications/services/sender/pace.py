@@ -1,0 +1,47 @@
+"""Telegram's limits, kept by the sender: a sliding second over all chats, a pause per chat."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+MESSAGES_PER_SECOND = 28  # Telegram allows about 30; the rest is for clocks that differ and for replies
+SECONDS_PER_CHAT = 1.0
+
+
+@dataclass
+class Pace:
+    """All instants are monotonic seconds. A chat is busy from the call until a pause after its answer,
+
+    so that however long a request travels, two never reach Telegram within that pause, and never out of order.
+    """
+
+    per_second: int = MESSAGES_PER_SECOND
+    seconds_per_chat: float = SECONDS_PER_CHAT
+    _starts: deque[float] = field(default_factory=deque)
+    _in_flight: set[int] = field(default_factory=set)
+    _free_at: dict[int, float] = field(default_factory=dict)
+
+    def allowance(self, now: float) -> int:
+        """How many messages may start now."""
+        while self._starts and now - self._starts[0] >= 1.0:
+            self._starts.popleft()
+        return max(0, self.per_second - len(self._starts))
+
+    def busy(self, now: float) -> list[int]:
+        """Subscribers who must not be sent anything yet."""
+        self._free_at = {chat: free_at for chat, free_at in self._free_at.items() if free_at > now}
+        return [*self._in_flight, *self._free_at]
+
+    def started(self, subscriber_id: int, now: float) -> None:
+        self._starts.append(now)
+        self._in_flight.add(subscriber_id)
+
+    def finished(self, subscriber_id: int, now: float) -> None:
+        self._in_flight.discard(subscriber_id)
+        self._free_at[subscriber_id] = now + self.seconds_per_chat
+
+    def seconds_until_change(self, now: float) -> float | None:
+        """How long until the next message or chat is free again; None when nothing holds us up."""
+        instants = list(self._free_at.values())
+        if len(self._starts) >= self.per_second:
+            instants.append(self._starts[0] + 1.0)
+        return max(0.0, min(instants) - now) if instants else None

@@ -1,0 +1,264 @@
+"""The sender's SQL. All instants are the database's; every update after a claim is fenced by `attempt_id`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
+from psycopg.rows import class_row, dict_row
+
+from notifications.services.eligibility import STANDING_RULES, SUBSCRIBERS, rule_parameters
+from notifications.services.sender.transition import Attempt, Transition, after_taken_chat
+
+HEARTBEAT = "sender"
+HEARTBEAT_SECONDS = 10
+
+# A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
+# as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
+# sent stays of unknown fate, because its first attempt may have arrived. `next` looks at the first rows only,
+# whatever the backlog: chats that fill it are busy at the next claim, which then sees the rows behind them.
+CLAIM = f"""
+WITH next AS MATERIALIZED (
+    SELECT d.id, d.subscriber_id, d.tier_rank, d.weight, d.due_at
+    FROM notifications_delivery d
+    WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
+        AND NOT EXISTS (
+            SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
+    ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
+    LIMIT %(limit)s * 16
+), ready AS MATERIALIZED (
+    SELECT id, row_number() OVER (
+        PARTITION BY subscriber_id ORDER BY tier_rank DESC, weight DESC, due_at, id) AS turn
+    FROM next
+), locked AS MATERIALIZED (
+    SELECT d.id FROM ready JOIN notifications_delivery d USING (id)
+    WHERE ready.turn = 1 AND d.state IN ('pending', 'retry')
+    ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
+    LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED
+), judged AS (
+    SELECT d.id, t.code AS tier, t.rank AS tier_rank, due.at AS due_at,
+        CASE WHEN due.at >= d.expires_at OR d.expires_at <= now() THEN 'expired' END AS expiry,
+        CASE {STANDING_RULES} END AS reason,
+        s.chat_id, s.capital, s.risk_fraction, g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
+        g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
+        i.symbol, i.base, i.quote, e.name AS exchange, e.is_simulated
+    FROM locked JOIN notifications_delivery d USING (id)
+        JOIN signals_signal g ON g.id = d.signal_id
+        JOIN market_instrument i ON i.id = g.instrument_id
+        JOIN market_exchange e ON e.id = i.exchange_id
+        JOIN {SUBSCRIBERS} ON s.id = d.subscriber_id
+        CROSS JOIN LATERAL (SELECT now() AS moment) AS r
+        CROSS JOIN LATERAL (
+            SELECT greatest(d.due_at, g.published_at + make_interval(secs => t.delay_seconds)) AS at) AS due
+)
+UPDATE notifications_delivery d SET
+    state = CASE
+        WHEN coalesce(judged.expiry, judged.reason) IS NOT NULL AND d.is_repeat THEN 'unknown'
+        WHEN judged.expiry IS NOT NULL THEN 'expired'
+        WHEN judged.reason IS NOT NULL THEN 'dead'
+        WHEN judged.due_at > now() THEN 'pending'
+        ELSE 'sending' END,
+    reason = coalesce(judged.expiry, judged.reason, d.reason),
+    tier = judged.tier, tier_rank = judged.tier_rank, due_at = judged.due_at,
+    next_attempt_at = greatest(d.next_attempt_at, judged.due_at),
+    attempt_id = gen_random_uuid(), lease_until = now() + make_interval(secs => %(lease_seconds)s)
+FROM judged WHERE d.id = judged.id
+RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts, d.is_repeat, d.is_plain,
+    d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
+    judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
+    judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
+    judged.is_simulated
+"""  # noqa: S608  (constants only)
+
+FINISH = """
+UPDATE notifications_delivery SET
+    state = %(state)s, reason = %(reason)s, attempts = attempts + %(counts)s::int, lease_until = NULL,
+    is_repeat = %(is_repeat)s, is_plain = %(is_plain)s,
+    next_attempt_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
+WHERE id = %(id)s AND attempt_id = %(attempt_id)s AND state = 'sending'
+"""
+
+SENT = """
+UPDATE notifications_delivery SET
+    state = 'sent', reason = '', attempts = attempts + 1, lease_until = NULL,
+    sent_at = clock_timestamp(), telegram_message_id = %(message_id)s
+WHERE id = %(id)s AND attempt_id = %(attempt_id)s AND state = 'sending'
+"""
+
+PAUSE_BOT = """
+UPDATE notifications_senderstate
+SET paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => %(seconds)s))
+"""
+
+END_OPEN_ROWS = """
+UPDATE notifications_delivery
+SET state = CASE WHEN is_repeat THEN 'unknown' ELSE 'dead' END, reason = 'unreachable'
+WHERE subscriber_id = %(subscriber_id)s AND state IN ('pending', 'retry')
+RETURNING state
+"""
+
+# The process that held the lease died, or lost the database for as long: nobody knows whether Telegram got it.
+RECOVER = """
+UPDATE notifications_delivery SET
+    state = CASE WHEN is_repeat THEN 'unknown' ELSE 'retry' END,
+    reason = 'The sender died while it was sending.',
+    attempts = attempts + 1, attempt_id = NULL, lease_until = NULL, is_repeat = true, next_attempt_at = now()
+WHERE state = 'sending' AND lease_until <= now()
+RETURNING state
+"""
+
+EXPIRE = """
+UPDATE notifications_delivery
+SET state = CASE WHEN is_repeat THEN 'unknown' ELSE 'expired' END, reason = 'expired'
+WHERE state IN ('pending', 'retry') AND expires_at <= now()
+RETURNING state
+"""
+
+# Rows that are due now but were not claimed wait for a chat, a slot or the pace; those wake the loop themselves.
+NEXT_DUE = """
+SELECT extract(epoch FROM least(
+    (SELECT min(next_attempt_at) FROM notifications_delivery
+     WHERE state IN ('pending', 'retry') AND next_attempt_at > clock_timestamp()),
+    (SELECT paused_until FROM notifications_senderstate WHERE paused_until > clock_timestamp())
+) - clock_timestamp())::float8 AS seconds
+"""
+
+BEAT = """
+INSERT INTO signals_heartbeat (name, beat_at, expected_every_seconds, detail)
+VALUES (%(name)s, now(), %(every)s, coalesce((SELECT left('halted: ' || halted_reason, 200)
+    FROM notifications_senderstate WHERE halted_reason <> ''), ''))
+ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,
+    expected_every_seconds = excluded.expected_every_seconds, detail = excluded.detail
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is ours to send until its lease ends, with all that its message says."""
+
+    id: int
+    public_id: UUID
+    subscriber_id: int
+    state: str
+    attempt_id: UUID
+    attempts: int
+    is_repeat: bool
+    is_plain: bool
+    expires_at: datetime
+    chat_id: int
+    capital: Decimal
+    risk_fraction: Decimal
+    signal_id: UUID
+    direction: str
+    timeframe: str
+    confidence: float
+    entry_price: float
+    stop_loss: float
+    take_profit: float
+    reasons: list[str]
+    sessions: list[str]
+    experimental: bool
+    symbol: str
+    base: str
+    quote: str
+    exchange: str
+    is_simulated: bool
+
+    @property
+    def attempt(self) -> Attempt:
+        return Attempt(self.attempts, self.is_repeat, self.is_plain)
+
+
+async def claim(
+    connection: AsyncConnection[Any], *, limit: int, busy: list[int], lease_seconds: float
+) -> list[Claimed]:
+    """Rows that were ready, at most one a chat, in claim order; those in state `sending` are ours now.
+
+    The others were found to be no longer allowed and are settled: state and reason are written.
+    """
+    parameters = {"limit": limit, "busy": busy, "lease_seconds": lease_seconds, **rule_parameters()}
+    async with connection.cursor(row_factory=class_row(Claimed)) as cursor:
+        await cursor.execute(CLAIM, parameters)
+        return await cursor.fetchall()
+
+
+async def record_sent(connection: AsyncConnection[Any], *, row: Claimed, message_id: int) -> bool:
+    """Whether the row was still ours."""
+    cursor = await connection.execute(
+        SENT, {"id": row.id, "attempt_id": row.attempt_id, "message_id": message_id}
+    )
+    return cursor.rowcount == 1
+
+
+async def record_failure(connection: AsyncConnection[Any], *, row: Claimed, transition: Transition) -> bool:
+    """Write the transition and all that follows from it, in one transaction; whether the row was still ours."""
+    async with connection.transaction():
+        if transition.new_chat_id and not await _move_chat(connection, row, transition.new_chat_id):
+            transition = after_taken_chat(transition)
+        await _tell_others(connection, row, transition)
+        cursor = await connection.execute(
+            FINISH,
+            {
+                "id": row.id,
+                "attempt_id": row.attempt_id,
+                "state": transition.state.value,
+                "reason": transition.reason,
+                "counts": transition.counts,
+                "is_repeat": transition.is_repeat,
+                "is_plain": transition.is_plain,
+                "delay_seconds": transition.delay_seconds,
+            },
+        )
+    return cursor.rowcount == 1
+
+
+async def _move_chat(connection: AsyncConnection[Any], row: Claimed, new_chat_id: int) -> bool:
+    """Whether the subscriber could have the chat; False when somebody else is linked to it."""
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "UPDATE users_subscriber SET chat_id = %s WHERE id = %s AND chat_id = %s",
+                [new_chat_id, row.subscriber_id, row.chat_id],
+            )
+    except UniqueViolation:
+        return False
+    return True
+
+
+async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transition: Transition) -> None:
+    if transition.pause_bot_seconds:
+        await connection.execute(PAUSE_BOT, {"seconds": transition.pause_bot_seconds})
+    if transition.halt:
+        await connection.execute(
+            "UPDATE notifications_senderstate SET halted_reason = %s", [transition.reason]
+        )
+    if transition.chat_gone:
+        await connection.execute(
+            "UPDATE users_subscriber SET unreachable_reason = %s WHERE id = %s AND chat_id = %s",
+            [transition.reason[:200], row.subscriber_id, row.chat_id],
+        )
+        await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
+
+
+async def settle_overdue(connection: AsyncConnection[Any]) -> list[str]:
+    """Settle rows whose lease ran out and rows that expired; return the states that they reached."""
+    states: list[str] = []
+    for statement in (RECOVER, EXPIRE):
+        cursor = await connection.execute(statement)
+        states += [state for (state,) in await cursor.fetchall()]
+    return states
+
+
+async def seconds_until_due(connection: AsyncConnection[Any]) -> float | None:
+    """Until a row becomes due or Telegram's pause ends; None when nothing is waiting."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(NEXT_DUE)
+        row = await cursor.fetchone()
+    return row["seconds"] if row else None
+
+
+async def beat(connection: AsyncConnection[Any]) -> None:
+    await connection.execute(BEAT, {"name": HEARTBEAT, "every": HEARTBEAT_SECONDS})

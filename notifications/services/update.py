@@ -1,0 +1,118 @@
+"""Telegram's update objects, read down to what we act on. Whatever else they are is nothing to us."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+GONE = ("kicked", "left")
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Person(_Read):
+    id: int = Field(ge=-(2**63), lt=2**63)
+    username: str = ""
+
+
+class _Chat(_Read):
+    id: int = Field(ge=-(2**63), lt=2**63)
+    type: str = ""
+
+
+class _Message(_Read):
+    message_id: int
+    chat: _Chat
+    sender: _Person | None = Field(None, alias="from")
+    text: str = ""
+
+
+class _Callback(_Read):
+    id: str
+    sender: _Person = Field(alias="from")
+    message: _Message | None = None
+    data: str = ""
+
+
+class _Member(_Read):
+    status: str
+
+
+class _MembershipChange(_Read):
+    chat: _Chat
+    new_chat_member: _Member
+
+
+class _Update(_Read):
+    message: _Message | None = None
+    callback_query: _Callback | None = None
+    my_chat_member: _MembershipChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """`/start`, in a private chat by its owner; `token` is empty without one."""
+
+    chat_id: int
+    username: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    chat_id: int
+    command: Literal["help", "status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A pressed button. `message_id` is None when the message is too old for Telegram to name it."""
+
+    callback_id: str
+    user_id: int
+    message_id: int | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The bot was let in or thrown out."""
+
+    chat_id: int
+    is_member: bool
+
+
+Parsed = Start | Asked | Tap | Membership | None
+
+
+def parse(payload: Any) -> Parsed:
+    """What an update asks of us; None when it is nothing that we act on."""
+    try:
+        read = _Update.model_validate(payload)
+    except ValidationError:
+        return None
+    if read.callback_query:
+        callback = read.callback_query
+        message_id = callback.message.message_id if callback.message else None
+        return Tap(callback.id, callback.sender.id, message_id, callback.data)
+    if read.my_chat_member:
+        change = read.my_chat_member
+        return Membership(change.chat.id, change.new_chat_member.status not in GONE)
+    return _command(read.message) if read.message else None
+
+
+def _command(message: _Message) -> Start | Asked | None:
+    """Commands count in a private chat only, from its owner: a forwarded or group message links nothing."""
+    if message.chat.type != "private" or message.sender is None or message.sender.id != message.chat.id:
+        return None
+    command, _, rest = message.text.strip().partition(" ")
+    match command.partition("@")[0]:
+        case "/start":
+            return Start(message.chat.id, message.sender.username, rest.strip())
+        case "/help":
+            return Asked(message.chat.id, "help")
+        case "/status":
+            return Asked(message.chat.id, "status")
+    return None
