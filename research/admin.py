@@ -1,0 +1,36 @@
+"""Replays: what would have been published, and to whom."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from research.models import ReplayRun, ReplaySignal
+from signals.admin import DIRECTION_LABELS, ReadOnlyAdmin
+
+
+@admin.register(ReplayRun)
+class ReplayRunAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "start", "end", "outcomes", "started_at", "finished_at"]
+    search_fields = ["pk"]
+    date_hierarchy = "started_at"
+
+
+@admin.register(ReplaySignal)
+class ReplaySignalAdmin(ReadOnlyAdmin):
+    list_display = [
+        "run",
+        "instrument",
+        "shown_direction",
+        "confidence",
+        "entry_price",
+        "stop_loss",
+        "take_profit",
+        "published_at",
+    ]
+    list_filter = ["direction", "instrument", "strategy", "run"]
+    list_select_related = ["run", "instrument"]
+    search_fields = ["instrument__symbol", "strategy"]
+    date_hierarchy = "published_at"
+
+    @display(description="Direction", ordering="direction", label=DIRECTION_LABELS)
+    def shown_direction(self, signal: ReplaySignal) -> str:
+        return signal.get_direction_display()

@@ -1,0 +1,81 @@
+"""`manage.py replay`: what a stretch of history would have published, and to whom."""
+
+import time
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Count
+
+from research.models import ReplayDelivery, ReplayRun
+from research.services.replay import replay
+from signals.market.management.commands.backfill import parse_instant
+from signals.market.models import Instrument
+
+
+class Command(BaseCommand):
+    help = "Walk over stored candles, deciding at each 1h close with what was known then. Live tables stay untouched."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="start", type=parse_instant, required=True, metavar="DATE")
+        parser.add_argument(
+            "--to", dest="end", type=parse_instant, required=True, metavar="DATE", help="exclusive"
+        )
+        parser.add_argument(
+            "--instruments",
+            nargs="+",
+            metavar="SYMBOL",
+            help="for example BTC/USDT; all active ones when left out",
+        )
+
+    def handle(
+        self, *args: Any, start: datetime, end: datetime, instruments: list[str] | None, **options: Any
+    ) -> None:
+        if start >= end:
+            raise CommandError(f"--from {start:%Y-%m-%d} must be before --to {end:%Y-%m-%d}.")
+        started = time.monotonic()
+        run = replay(
+            start=start,
+            end=end,
+            instruments=chosen_instruments(instruments),
+            on_day=lambda day: self.stdout.write(f"  {day:%Y-%m-%d}"),
+        )
+        self.report(run, time.monotonic() - started)
+
+    def report(self, run: ReplayRun, seconds: float) -> None:
+        evaluations = sum(run.outcomes.values())
+        self.stdout.write(f"\nReplay {run.pk}: {run.start:%Y-%m-%d %H:%M} to {run.end:%Y-%m-%d %H:%M} UTC")
+        self.stdout.write(
+            f"Evaluations: {evaluations}" + "".join(f", {k} {v}" for k, v in run.outcomes.items())
+        )
+        if evaluations == run.outcomes.get("no candle"):
+            self.stdout.write(
+                "No candles are stored there: load them with `manage.py backfill` or `import_candles`."
+            )
+        self.stdout.write(f"Signals: {run.signals.count()}")
+        for symbol, direction, number in (
+            run.signals.values_list("instrument__symbol", "direction")
+            .annotate(Count("id"))
+            .order_by("instrument__symbol", "direction")
+        ):
+            self.stdout.write(f"  {symbol:<12} {direction:<6} {number}")
+        self.stdout.write("Deliveries that would have been sent, by tier:")
+        deliveries = ReplayDelivery.objects.filter(signal__run=run)
+        for tier, number in deliveries.values_list("tier").annotate(Count("id")).order_by("tier"):
+            self.stdout.write(f"  {tier:<12} {number}")
+        self.stdout.write(f"Time: {seconds:.1f} s")
+
+
+def chosen_instruments(symbols: list[str] | None) -> list[Instrument]:
+    instruments = list(
+        Instrument.objects.active() if symbols is None else Instrument.objects.filter(symbol__in=symbols)
+    )
+    unknown = set(symbols or ()) - {instrument.symbol for instrument in instruments}
+    if unknown:
+        raise CommandError(
+            f"Unknown instruments: {', '.join(sorted(unknown))}. The console lists those that exist."
+        )
+    if not instruments:
+        raise CommandError("There are no instruments: add some in the console, or load the demo.")
+    return instruments

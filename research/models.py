@@ -1,0 +1,71 @@
+"""A replay and what it would have done. Live tables are never touched."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from signals.engine.strategy import Direction
+from signals.market.models import Instrument
+from users.models import Subscriber
+
+
+class ReplayRun(models.Model):
+    """One walk over stored candles, deciding at each close with what was known then."""
+
+    start = models.DateTimeField(help_text="First candle close that was judged.")
+    end = models.DateTimeField(help_text="Closes before this moment were judged.")
+    instruments = models.ManyToManyField(Instrument, related_name="+")
+    outcomes = models.JSONField(default=dict, help_text="Evaluations by outcome.")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"Replay {self.pk}: {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+
+
+class ReplaySignal(models.Model):
+    """A signal that would have been published at `published_at`, the close of its candle."""
+
+    run = models.ForeignKey(ReplayRun, on_delete=models.CASCADE, related_name="signals")
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    strategy = models.CharField(max_length=40)
+    direction = models.CharField(max_length=5, choices=[(d.value, d.value.title()) for d in Direction])
+    confidence = models.FloatField()
+    entry_price = models.FloatField()
+    stop_loss = models.FloatField()
+    take_profit = models.FloatField()
+    experimental = models.BooleanField(default=False)
+    sessions = ArrayField(models.CharField(max_length=10), blank=True)
+    published_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["published_at", "instrument"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "instrument", "published_at"], name="research_replay_signal_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.direction} {self.published_at:%Y-%m-%d %H:%M}"
+
+
+class ReplayDelivery(models.Model):
+    """Who would have received a replayed signal, and when."""
+
+    signal = models.ForeignKey(ReplaySignal, on_delete=models.CASCADE, related_name="deliveries")
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="+")
+    tier = models.CharField(max_length=50)
+    due_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "replay deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["signal", "subscriber"], name="research_replay_delivery_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} at {self.due_at:%Y-%m-%d %H:%M}"

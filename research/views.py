@@ -1,0 +1,47 @@
+"""The console's first page: is every process alive, is the data fresh, did the signals go out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from research import selectors
+from signals.engine.session import TradingSession, next_opening, sessions_at
+
+SIGNALS_SHOWN = 8
+
+
+def console_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold calls this for the admin's index."""
+    return context | console_state()
+
+
+def console_fragment(request: HttpRequest) -> HttpResponse:
+    """The same state without the page around it; `console.js` asks for it every five seconds."""
+    return render(request, "research/console_state.html", console_state())
+
+
+def console_state() -> dict[str, Any]:
+    now = timezone.now()
+    opens_at, opens_next = next_opening(now)
+    open_now = sessions_at(now)
+    return {
+        "now": now,
+        "lives": selectors.process_lives(now=now),
+        "sender_state": selectors.sender_state(),
+        "candles": selectors.newest_candles(now=now),
+        "signals": selectors.last_signals(count=SIGNALS_SHOWN),
+        "delivery_rows": selectors.delivery_rows(now=now),
+        "oldest_due": selectors.oldest_due(now=now),
+        "subscribers": selectors.subscriber_counts(),
+        "sessions": [(label_of(session), session in open_now) for session in TradingSession],
+        "next_session": label_of(opens_next),
+        "next_session_at": opens_at,
+        "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else None,
+    }
+
+
+def label_of(session: TradingSession) -> str:
+    return session.value.replace("_", " ").title()
