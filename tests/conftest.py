@@ -1,0 +1,159 @@
+"""One throw-away Postgres and Redis per test session, and no way out of loopback.
+
+Each session has servers of its own, so that sessions can run side by side;
+`DATABASE_URL` and `REDIS_URL` win.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_socket import socket_allow_hosts
+
+from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+RESOLVED: dict[str, set[str]] = {}
+SERVERS = pytest.StashKey[list[Postgres | Redis]]()
+FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVERS] = []
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # pytest-xdist's controller runs no test; each of its workers has servers of its own
+    folder = config.stash[FOLDER] = _session_folder()
+    os.environ["COPILOT_STATE_DIR"] = str(folder)  # a process that a test starts must not find the real one
+    settings.STATE_DIR = folder
+    if not os.environ.get("REDIS_URL"):
+        config.stash[SERVERS].append(Redis(folder))
+        _use_redis(redis_url(folder))
+    if not os.environ.get("DATABASE_URL"):
+        config.stash[SERVERS].append(Postgres(folder, volatile=True))
+        os.environ["DATABASE_URL"] = database_url(folder)
+        settings.DATABASES["default"]["HOST"] = str(Postgres(folder).run)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for server in config.stash[SERVERS]:
+        server.stop()
+    if FOLDER in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def _session_folder() -> Path:
+    """A new state folder; those of sessions that were killed are removed."""
+    home = state_dir() / "test"
+    for left in home.glob("*"):
+        if not Path("/proc", left.name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return home / str(os.getpid())
+
+
+def _use_redis(url: str) -> None:
+    broker = url.replace("unix://", "redis+socket://")
+    os.environ["REDIS_URL"] = settings.REDIS_URL = settings.CACHES["default"]["LOCATION"] = url
+    settings.CELERY_BROKER_URL = broker
+    if celery := sys.modules.get("copilot_project.celery"):
+        celery.app.conf.broker_url = broker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_server(request: pytest.FixtureRequest) -> None:
+    for server in request.config.stash[SERVERS]:
+        if isinstance(server, Redis):
+            server.start()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """pytest-django asks for this before it makes the test database; engine tests never wait for one."""
+    for server in request.config.stash[SERVERS]:
+        if isinstance(server, Postgres):
+            server.start()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def truncation_despite_append_only_triggers() -> Iterator[None]:
+    """Emptying the tables after a transactional test rewrites no history: the ledger's triggers rest."""
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_without_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
+        replica = "SET LOCAL session_replication_role = replica"
+        flush(self, [replica, *sql_list] if sql_list else [])
+
+    DatabaseOperations.execute_sql_flush = flush_without_triggers
+    yield
+    DatabaseOperations.execute_sql_flush = flush
+
+
+@pytest.fixture(autouse=True)
+def loopback_only() -> None:
+    """No test speaks to the outside world; pytest-socket lifts this after each test."""
+    socket_allow_hosts(LOOPBACK, allow_unix_socket=True, resolution_cache=RESOLVED)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded candles and payloads beside the repository."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no recorded data: ../shared/data is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser that Playwright drives."""
+    program = shutil.which("chromium")
+    if not program:
+        pytest.skip("no browser: install Debian's package chromium")
+    # Playwright's synchronous API runs an event loop, in which Django refuses the database otherwise.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    return Path(program)
+
+
+@pytest.fixture
+def process_env(transactional_db: None) -> dict[str, str]:
+    """The environment of a process that shall see the test's database and Redis."""
+    name = connections["default"].settings_dict["NAME"]
+    url = re.sub(r"/[^/?]*(\?|$)", rf"/{name}\1", os.environ["DATABASE_URL"], count=1)
+    return os.environ | {"DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[str]:
+    """The sandbox as its own process; the value is its URL, e.g. `http://127.0.0.1:40123`."""
+    command = [
+        sys.executable,
+        "-m",
+        "copilot_project.sandbox",
+        "--port",
+        "0",
+        "--state",
+        str(tmp_path / "sandbox"),
+        "--shift",
+        "0",
+    ]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield _announced_url(process)
+        finally:
+            process.terminate()
+
+
+def _announced_url(process: "subprocess.Popen[Any]") -> str:
+    for line in process.stdout or ():
+        if line.startswith("ready "):
+            return line.split()[1]
+    raise RuntimeError(f"the sandbox left with status {process.wait()} before it was ready")

@@ -1,0 +1,124 @@
+"""Probes and metrics: what they say when something is wrong, and to whom."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from copilot_project.health import readiness, watched_periods
+from signals.models import Heartbeat, ScheduledSlot
+
+TICK = "signals.tasks.beat_heart()"
+
+
+@pytest.fixture
+def now(db: None) -> datetime:
+    """A house in which everything lives."""
+    now = timezone.now()
+    for name in ("beat", "worker", "sender"):
+        Heartbeat.objects.create(name=name, beat_at=now, expected_every_seconds=15)
+    ScheduledSlot.objects.create(name=TICK, slot=now - timedelta(seconds=20), started_at=now)
+    return now
+
+
+def wrong(now: datetime) -> dict[str, str]:
+    return {name: answer for name, answer in readiness(now=now).items() if answer != "ok"}
+
+
+def test_everything_alive_is_ready(now: datetime, client: Client) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["checks"].keys() == {
+        "redis",
+        "database",
+        "migrations",
+        "worker",
+        "sender",
+        "schedule",
+    }
+
+
+@pytest.mark.parametrize(("name", "patience"), [("sender", 30), ("worker", 45)])
+def test_silent_process_is_named_once_its_patience_is_over(now: datetime, name: str, patience: int) -> None:
+    silent = Heartbeat.objects.filter(name=name)
+
+    silent.update(beat_at=now - timedelta(seconds=patience - 1))
+    assert wrong(now) == {}
+    silent.update(beat_at=now - timedelta(seconds=patience + 1))
+    assert wrong(now).keys() == {name}
+    silent.delete()
+    assert wrong(now) == {name: "not seen yet"}
+
+
+def test_schedule_that_stands_still_is_named(now: datetime) -> None:
+    ScheduledSlot.objects.update(slot=now - timedelta(seconds=31))
+
+    assert wrong(now) == {"schedule": f"late: {TICK}"}
+
+
+def test_every_quick_entry_of_the_schedule_is_watched_under_the_name_of_its_slots() -> None:
+    names = watched_periods()
+
+    assert names["signals.market.tasks.sync_candles(1h)"] == timedelta(seconds=30)
+    assert TICK in names
+
+
+def test_missing_migration_says_what_to_run(now: datetime, client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'research' AND name LIKE '0002%'")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "manage.py migrate" in answer.json()["checks"]["migrations"]
+
+
+def test_redis_gone_is_named_without_its_address(now: datetime, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://:a-password@127.0.0.1:1/0"
+
+    assert wrong(now) == {"redis": "no answer (ConnectionError)"}
+
+
+def test_liveness_asks_nothing_but_the_process(client: Client) -> None:
+    assert client.get("/livez").json() == {"status": "ok"}  # without the database: it would be refused here
+
+
+def test_metrics_without_a_token_answer_this_machine_only(now: datetime, client: Client) -> None:
+    assert settings.METRICS_TOKEN == ""
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="::1").status_code == 200
+    assert client.get("/metrics", REMOTE_ADDR="203.0.113.7").status_code == 403
+    assert client.get("/metrics", REMOTE_ADDR="").status_code == 403
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+def test_metrics_behind_a_proxy_are_not_loopback(db: None, client: Client, header: str) -> None:
+    assert client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+
+
+def test_metrics_with_a_token_ask_everybody_for_it(now: datetime, client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN = "0123456789abcdef"
+
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer 0123456789abcdeg"}).status_code == 403
+    right = {"Authorization": "Bearer 0123456789abcdef"}
+    assert client.get("/metrics", headers=right, REMOTE_ADDR="203.0.113.7").status_code == 200
+
+
+def test_metrics_hold_counters_and_the_state_of_the_house(now: datetime, client: Client) -> None:
+    Heartbeat.objects.filter(name="sender").update(beat_at=now - timedelta(seconds=100))
+
+    lines = client.get("/metrics").content.decode().splitlines()
+
+    samples = dict(line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+    assert 100 <= float(samples['copilot_heartbeat_age_seconds{name="sender"}']) < 160
+    assert samples['copilot_deliveries_open{state="pending"}'] == "0.0"
+    assert samples["copilot_oldest_due_seconds"] == "0.0"
+    assert any(name.startswith("copilot_outside_calls_total") for name in samples) or any(
+        line.startswith("# TYPE copilot_outside_calls_total") for line in lines
+    )

@@ -1,0 +1,128 @@
+"""`manage.py up` as a process, up to the point where it refuses; what it starts is run by hand and by CI's demo."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from copilot_project import processes
+from copilot_project.embedded.checks import free_port
+from copilot_project.embedded.state import CHECKOUT
+from copilot_project.management.commands.up import Command
+
+
+def up(**environment: str) -> subprocess.CompletedProcess[str]:
+    ports = {
+        name: str(free_port())
+        for name in ("WEB_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT", "SENDER_METRICS_PORT")
+    }
+    state = settings.STATE_DIR / f"up-{os.urandom(4).hex()}"
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=CHECKOUT,
+        env=inherited | ports | {"COPILOT_STATE_DIR": str(state)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def one_line(refused: subprocess.CompletedProcess[str]) -> str:
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    (line,) = refused.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("variable", "owner"),
+    [
+        ("WEB_PORT", "web"),
+        ("SANDBOX_PORT", "sandbox"),
+        ("WORKER_METRICS_PORT", "metrics of the worker"),
+        ("SENDER_METRICS_PORT", "metrics of the sender"),
+    ],
+)
+def test_busy_port_is_named_with_the_variable_that_moves_it(
+    busy_port: int, variable: str, owner: str
+) -> None:
+    line = one_line(up(**{variable: str(busy_port)}))
+    assert f"port {busy_port} ({owner}) is in use" in line
+    assert f"{variable}=" in line
+
+
+def test_unreachable_database_is_one_line_without_the_password() -> None:
+    line = one_line(up(DATABASE_URL=f"postgresql://me:hunter2@127.0.0.1:{free_port()}/x"))
+    assert "DATABASE_URL is set, but no PostgreSQL answers there" in line
+    assert "unset DATABASE_URL" in line
+    assert "hunter2" not in line
+
+
+def test_unreachable_redis_is_one_line_without_the_password() -> None:
+    line = one_line(
+        up(
+            REDIS_URL=f"redis://:hunter2@127.0.0.1:{free_port()}/0",
+            DATABASE_URL=os.environ["DATABASE_URL"],
+        )
+    )
+    assert "REDIS_URL is set, but nothing answers" in line
+    assert "hunter2" not in line
+
+
+def test_state_folder_that_cannot_be_written_is_one_line() -> None:
+    line = one_line(up(COPILOT_STATE_DIR=str(CHECKOUT / "manage.py" / "below")))
+    assert "cannot write to the state folder" in line
+    assert "set COPILOT_STATE_DIR" in line
+
+
+def test_no_sandbox_without_saying_so_in_the_environment_is_refused() -> None:
+    with pytest.raises(CommandError, match="SANDBOX=false"):
+        call_command("up", "--no-sandbox")
+
+
+@pytest.mark.django_db
+def test_admin_is_made_once_and_its_password_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    command = Command()
+    command._create_admin()
+    printed = capsys.readouterr().out
+    password = printed.split("Password: ")[1].split()[0]
+    assert get_user_model().objects.get(username="admin").check_password(password)
+    command._create_admin()
+    assert capsys.readouterr().out == ""
+
+
+def test_worker_metrics_begin_empty() -> None:
+    left = settings.STATE_DIR / "metrics" / "worker" / "counter_1.db"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"old")
+    worker = processes.worker({})
+    assert worker.env is not None
+    assert worker.env["PROMETHEUS_MULTIPROC_DIR"] == str(left.parent)
+    assert list(left.parent.iterdir()) == []
+
+
+def test_children_compute_on_one_thread_each_and_learn_the_moved_console(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
+    env = processes.environment(8123)
+    assert env["OMP_NUM_THREADS"] == "1"
+    assert env["PUBLIC_URL"] == "http://127.0.0.1:8123"

@@ -1,0 +1,126 @@
+"""deploy.sh in a folder of its own, with a stand-in for compose that writes down what it was asked."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMPOSE = """#!/bin/sh
+printf '%s\\n' "$*" >> "$JOURNAL"
+case "$*" in $FAILING) exit 1 ;; esac
+"""
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Path:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(REPOSITORY / "deploy/deploy.sh", tmp_path / "deploy")
+    example = (REPOSITORY / ".env.example").read_text()
+    filled = re.sub(r"<.*?>|your-webhook-secret", "filled0in0with0something0long", example)
+    (tmp_path / ".env").write_text(filled.replace("example.org", "trader.test"))
+    (tmp_path / ".env").chmod(0o600)
+    compose = tmp_path / "compose"
+    compose.write_text(COMPOSE)
+    compose.chmod(0o755)
+    return tmp_path
+
+
+def deploy(folder: Path, *, failing: str = "nothing") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    journal = folder / "journal"
+    process = subprocess.run(
+        [str(folder / "deploy/deploy.sh")],
+        cwd="/",
+        env={
+            "PATH": "/usr/bin:/bin",
+            "COMPOSE": str(folder / "compose"),
+            "JOURNAL": str(journal),
+            "FAILING": failing,
+            "READY_SECONDS": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process, journal.read_text().splitlines() if journal.exists() else []
+
+
+def test_it_checks_builds_migrates_and_starts_in_this_order(installation: Path) -> None:
+    process, asked = deploy(installation)
+    assert process.returncode == 0, process.stderr
+    assert [line.split(" -")[0] for line in asked] == ["config", "build", "run", "run", "up", "exec"]
+    assert asked[2] == "run --rm migrate python manage.py check --deploy --fail-level ERROR"
+    assert asked[3] == "run --rm migrate"
+    assert "/readyz" in asked[5]
+    assert process.stdout.startswith("deploy: ready.")
+
+
+@pytest.mark.parametrize(
+    ("failing", "last", "advice"),
+    [
+        ("config", "config", "do not fit together"),
+        ("build", "build", "the image was not built; what runs, still runs"),
+        ("run * check *", "run --rm migrate python manage.py check", "Correct .env and deploy again"),
+        (
+            "run --rm migrate",
+            "run --rm migrate",
+            "the migration failed; what runs, still runs the old version",
+        ),
+        ("up *", "up -d", "logs --tail 50"),
+        ("exec *", "exec -T web", "git checkout <tag> && deploy/deploy.sh"),
+    ],
+)
+def test_a_failing_step_is_the_last_one_and_says_what_to_do(
+    failing: str, last: str, advice: str, installation: Path
+) -> None:
+    process, asked = deploy(installation, failing=failing)
+    assert process.returncode == 1
+    assert asked[-1].startswith(last)
+    assert advice in process.stderr
+    assert "ready." not in process.stdout
+
+
+def test_without_an_environment_it_says_where_to_get_one(installation: Path) -> None:
+    (installation / ".env").unlink()
+    process, asked = deploy(installation)
+    assert (process.returncode, asked) == (1, [])
+    assert "Copy .env.example to .env" in process.stderr
+
+
+def test_an_environment_that_others_may_read_is_refused(installation: Path) -> None:
+    (installation / ".env").chmod(0o644)
+    process, asked = deploy(installation)
+    assert (process.returncode, asked) == (1, [])
+    assert "chmod 600 .env" in process.stderr
+
+
+def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path) -> None:
+    shutil.copy(REPOSITORY / ".env.example", installation / ".env")
+    (installation / ".env").chmod(0o600)
+    process, asked = deploy(installation)
+    assert (process.returncode, asked) == (1, [])
+    names = process.stderr.splitlines()[0].partition("in .env: ")[2].split()
+    assert names == [
+        "SECRET_KEY",
+        "PUBLIC_URL",
+        "ALLOWED_HOSTS",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "METRICS_TOKEN",
+        "TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_WEBHOOK_SECRET",
+        "ADMIN_EMAILS",
+        "GOOGLE_CLIENT_ID",
+        "GOOGLE_CLIENT_SECRET",
+    ]
+
+
+def test_shellcheck_finds_nothing() -> None:
+    if not shutil.which("shellcheck"):
+        pytest.skip("no shellcheck: install Debian's package shellcheck")
+    process = subprocess.run(
+        ["shellcheck", "deploy/deploy.sh"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stdout

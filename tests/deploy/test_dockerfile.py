@@ -1,0 +1,88 @@
+"""Dockerfile and .dockerignore: linted, pinned as the requirements are, without what must not be in an image."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
+ALLOWED = [
+    line.removeprefix("!")
+    for line in (REPOSITORY / ".dockerignore").read_text().splitlines()
+    if line.startswith("!")
+]
+
+
+def test_hadolint_finds_nothing() -> None:
+    beside = Path(sys.executable).parent / "hadolint"
+    program = str(beside) if beside.exists() else shutil.which("hadolint")
+    if not program:
+        pytest.skip("no hadolint: install requirements-dev.txt")
+    process = subprocess.run(
+        [program, "Dockerfile"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_torch_is_the_version_of_the_requirements() -> None:
+    (locked,) = re.findall(r"^torch==\S+", (REPOSITORY / "requirements.txt").read_text(), re.M)
+    assert f" {locked}\n" in DOCKERFILE
+
+
+def test_base_images_are_pinned_and_equal() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
+    assert len(bases) == 2
+    assert set(bases) == {"python:3.11.14-slim-bookworm"}
+
+
+def test_last_user_is_not_root() -> None:
+    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.M) == ["10001:10001"]
+
+
+def test_no_host_of_a_package_index_and_no_secret_argument_is_in_it() -> None:
+    assert re.findall(r"https?://(?!build\.invalid)\S+", DOCKERFILE) == []
+    assert re.findall(r"^ARG (\S+)", DOCKERFILE, re.M) == ["TORCH_INDEX_URL"]
+    persistent = "".join(re.findall(r"^ENV (?:.*\\\n)*.*", DOCKERFILE, re.M))
+    assert not re.search(r"SECRET|TOKEN|PASSWORD|_URL", persistent)
+
+
+def test_image_gets_every_app_and_neither_tests_nor_stand_ins() -> None:
+    apps = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
+    ours = {app for app in apps if (REPOSITORY / app).is_dir()}
+    assert set(ALLOWED) == ours | {"static", "templates", "manage.py", "requirements.txt"}
+    lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert lines.index("*") < lines.index(f"!{ALLOWED[0]}"), "first everything is shut out"
+    assert "copilot_project/sandbox" in lines
+
+
+def test_static_files_are_collected_by_the_command_of_the_image(tmp_path: Path) -> None:
+    """A dry run of that very line, in an environment with nothing else, from a tree as the image has it."""
+    ignore = shutil.ignore_patterns("__pycache__", "sandbox")
+    for name in ALLOWED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=ignore)
+        else:
+            shutil.copy(source, tmp_path)
+    (command,) = re.findall(r"^RUN (random=(?:.*\\\n)*.*)", DOCKERFILE, re.M)
+    process = subprocess.run(
+        ["sh", "-c", command.replace("\\\n", " ") + " --dry-run"],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COPILOT_STATE_DIR": str(tmp_path / "state"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert re.search(r"\d+ static files copied|Pretending to copy", process.stdout)
+    assert shlex.split(command)[-2:] == ["collectstatic", "--noinput"]

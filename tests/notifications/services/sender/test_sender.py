@@ -1,0 +1,230 @@
+"""The state table, row by row: real Postgres, real python-telegram-bot, faults made by the sandbox."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifications.models import Delivery, SenderState
+from notifications.services.fan_out import fan_out
+from notifications.services.sender import loop
+from tests.notifications import rows
+from tests.notifications.rows import (
+    ALL_SETTLED,
+    Controls,
+    make_signal,
+    make_subscriber,
+    make_tier,
+    send_until,
+)
+from users.models import Subscriber
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def one_delivery(telegram: Controls, **signal: Any) -> Delivery:
+    subscriber = make_subscriber(tier=make_tier(max_sessions=None))
+    telegram.open_chats(subscriber)
+    assert fan_out(signal=make_signal(**signal)) == 1
+    return Delivery.objects.get()
+
+
+def test_accepted_message_is_sent_with_its_id_and_time(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    (record,) = telegram.sent()
+    assert (delivery.state, delivery.attempts, delivery.reason) == ("sent", 1, "")
+    assert delivery.telegram_message_id == record["message_id"]
+    assert delivery.due_at <= delivery.sent_at <= delivery.due_at + timedelta(seconds=5)
+    assert not record["disable_notification"]
+    assert {button["callback_data"] for button in record["reply_markup"]["inline_keyboard"][0]} == {
+        f"fa:{delivery.public_id.hex}",
+        f"fi:{delivery.public_id.hex}",
+    }
+
+
+def test_rate_limit_pauses_the_whole_bot_and_counts_no_attempt(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    telegram.fault("429", retry_after=2)
+    before = datetime.now(UTC)
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.is_repeat) == ("sent", 1, False)
+    assert delivery.sent_at >= before + timedelta(seconds=2)
+    assert SenderState.objects.get().paused_until >= before + timedelta(seconds=2)
+
+
+def test_rate_limit_of_several_chats_at_once_loses_and_repeats_nothing(telegram: Controls) -> None:
+    people = [make_subscriber(tier=make_tier(max_sessions=None)) for _ in range(4)]
+    telegram.open_chats(*people)
+    for person in people[:3]:
+        telegram.fault("429", chat_id=person.chat_id, retry_after=1)
+    fan_out(signal=make_signal())
+    send_until(telegram.url)
+    assert sorted(record["chat_id"] for record in telegram.sent()) == [person.chat_id for person in people]
+    rows = Delivery.objects.values_list("state", "attempts", "is_repeat")
+    assert list(rows) == [("sent", 1, False)] * 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "copies"),
+    [("500", 1), ("close", 2), ("garbage", 2)],
+)
+def test_ambiguous_failure_is_repeated_once_silently_and_marked(
+    telegram: Controls, fault: str, copies: int
+) -> None:
+    delivery = one_delivery(telegram)
+    telegram.fault(fault)
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.is_repeat) == ("sent", 2, True)
+    sent = telegram.sent()
+    assert len(sent) == copies
+    assert sent[-1]["disable_notification"]
+    assert "(repeat)" in sent[-1]["text"]
+
+
+def test_second_ambiguous_failure_leaves_it_unknown(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    telegram.fault("close", count=5)
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == ("unknown", 2)
+    assert len(telegram.sent()) == 2
+
+
+@pytest.mark.parametrize(("fault", "word"), [("403", "blocked"), ("400", "chat not found")])
+def test_chat_that_is_gone_ends_all_open_rows_of_its_subscriber(
+    telegram: Controls, fault: str, word: str
+) -> None:
+    one_delivery(telegram)
+    fan_out(signal=make_signal())
+    telegram.fault(fault, count=9)
+    send_until(telegram.url)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"dead"}
+    assert word in Subscriber.objects.get().unreachable_reason.lower()
+    assert {word in reason.lower() for reason in Delivery.objects.values_list("reason", flat=True)} == {
+        True,
+        False,
+    }
+    assert sum(Delivery.objects.values_list("attempts", flat=True)) == 1
+
+
+def test_text_that_telegram_cannot_parse_goes_out_plain(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    telegram.fault("400", description="Bad Request: can't parse entities: Unclosed start tag")
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.is_plain) == ("sent", 2, True)
+    assert "entities" not in telegram.sent()[0]["message"]
+
+
+def test_refused_token_halts_the_sender_until_a_start_with_a_good_one(
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = one_delivery(telegram)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "DEFAULT_TOKEN", "1:wrong")
+        send_until(
+            telegram.url, "SELECT EXISTS (SELECT FROM notifications_senderstate WHERE halted_reason <> '')"
+        )
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == ("pending", 0)
+    assert "1:wrong" not in SenderState.objects.get().halted_reason
+    send_until(telegram.url)
+    assert Delivery.objects.get().state == "sent"
+    assert SenderState.objects.get().halted_reason == ""
+
+
+def test_unreachable_server_is_tried_again_without_marking_a_repeat(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    send_until("http://127.0.0.1:9", "SELECT attempts >= 2 FROM notifications_delivery")
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.is_repeat) == ("retry", False)
+    send_until(telegram.url)
+    assert len(telegram.sent()) == 1
+
+
+def test_row_of_a_sender_that_died_is_repeated_marked_after_its_lease(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    Delivery.objects.update(
+        state="sending", attempt_id=delivery.public_id, lease_until=datetime.now(UTC) - timedelta(seconds=1)
+    )
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.is_repeat, delivery.attempts) == ("sent", True, 2)
+    assert "(repeat)" in telegram.sent()[0]["text"]
+
+
+def test_repeat_that_died_too_is_unknown_and_never_sent_again(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    Delivery.objects.update(
+        state="sending",
+        is_repeat=True,
+        attempt_id=delivery.public_id,
+        lease_until=datetime.now(UTC) - timedelta(seconds=1),
+    )
+    send_until(telegram.url)
+    assert Delivery.objects.get().state == "unknown"
+    assert telegram.sent() == []
+
+
+def test_expired_row_is_never_sent(telegram: Controls) -> None:
+    moment = datetime.now(UTC) - timedelta(hours=5)
+    one_delivery(telegram, published_at=moment)
+    send_until(telegram.url)
+    assert Delivery.objects.get().state == "expired"
+    assert telegram.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": "archived"}, "not_active"),
+        ({"chat_id": None}, "not_linked"),
+        ({"unreachable_reason": "blocked"}, "unreachable"),
+        ({"subscription_ends_at": datetime(2026, 1, 1, tzinfo=UTC)}, "subscription_over"),
+        ({"risk_profile": "low"}, "confidence"),
+    ],
+)
+def test_change_between_fan_out_and_sending_holds(
+    telegram: Controls, change: dict[str, Any], reason: str
+) -> None:
+    one_delivery(telegram, confidence=0.6)
+    Subscriber.objects.update(**change)
+    send_until(telegram.url)
+    assert Delivery.objects.values_list("state", "reason").get() == ("dead", reason)
+    assert telegram.sent() == []
+
+
+def test_downgrade_before_sending_postpones_to_the_lower_tiers_release(telegram: Controls) -> None:
+    delivery = one_delivery(telegram)
+    slow = make_tier(code="slow", delay_seconds=600)
+    Subscriber.objects.update(tier=slow)
+    send_until(telegram.url, "SELECT tier = 'slow' FROM notifications_delivery")
+    before = delivery.due_at
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.due_at) == ("pending", before + timedelta(seconds=600))
+    assert telegram.sent() == []
+
+
+def test_higher_tier_is_served_first(telegram: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [make_subscriber(tier=make_tier(rank=rank)) for rank in (1001, 1003, 1002)]
+    telegram.open_chats(*people)
+    fan_out(signal=make_signal())
+    monkeypatch.setattr(loop, "IN_FLIGHT", 1)
+    send_until(telegram.url)
+    assert [record["chat_id"] for record in telegram.sent()] == [people[i].chat_id for i in (1, 2, 0)]
+
+
+def test_one_chat_is_never_faster_than_telegram_allows(telegram: Controls) -> None:
+    one_delivery(telegram)
+    for _ in range(3):
+        fan_out(signal=make_signal())
+    send_until(telegram.url, ALL_SETTLED)
+    instants = [record["monotonic"] for record in telegram.sent()]
+    assert len(instants) == 4
+    assert min(later - earlier for earlier, later in itertools.pairwise(instants)) >= 1.0
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}

@@ -1,0 +1,214 @@
+"""The one SELECT against a second opinion: the same rules written down in Python, rule by rule."""
+
+from copy import deepcopy
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notifications.models import Delivery, DeliveryPreference
+from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
+from notifications.services.fan_out import fan_out, why_not
+from signals.models import Signal
+from tests.factories import make_instrument
+from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from users.models import Subscriber
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)  # the day on which Berlin's clocks go forward
+MINIMUM = {"low": 0.70, "medium": 0.55, "aggressive": 0.40}
+SESSIONS = ["london", "new_york", "asia"]
+ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York"]
+
+
+def quiet(local: time, start: time | None, end: time | None) -> bool:
+    if start is None or end is None:
+        return False
+    return start <= local < end if start < end else local >= start or local < end
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def expected(subscriber: Subscriber, signal: Signal) -> str | None:
+    """The first rule that excludes, from the rows themselves."""
+    tier = subscriber.tier
+    wish = DeliveryPreference.objects.filter(subscriber=subscriber).first() or DeliveryPreference()
+    due = signal.published_at + timedelta(seconds=tier.delay_seconds)
+    instruments = set(wish.instruments.all()) if wish.pk else set()
+    given = [d for d in Delivery.objects.filter(subscriber=subscriber) if d.state not in ("dead", "expired")]
+    today = sum(local_day(d.due_at, wish.timezone) == local_day(due, wish.timezone) for d in given)
+    heard = wish.sessions[: tier.max_sessions] if tier.max_sessions is not None else SESSIONS
+    rules = [
+        (subscriber.status != "active", "not_active"),
+        (subscriber.chat_id is None, "not_linked"),
+        (subscriber.unreachable_reason != "", "unreachable"),
+        (subscriber.subscription_ends_at and subscriber.subscription_ends_at <= due, "subscription_over"),
+        (subscriber.account_type not in tier.account_types, "account_type"),
+        (signal.experimental and not tier.experimental, "experimental"),
+        (signal.confidence < MINIMUM[subscriber.risk_profile], "confidence"),
+        (tier.max_sessions is not None and not set(heard) & set(signal.sessions), "session"),
+        (instruments and signal.instrument not in instruments, "instrument"),
+        (wish.paused_until and wish.paused_until > due, "paused"),
+        (
+            quiet(due.astimezone(ZoneInfo(wish.timezone)).time(), wish.quiet_from, wish.quiet_until),
+            "quiet_hours",
+        ),
+        (wish.daily_cap is not None and today >= wish.daily_cap, "daily_cap"),
+        (due >= signal.expires_at, "expires_before_release"),
+    ]
+    return next((reason for excluded, reason in rules if excluded), None)
+
+
+def found(signal: Signal) -> dict[int, str | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT subscriber_id, reason FROM ({candidates_sql()}) AS c", signal_parameters(signal)
+        )
+        return dict(cursor.fetchall())
+
+
+hours = st.integers(-30, 30).map(lambda n: NOON + timedelta(hours=n))
+clock = st.times(min_value=time(0), max_value=time(23, 59)).map(lambda t: t.replace(second=0, microsecond=0))
+tiers = st.fixed_dictionaries(
+    {
+        "delay_seconds": st.sampled_from([0, 900, 4 * 3600]),
+        "max_sessions": st.sampled_from([None, 0, 1, 2]),
+        "account_types": st.sampled_from([["demo"], ["demo", "live"]]),
+        "experimental": st.booleans(),
+    }
+)
+subscribers = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(["active"] * 6 + ["archived"]),
+        "linked": st.sampled_from([True] * 6 + [False]),
+        "unreachable_reason": st.sampled_from([""] * 6 + ["blocked"]),
+        "subscription_ends_at": st.none() | hours,
+        "account_type": st.sampled_from(["demo", "demo", "live"]),
+        "risk_profile": st.sampled_from(list(MINIMUM)),
+    }
+)
+preferences = st.none() | st.fixed_dictionaries(
+    {
+        "sessions": st.lists(st.sampled_from(SESSIONS), unique=True),
+        "timezone": st.sampled_from(ZONES),
+        "paused_until": st.none() | hours,
+        "daily_cap": st.sampled_from([None, None, 1, 2]),
+        "quiet": st.none() | st.tuples(clock, clock).filter(lambda pair: pair[0] != pair[1]),
+        "instruments": st.sampled_from(["any", "this", "other"]),
+        "given_at": st.lists(hours, max_size=3),
+    }
+)
+signals = st.fixed_dictionaries(
+    {
+        "confidence": st.sampled_from([0.4, 0.5, 0.55, 0.6, 0.7, 0.8]),
+        "sessions": st.lists(st.sampled_from(SESSIONS), unique=True),
+        "experimental": st.sampled_from([False, False, True]),
+    }
+)
+
+
+def build(wishes: list[Any], signal: dict[str, Any]) -> Signal:
+    this, other = make_instrument(), make_instrument()
+    for tier, person, wish in deepcopy(wishes):
+        values = {} if person.pop("linked") else {"chat_id": None}
+        given_at = wish.pop("given_at") if wish else []
+        if wish:
+            wish["quiet_from"], wish["quiet_until"] = wish.pop("quiet") or (None, None)
+            wish["instruments"] = {"any": [], "this": [this, other], "other": [other]}[wish["instruments"]]
+        subscriber = make_subscriber(tier=make_tier(**tier), preference=wish, **person, **values)
+        for number, moment in enumerate(given_at):
+            Delivery.objects.create(
+                signal=make_signal(published_at=moment, instrument=other),
+                subscriber=subscriber,
+                tier="x",
+                tier_rank=1,
+                state="expired" if number == 2 else "pending",
+                due_at=moment,
+                next_attempt_at=moment,
+                expires_at=moment + timedelta(hours=4),
+            )
+    return make_signal(published_at=NOON, instrument=this, **signal)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(wishes=st.lists(st.tuples(tiers, subscribers, preferences), min_size=8, max_size=14), signal=signals)
+def test_every_subscriber_is_judged_as_the_rules_say(wishes: list[Any], signal: dict[str, Any]) -> None:
+    with transaction.atomic():
+        published = build(wishes, signal)
+        people = Subscriber.objects.select_related("tier")
+        wanted = {person.pk: expected(person, published) for person in people}
+        assert found(published) == wanted
+        before = Delivery.objects.filter(signal=published).count()
+        assert before == 0
+        assert fan_out(signal=published) == sum(reason is None for reason in wanted.values())
+        assert fan_out(signal=published) == 0
+        assert set(Delivery.objects.filter(signal=published).values_list("subscriber_id", flat=True)) == {
+            person for person, reason in wanted.items() if reason is None
+        }
+        transaction.set_rollback(True)
+
+
+EXCLUDING: dict[Exclusion, dict[str, Any]] = {
+    Exclusion.NOT_ACTIVE: {"status": "archived"},
+    Exclusion.NOT_LINKED: {"chat_id": None},
+    Exclusion.UNREACHABLE: {"unreachable_reason": "blocked"},
+    Exclusion.SUBSCRIPTION_OVER: {"subscription_ends_at": NOON},
+    Exclusion.ACCOUNT_TYPE: {"account_type": "live", "tier": {"account_types": ["demo"]}},
+    Exclusion.EXPERIMENTAL: {},
+    Exclusion.CONFIDENCE: {"risk_profile": "low"},
+    Exclusion.SESSION: {"tier": {"max_sessions": 1}, "preference": {"sessions": ["asia", "london"]}},
+    Exclusion.INSTRUMENT: {"preference": {"instruments": "other"}},
+    Exclusion.PAUSED: {"preference": {"paused_until": NOON + timedelta(seconds=1)}},
+    # 12:00 UTC is 14:00 in Berlin from this very day on; in winter it would have been 13:00.
+    Exclusion.QUIET_HOURS: {
+        "preference": {"timezone": "Europe/Berlin", "quiet_from": time(13, 30), "quiet_until": time(14, 1)}
+    },
+    Exclusion.EXPIRES_BEFORE_RELEASE: {"tier": {"delay_seconds": 4 * 3600}},
+}
+
+
+@pytest.mark.parametrize("reason", list(EXCLUDING))
+def test_each_reason_alone_excludes_and_is_told_in_words(reason: Exclusion) -> None:
+    values = dict(EXCLUDING[reason])
+    preference = dict(values.pop("preference", {}))
+    if preference.get("instruments"):
+        preference["instruments"] = [make_instrument()]
+    tier = make_tier(**values.pop("tier", {}))
+    subscriber = make_subscriber(tier=tier, preference=preference, **values)
+    signal = make_signal(published_at=NOON, confidence=0.6, experimental=reason is Exclusion.EXPERIMENTAL)
+    assert found(signal) == {subscriber.pk: reason.value}
+    assert fan_out(signal=signal) == 0
+    assert why_not(signal=signal, subscriber=subscriber) == reason.words
+
+
+def test_why_not_of_a_delivered_signal_tells_its_state() -> None:
+    subscriber = make_subscriber()
+    signal = make_signal()
+    fan_out(signal=signal)
+    assert why_not(signal=signal, subscriber=subscriber) == "There is a delivery: Pending."
+
+
+def test_delay_of_the_tier_is_the_time_of_release() -> None:
+    make_subscriber(tier=make_tier(delay_seconds=900))
+    fan_out(signal=make_signal(published_at=NOON))
+    assert Delivery.objects.get().due_at == NOON + timedelta(seconds=900)
+
+
+def test_database_refuses_a_sending_time_before_release() -> None:
+    make_subscriber(tier=make_tier(delay_seconds=900))
+    fan_out(signal=make_signal(published_at=NOON))
+    with pytest.raises(IntegrityError, match="not_sent_before_due"), transaction.atomic():
+        Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=899))
+    assert Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=900)) == 1
+
+
+def test_timezone_that_the_database_does_not_know_is_refused_when_written() -> None:
+    with pytest.raises(DataError, match="time zone"), transaction.atomic():
+        make_subscriber(preference={"timezone": "Atlantis/Capital"})

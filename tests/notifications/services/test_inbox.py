@@ -1,0 +1,187 @@
+"""What an update does, once, however often and in whatever order it comes."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from notifications.models import Delivery, Feedback, TelegramUpdate
+from notifications.services import inbox
+from notifications.services.fan_out import fan_out
+from notifications.services.reply import AnswerReply, Reply, TextReply
+from signals.models import StrategyWeight
+from tests.notifications.rows import make_signal, make_subscriber
+from users.services import issue_link_token, remove_subscriber
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+_ids = count(1)
+
+
+def person(chat_id: int) -> dict[str, Any]:
+    return {"id": chat_id, "is_bot": False, "first_name": "A", "username": "ada"}
+
+
+def says(text: str, chat_id: int = 77, **chat: Any) -> dict[str, Any]:
+    return {
+        "message": {
+            "message_id": 3,
+            "from": person(chat_id),
+            "chat": {"id": chat_id, "type": "private"} | chat,
+            "date": 1,
+            "text": text,
+        }
+    }
+
+
+def presses(delivery: Delivery, prefix: str, user_id: int | None = None) -> dict[str, Any]:
+    user_id = user_id or delivery.subscriber.chat_id or 0
+    message = {"message_id": 9, "chat": {"id": user_id, "type": "private"}, "date": 1}
+    data = prefix + delivery.public_id.hex
+    return {"callback_query": {"id": "1", "from": person(user_id), "message": message, "data": data}}
+
+
+def membership(chat_id: int, status: str) -> dict[str, Any]:
+    return {
+        "my_chat_member": {"chat": {"id": chat_id, "type": "private"}, "new_chat_member": {"status": status}}
+    }
+
+
+def receive(update: dict[str, Any], *, update_id: int | None = None) -> tuple[str, Reply | None]:
+    update_id = next(_ids) if update_id is None else update_id
+    inbox.store_update(payload=update | {"update_id": update_id}, now=NOW)
+    reply = inbox.process_update(update_id=update_id, now=NOW)
+    return TelegramUpdate.objects.get(pk=update_id).outcome, reply
+
+
+@pytest.fixture
+def delivery() -> Delivery:
+    make_subscriber()
+    fan_out(signal=make_signal())
+    return Delivery.objects.get()
+
+
+def test_start_with_a_token_links_the_chat_and_welcomes() -> None:
+    subscriber = make_subscriber(chat_id=None, display_name="Ada <i>")
+    token = issue_link_token(subscriber=subscriber, now=NOW)
+    outcome, reply = receive(says(f"/start {token}"))
+    subscriber.refresh_from_db()
+    assert (outcome, subscriber.chat_id, subscriber.telegram_username) == ("linked", 77, "ada")
+    assert isinstance(reply, TextReply)
+    assert "Ada &lt;i&gt;" in reply.html
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda text: says(text, type="group"),
+        lambda text: says(text, id=78),
+        lambda text: {"edited_message": says(text)["message"]},
+    ],
+)
+def test_token_outside_its_owners_private_chat_links_nothing(update: Any) -> None:
+    subscriber = make_subscriber(chat_id=None)
+    token = issue_link_token(subscriber=subscriber, now=NOW)
+    assert receive(update(f"/start {token}")) == ("ignored", None)
+    subscriber.refresh_from_db()
+    assert subscriber.chat_id is None
+
+
+def test_bad_token_is_answered_with_what_to_do() -> None:
+    outcome, reply = receive(says("/start nonsense"))
+    assert outcome == "not linked: unknown"
+    assert isinstance(reply, TextReply)
+    assert "ask your team for a new link" in reply.html
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("/start", "not linked"), ("/help@bot", "What I do"), ("/status", "not linked")]
+)
+def test_commands_are_answered(text: str, word: str) -> None:
+    _, reply = receive(says(text))
+    assert isinstance(reply, TextReply)
+    assert word in reply.html
+
+
+def test_first_answer_stands_and_moves_the_weight_once(delivery: Delivery) -> None:
+    outcomes = [receive(presses(delivery, prefix))[0] for prefix in ("fa:", "fi:", "fa:")]
+    assert outcomes == ["acted", "already answered: acted", "already answered: acted"]
+    assert Feedback.objects.get().answer == "acted"
+    assert StrategyWeight.objects.get().weight == pytest.approx(1.1)
+
+
+def test_same_update_delivered_again_has_no_second_effect(delivery: Delivery) -> None:
+    assert receive(presses(delivery, "fi:"), update_id=500)[0] == "ignored"
+    assert receive(presses(delivery, "fa:"), update_id=500)[1] is None
+    assert Feedback.objects.get().answer == "ignored"
+    assert StrategyWeight.objects.get().weight == pytest.approx(0.9)
+
+
+def test_button_of_somebody_else_is_refused(delivery: Delivery) -> None:
+    stranger = make_subscriber()
+    outcome, reply = receive(presses(delivery, "fa:", stranger.chat_id))
+    assert outcome == "not a button of this chat"
+    assert isinstance(reply, AnswerReply)
+    assert reply.delivery_id is None
+    assert not Feedback.objects.exists()
+
+
+def test_block_and_unblock_are_known_at_once(delivery: Delivery) -> None:
+    chat_id = delivery.subscriber.chat_id or 0
+    assert receive(membership(chat_id, "kicked"))[0] == "unreachable"
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.unreachable_reason
+    assert receive(membership(chat_id, "member"))[0] == "reachable"
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.unreachable_reason == ""
+
+
+def test_older_block_worked_off_late_changes_nothing(delivery: Delivery) -> None:
+    chat_id = delivery.subscriber.chat_id or 0
+    assert receive(membership(chat_id, "member"), update_id=901)[0] == "reachable"
+    assert receive(membership(chat_id, "kicked"), update_id=900)[0] == "superseded"
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.unreachable_reason == ""
+
+
+def test_update_that_always_fails_is_given_up_and_says_so(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**values: Any) -> float:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(inbox, "adjust_weight", fail)
+    inbox.store_update(payload=presses(delivery, "fa:") | {"update_id": 7}, now=NOW)
+    for _ in range(inbox.MOST_ATTEMPTS):
+        assert inbox.waiting_updates(received_before=NOW) == [7]
+        with pytest.raises(ZeroDivisionError):
+            inbox.process_update(update_id=7, now=NOW)
+    assert TelegramUpdate.objects.get().outcome.startswith("failed")
+    assert inbox.waiting_updates(received_before=NOW) == []
+    assert inbox.process_update(update_id=7, now=NOW) is None
+    assert TelegramUpdate.objects.get().attempts == inbox.MOST_ATTEMPTS
+    assert not Feedback.objects.exists()
+
+
+def test_last_attempt_that_succeeds_counts_like_any_other(delivery: Delivery) -> None:
+    inbox.store_update(payload=presses(delivery, "fa:") | {"update_id": 7}, now=NOW)
+    TelegramUpdate.objects.update(attempts=inbox.MOST_ATTEMPTS - 1)
+    assert inbox.process_update(update_id=7, now=NOW) is not None
+    assert TelegramUpdate.objects.get().outcome == "acted"
+    assert Feedback.objects.count() == 1
+
+
+def test_removed_subscriber_leaves_no_personal_data_in_the_inbox(delivery: Delivery) -> None:
+    subscriber = delivery.subscriber
+    chat_id = subscriber.chat_id or 0
+    receive(says("/status", chat_id))
+    receive(presses(delivery, "fa:"))
+    receive(membership(chat_id, "kicked"))
+    receive(says("/status", 4711))
+    remove_subscriber(subscriber=subscriber, now=NOW + timedelta(days=1))
+    kept = [row.payload for row in TelegramUpdate.objects.all() if row.payload]
+    assert [row["message"]["chat"]["id"] for row in kept] == [4711]
+    assert Delivery.objects.count() == 1
+    assert Feedback.objects.count() == 1

@@ -1,0 +1,90 @@
+"""From a press in the chat to the answer in the chat, over real HTTP."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from pytest_django.fixtures import Settings
+
+from copilot_project.sandbox.config import DEFAULT_TOKEN
+from notifications import tasks
+from notifications.models import Delivery, Feedback, TelegramUpdate
+from notifications.services.fan_out import fan_out
+from notifications.services.inbox import store_update
+from notifications.tasks import process_update
+from tests.notifications.rows import Controls, make_signal, make_subscriber, send_until
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def delivery(telegram: Controls, settings: Settings, transactional_db: None) -> Delivery:
+    settings.TELEGRAM_API_URL, settings.TELEGRAM_BOT_TOKEN = telegram.url, DEFAULT_TOKEN
+    subscriber = make_subscriber()
+    telegram.open_chats(subscriber)
+    fan_out(signal=make_signal())
+    send_until(telegram.url)
+    return Delivery.objects.select_related("subscriber").get()
+
+
+def press(telegram: Controls, delivery: Delivery, update_id: int) -> None:
+    body = {"message_id": delivery.telegram_message_id, "data": f"fa:{delivery.public_id.hex}"}
+    update = telegram.post(f"/chats/{delivery.subscriber.chat_id}/callbacks", body)
+    store_update(payload=update | {"update_id": update_id}, now=timezone.now())
+    process_update(update_id)
+
+
+def test_press_is_thanked_and_the_buttons_show_the_answer(telegram: Controls, delivery: Delivery) -> None:
+    press(telegram, delivery, 1)
+    chat = telegram.get(f"/chats/{delivery.subscriber.chat_id}")
+    assert [toast["text"] for toast in chat["toasts"]] == ["Thank you: recorded as acted."]
+    assert [b["text"] for b in chat["messages"][-1]["reply_markup"]["inline_keyboard"][0]] == ["✓ You acted"]
+    assert TelegramUpdate.objects.get().outcome == "acted; replied"
+
+
+def test_reply_that_fails_leaves_the_effect_and_is_on_record(telegram: Controls, delivery: Delivery) -> None:
+    telegram.fault("close", method="answerCallbackQuery")
+    press(telegram, delivery, 1)
+    assert Feedback.objects.count() == 1
+    assert TelegramUpdate.objects.get().outcome.startswith("acted; reply failed (ambiguous)")
+    process_update(1)
+    assert len(telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"]) == 1
+
+
+def test_sweeper_wakes_a_worker_for_old_open_updates_only(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[int] = []
+    monkeypatch.setattr(tasks.process_update, "apply_async", lambda args, **options: woken.append(args[0]))
+    now = timezone.now()
+    for update_id, age in ((1, 60), (2, 30), (3, 30), (4, 0)):
+        store_update(payload={"update_id": update_id}, now=now - timedelta(seconds=age))
+    TelegramUpdate.objects.filter(update_id=2).update(processed_at=now)
+    tasks.sweep_updates()
+    assert woken == [1, 3]
+
+
+def test_sweep_goes_on_without_a_broker(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def fail(args: tuple[int], **options: object) -> None:
+        asked.append(args[0])
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.process_update, "apply_async", fail)
+    for update_id in (1, 2):
+        store_update(payload={"update_id": update_id}, now=timezone.now() - timedelta(minutes=1))
+    tasks.sweep_updates()
+    assert asked == [1, 2]
+    assert TelegramUpdate.objects.filter(processed_at=None).count() == 2
+
+
+def test_tasks_belong_to_our_broker_in_a_process_that_loads_only_django() -> None:
+    asked = "import django; django.setup(); from notifications.tasks import process_update as t; print(t.app.main)"
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "copilot_project.settings"}
+    command = [sys.executable, "-c", asked]
+    answer = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "copilot"

@@ -1,0 +1,85 @@
+"""A replay decides as live would have, hears nothing of the future, and leaves the live tables alone."""
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from notifications.models import Delivery
+from research.models import ReplayDelivery, ReplayRun
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Candle, Instrument
+from signals.models import Evaluation, Signal
+from signals.services.evaluation import judge
+from tests.factories import make_instrument, make_series, merge_bars, store, tail
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+BARS = 24 * 370
+END = START + timedelta(hours=BARS)
+SERIES = make_series(bars=BARS, start=START, seed=7)
+SPAN = timedelta(hours=48)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def instrument() -> Instrument:
+    instrument = make_instrument()
+    store(instrument, Timeframe.H1, tail(SERIES, 600))
+    store(instrument, Timeframe.H4, tail(merge_bars(SERIES, Timeframe.H4), 520))
+    store(instrument, Timeframe.D1, merge_bars(SERIES, Timeframe.D1))
+    return instrument
+
+
+def run(start: datetime) -> tuple[ReplayRun, str]:
+    printed = StringIO()
+    call_command("replay", "--from", start.isoformat(), "--to", (start + SPAN).isoformat(), stdout=printed)
+    return ReplayRun.objects.latest("pk"), printed.getvalue()
+
+
+def test_replay_equals_the_live_decision_at_each_close_and_a_second_run(instrument: Instrument) -> None:
+    start = END - SPAN
+    closes = [start + timedelta(hours=hour) for hour in range(48)]
+    expected = [close for close in closes if judge(instrument_id=instrument.pk, as_of=close).signal]
+    assert expected, "a span in which nothing fires would prove nothing"
+
+    first, printed = run(start)
+    second, _ = run(start)
+
+    assert list(first.signals.values_list("published_at", flat=True)) == expected
+    assert first.outcomes == second.outcomes
+    assert list(first.signals.values_list("published_at", "confidence")) == list(
+        second.signals.values_list("published_at", "confidence")
+    )
+    assert f"Signals: {len(expected)}" in printed
+
+
+def test_candles_that_close_after_the_span_change_nothing(instrument: Instrument) -> None:
+    start = END - 2 * SPAN
+    before, _ = run(start)
+    Candle.objects.filter(open_time__gte=start + SPAN).update(close=1.0, low=0.5)
+
+    after, _ = run(start)
+
+    assert before.outcomes == after.outcomes
+
+
+def test_live_tables_stay_empty(instrument: Instrument) -> None:
+    run(END - SPAN)
+
+    assert not Signal.objects.exists()
+    assert not Evaluation.objects.exists()
+    assert not Delivery.objects.exists()
+    assert not ReplayDelivery.objects.exists()  # nobody subscribes here
+
+
+def test_a_span_without_candles_says_what_to_do(instrument: Instrument) -> None:
+    _, printed = run(START - timedelta(days=400))
+
+    assert "No candles are stored there" in printed
+
+
+def test_an_unknown_instrument_is_named(instrument: Instrument) -> None:
+    with pytest.raises(CommandError, match="Unknown instruments: XXX/YYY"):
+        call_command("replay", "--from", "2025-01-01", "--to", "2025-01-02", "--instruments", "XXX/YYY")

@@ -1,0 +1,58 @@
+"""Fees and slippage against exact arithmetic with fractions."""
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signals.engine.costs import SPOT_COSTS, CostRates, fee, slipped
+
+PRICES = st.integers(1, 10**9)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PRICES, st.integers(1, 10**9), st.integers(-100_000, 100_000))
+def test_a_fee_is_the_exact_share_rounded_up_even_where_the_product_would_overflow(
+    price: int, lots: int, rate_ppm: int
+) -> None:
+    assert fee(price, lots, rate_ppm) == ceil(Fraction(price * lots * rate_ppm, 1_000_000))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(PRICES, st.sampled_from([1, -1]), st.integers(0, 100_000))
+def test_slippage_is_rounded_against_the_trader_and_never_below_one_tick(
+    price: int, side: int, rate_ppm: int
+) -> None:
+    assert slipped(price, side, rate_ppm) == max(
+        1, price + side * ceil(Fraction(price * rate_ppm, 1_000_000))
+    )
+
+
+def test_ten_basis_points_of_a_thousand_dollars_are_one_dollar() -> None:
+    costs = CostRates(maker_bps=Decimal("7.5"), taker_bps=Decimal(10), slippage_bps=Decimal(0)).in_ppm()
+
+    assert fee(100_000, 1_000, costs.taker_ppm) == 100_000  # ticks of 0.01, lots of 0.001: 100,000 x 0.00001
+    assert costs.maker_ppm == 750
+
+
+def test_costs_are_on_by_default_and_a_taker_pays_no_less_than_a_maker() -> None:
+    assert 0 < SPOT_COSTS.maker_bps <= SPOT_COSTS.taker_bps
+    assert SPOT_COSTS.slippage_bps > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"taker_bps": Decimal(-1)}, "taker_bps is -1"),
+        ({"slippage_bps": Decimal("NaN")}, "slippage_bps is NaN"),
+        ({"maker_bps": Decimal("0.001")}, "finer than 0.01 bps"),
+        ({"maker_bps": Decimal(2_000)}, "maker_bps is 2000"),
+    ],
+)
+def test_a_rate_that_cannot_be_meant_is_refused(change: dict[str, Decimal], message: str) -> None:
+    rates = {"maker_bps": Decimal(1), "taker_bps": Decimal(1), "slippage_bps": Decimal(1)}
+    with pytest.raises(ValueError, match=message):
+        CostRates(**rates | change)

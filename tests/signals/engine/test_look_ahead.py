@@ -1,0 +1,411 @@
+"""No part of the engine sees the future.
+
+Everything public is walked; what is neither run here nor excused fails. What is run must give, for any
+moment, the same rows up to that moment, bit for bit, when all that came later is replaced by noise.
+gate.py tells how to register something new.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from signals.engine import fill
+from signals.engine.costs import SPOT_COSTS
+from signals.engine.hybrid import opinions
+from signals.engine.indicators.momentum import rsi
+from signals.engine.outcome import Outcomes, follow
+from signals.engine.patterns.anomaly import anomaly_features
+from signals.engine.patterns.divergence import divergence
+from signals.engine.patterns.isolation_forest import anomaly_score, fit_isolation_forest
+from signals.engine.patterns.multi_timeframe import pattern_scores
+from signals.engine.registry import ROW_WISE, warm_up
+from signals.engine.strategies import STRATEGIES
+from signals.engine.strategy import aligned, beginnings, build_series, crossings, recent_extreme, signs
+from signals.engine.timeframe import Timeframe, resample
+from signals.engine.volatility import (
+    FittedVolatility,
+    GarchFit,
+    HarFit,
+    VolatilityModel,
+    ewma_variances,
+    forecast,
+    garch_variances,
+    har_variances,
+)
+from tests.signals.engine.gate import (
+    Case,
+    Scene,
+    compare,
+    context,
+    gallery,
+    public_callables,
+    row_wise_case,
+    scene,
+    series_columns,
+    strategy_case,
+)
+
+MOMENTS = 40
+TICK = 0.1
+
+Columns = Mapping[str, np.ndarray]
+Trade = Callable[[fill.State, fill.Bar, tuple[int, ...]], tuple[fill.State, fill.Fills]]
+ANY_KIND = (fill.MARKET, fill.LIMIT, fill.STOP)
+
+
+def next_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+    """What the house does: the bar is filled first, and only then is something decided on its close."""
+    state, fills = fill.step(state, bar, SPOT_COSTS.in_ppm())
+    return decided(state, bar.close, kinds), fills
+
+
+def same_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+    """The mutant: decided on this bar's close, and filled inside this bar."""
+    return fill.step(decided(state, bar.close, kinds), bar, SPOT_COSTS.in_ppm())
+
+
+def same_close(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+    """The other mutant: what was ordered before fills at the close instead of the open."""
+    late = fill.Bar(bar.open_time, bar.close, bar.close, bar.close, bar.close)
+    return next_bar(state, late, kinds)
+
+
+def decided(state: fill.State, close: int, kinds: tuple[int, ...]) -> fill.State:
+    """Some decision that depends on the close."""
+    held = state.position
+    if held.lots == 0:
+        return fill.place(fill.cancel(state), order_after(close, kinds))
+    if close % 11 == 0:
+        return fill.close_position(state)
+    return fill.move_exits(state, held.stop + (close % 3 - 1), held.target)
+
+
+def order_after(close: int, kinds: tuple[int, ...]) -> fill.Order:
+    """Side, kind and size by the last digits of the close, levels around it."""
+    side, kind = 1 if close % 2 else -1, kinds[close // 2 % len(kinds)]
+    price = close + (side if kind == fill.STOP else -side) * (close // 500)
+    stop, target = price - side * (close // 80), price + side * (close // 60)
+    return fill.Order(side, kind, price, 3 + close % 5, stop, target, 4, 30)
+
+
+def booked(trade: Trade) -> Callable[[Scene], Columns]:
+    """Money and position after each bar, of orders of every kind."""
+
+    def row(state: fill.State, bar: fill.Bar, fills: fill.Fills) -> tuple[int, ...]:
+        return state.cash, state.position.lots, fill.equity(state, bar.close)
+
+    return traded(trade, ANY_KIND, row)
+
+
+def entered(trade: Trade) -> Callable[[Scene], Columns]:
+    """What market orders were filled at in each bar: known when it opens."""
+
+    def row(state: fill.State, bar: fill.Bar, fills: fill.Fills) -> tuple[int, ...]:
+        return fills.opened.lots, fills.opened.price, fills.opened.fee
+
+    return traded(trade, (fill.MARKET,), row)
+
+
+def traded(
+    trade: Trade, kinds: tuple[int, ...], row: Callable[[fill.State, fill.Bar, fill.Fills], tuple[int, ...]]
+) -> Callable[[Scene], Columns]:
+    def run(given: Scene) -> Columns:
+        state, rows = fill.new_state(-1), []
+        for each in fill.bars_in_ticks(given.ohlcv, TICK).tolist():
+            bar = fill.Bar(*each)
+            state, fills = trade(state, bar, kinds)
+            rows.append(row(state, bar, fills))
+        return {str(place): column for place, column in enumerate(np.array(rows, dtype=np.int64).T)}
+
+    return run
+
+
+def followed(given: Scene) -> Columns:
+    outcomes = outcomes_of(given)
+    names = ("exit_reason", "exited_at", "entry_price", "exit_price", "returns", "best_r", "worst_r")
+    return {name: getattr(outcomes, name) for name in names}
+
+
+def exit_row(given: Scene) -> np.ndarray:
+    outcomes, times = outcomes_of(given), given.ohlcv.open_time
+    return np.where(outcomes.ended, np.searchsorted(times, outcomes.exited_at), len(times))
+
+
+def outcomes_of(given: Scene) -> Outcomes:
+    rows = np.arange(0, len(given.ohlcv), 5)
+    entry, sign = given.ohlcv.close[rows], np.where(rows % 2, 1, -1)
+    return follow(
+        given.ohlcv,
+        rows=rows,
+        directions=sign,
+        entry_prices=entry,
+        stop_losses=entry * (1 - 0.02 * sign),
+        take_profits=entry * (1 + 0.03 * sign),
+    )
+
+
+def resampled(given: Scene) -> Columns:
+    longer = resample(given.ohlcv, Timeframe.H4)
+    return {name: getattr(longer, name) for name in ("open_time", "open", "high", "low", "close", "volume")}
+
+
+def bucket_complete(given: Scene) -> np.ndarray:
+    last_slots = resample(given.ohlcv, Timeframe.H4).open_time + 3 * Timeframe.H1.milliseconds
+    return np.searchsorted(given.ohlcv.open_time, last_slots)
+
+
+def diverging(given: Scene) -> Columns:
+    bars = given.ohlcv
+    return divergence(bars.high, bars.low, rsi(bars.close))._asdict()
+
+
+def unusual(given: Scene) -> Columns:
+    """Fitted on what is past at every moment that is tried."""
+    features = anomaly_features(given.ohlcv)
+    forest = fit_isolation_forest(features[: len(features) // 3], seed=1, trees=5)
+    return {"": anomaly_score(forest, features)}
+
+
+def scored(given: Scene) -> Columns:
+    longer = {timeframe: resample(given.ohlcv, timeframe) for timeframe in (Timeframe.H4, Timeframe.D1)}
+    return pattern_scores({Timeframe.H1: given.ohlcv, **longer})
+
+
+def built(given: Scene) -> Columns:
+    bars = given.ohlcv
+    return series_columns(
+        build_series(
+            "any",
+            bars,
+            events=crossings(bars.close - 200),
+            confidence=bars.volume / 1e4,
+            atr=bars.high - bars.low,
+            stop_atr=1.0,
+            target_atr=2.0,
+            describe=str,
+        )
+    )
+
+
+def rising_or_falling(given: Scene) -> np.ndarray:
+    return signs(given.ohlcv.close > given.ohlcv.open, given.ohlcv.close < given.ohlcv.open)
+
+
+def opinion_columns(given: Scene) -> Columns:
+    told = opinions(given.ohlcv, context(given))
+    return {f"{name} {column}": each for name in told for column, each in series_columns(told[name]).items()}
+
+
+def log_returns(given: Scene) -> np.ndarray:
+    return np.diff(np.log(given.ohlcv.close))
+
+
+def forecasts(given: Scene) -> Columns:
+    """Of one stored fit, at some closes: what a decision there is told."""
+    fitted = FittedVolatility(VolatilityModel.GARCH, GARCH, HAR, {})
+    returns, ends = log_returns(given), range(500, len(given.ohlcv), 100)
+    return {
+        model: np.array([forecast(replace(fitted, chosen=model), returns[:end]) for end in ends])
+        for model in VolatilityModel
+    }
+
+
+# What is neither row-wise nor a strategy, by what runs it. A variance's row t is known at close t.
+GARCH = GarchFit(0.0, 1e-5, 0.1, 0.8, 0.0, converged=True, fallback=False)
+HAR = HarFit(1e-5, 0.4, 0.3, 0.2)
+CASES: Mapping[str, Case] = {
+    "signals.engine.fill.step": Case(booked(next_bar), rows=500),
+    "signals.engine.fill.place": Case(entered(next_bar), at_open=True, rows=500),
+    "signals.engine.hybrid.opinions": Case(opinion_columns),
+    "signals.engine.outcome.follow": Case(followed, known_at=exit_row),
+    "signals.engine.patterns.divergence.divergence": Case(diverging),
+    "signals.engine.patterns.isolation_forest.anomaly_score": Case(unusual),
+    "signals.engine.patterns.multi_timeframe.pattern_scores": Case(scored),
+    "signals.engine.strategy.aligned": Case(
+        lambda given: {"": aligned(given.votes["model"], len(given.ohlcv))}
+    ),
+    "signals.engine.strategy.beginnings": Case(lambda given: {"": beginnings(rising_or_falling(given))}),
+    "signals.engine.strategy.build_series": Case(built),
+    "signals.engine.strategy.crossings": Case(lambda given: {"": crossings(given.ohlcv.close - 200)}),
+    "signals.engine.strategy.recent_extreme": Case(
+        lambda given: {"": recent_extreme(given.ohlcv.close, 8, np.fmin)}
+    ),
+    "signals.engine.strategy.signs": Case(lambda given: {"": rising_or_falling(given)}),
+    "signals.engine.volatility.ewma_variances": Case(lambda given: {"": ewma_variances(log_returns(given))}),
+    "signals.engine.volatility.forecast": Case(
+        forecasts, known_at=lambda given: np.arange(500, len(given.ohlcv), 100)
+    ),
+    "signals.engine.volatility.garch_variances": Case(
+        lambda given: {"": garch_variances(log_returns(given), GARCH)}
+    ),
+    "signals.engine.volatility.har_variances": Case(
+        lambda given: {"": har_variances(log_returns(given), HAR)}
+    ),
+    "signals.engine.timeframe.resample": Case(resampled, known_at=bucket_complete),
+}
+
+# Where the usual scene would not show what a function can do.
+MARKETS = {"signals.engine.patterns.candlesticks.detect_all": gallery}
+
+WITH_FILL = "run by the cases of fill.step and fill.place"
+AMOUNTS = "arithmetic on amounts given, sees no series"
+CLOSED_TRADES = "sums up trades that have ended, sees no candles"
+FITS = "gives parameters of the returns that it is given, no rows; what uses them is run"
+WITH_INDICATORS = "every indicator is run through it"
+EXCUSED: Mapping[str, str] = {
+    "signals.engine.costs.CostRates.in_ppm": AMOUNTS,
+    "signals.engine.costs.fee": WITH_FILL,
+    "signals.engine.costs.slipped": WITH_FILL,
+    "signals.engine.fill.Grid.amount": AMOUNTS,
+    "signals.engine.fill.Grid.lots": AMOUNTS,
+    "signals.engine.fill.Grid.price": AMOUNTS,
+    "signals.engine.fill.Grid.quantity": AMOUNTS,
+    "signals.engine.fill.Grid.ticks": AMOUNTS,
+    "signals.engine.fill.bars_in_ticks": WITH_FILL,
+    "signals.engine.fill.cancel": WITH_FILL,
+    "signals.engine.fill.close_position": WITH_FILL,
+    "signals.engine.fill.equity": WITH_FILL,
+    "signals.engine.fill.extreme": WITH_FILL,
+    "signals.engine.fill.move_exits": WITH_FILL,
+    "signals.engine.fill.new_state": WITH_FILL,
+    "signals.engine.hybrid.decide": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
+    "signals.engine.hybrid.explain": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
+    "signals.engine.indicators.contract.check_multiple": AMOUNTS,
+    "signals.engine.indicators.contract.check_period": AMOUNTS,
+    "signals.engine.indicators.contract.column": WITH_INDICATORS,
+    "signals.engine.indicators.contract.columns": WITH_INDICATORS,
+    "signals.engine.indicators.contract.exponential_memory": AMOUNTS,
+    "signals.engine.indicators.contract.prices": WITH_INDICATORS,
+    "signals.engine.indicators.contract.rolling": WITH_INDICATORS,
+    "signals.engine.indicators.contract.shifted": WITH_INDICATORS,
+    "signals.engine.indicators.contract.wilder_memory": AMOUNTS,
+    "signals.engine.ledger.canonical_json": "hashes published signals",
+    "signals.engine.ledger.entry_hash": "hashes published signals",
+    "signals.engine.ledger.verify": "hashes published signals",
+    "signals.engine.patterns.candlesticks.detect": "run by detect_all, for every name",
+    "signals.engine.patterns.isolation_forest.IsolationForest.from_arrays": "stored numbers back as they were",
+    "signals.engine.patterns.isolation_forest.IsolationForest.to_arrays": "numbers to store as they are",
+    "signals.engine.patterns.isolation_forest.fit_isolation_forest": "learns from what it is given; the case of "
+    "anomaly_score gives it the past",
+    "signals.engine.patterns.pivots.pivot_rows": "arithmetic on rows, run by divergence",
+    "signals.engine.performance.expectancy": CLOSED_TRADES,
+    "signals.engine.performance.profit_factor": CLOSED_TRADES,
+    "signals.engine.performance.r_multiple": CLOSED_TRADES,
+    "signals.engine.performance.win_rate": CLOSED_TRADES,
+    "signals.engine.quality.RawCandles.take": "selects rows, before they are candles",
+    "signals.engine.quality.RawCandles.values": "selects columns, before they are candles",
+    "signals.engine.quality.inspect": "judges what came before it becomes candles; refuses what is after as_of",
+    "signals.engine.regime.current_regime": "the last row of regimes",
+    "signals.engine.registry.row_wise": "registers",
+    "signals.engine.registry.warm_up": AMOUNTS,
+    "signals.engine.session.is_tradable": "looks at one moment",
+    "signals.engine.session.next_opening": "looks at one moment",
+    "signals.engine.session.sessions_at": "looks at one moment",
+    "signals.engine.sizing.position_size": AMOUNTS,
+    "signals.engine.strategy.DecisionContext.once": "hands on what a function gave; the case of opinions shares it",
+    "signals.engine.strategy.Strategy.evaluate": "the contract; every strategy is run",
+    "signals.engine.strategy.StrategySeries.reason": "words for one row, nothing is computed from them",
+    "signals.engine.strategy.StrategySeries.signal": "one row of columns that are run with the strategy",
+    "signals.engine.strategy.abstain": "silence, nothing is computed",
+    "signals.engine.strategy.bounds": AMOUNTS,
+    "signals.engine.strategy.parameter": AMOUNTS,
+    "signals.engine.strategy.require_window": "checks a window and refuses it, gives nothing",
+    "signals.engine.timeframe.Timeframe.close_time": "looks at one moment",
+    "signals.engine.timeframe.Timeframe.floor": "looks at one moment",
+    "signals.engine.volatility.fit_garch": FITS,
+    "signals.engine.volatility.fit_har": FITS,
+    "signals.engine.volatility.fit_volatility": FITS,
+    "signals.engine.volatility.qlike": "judges forecasts when the returns are known",
+    "signals.engine.timeframe.newest_closed": "looks at open times only, which are known beforehand",
+}
+
+PUBLIC = dict(public_callables())
+STRATEGY_METHODS = {
+    f"{type(each).__module__}.{type(each).__qualname__}.evaluate" for each in STRATEGIES.values()
+}
+
+
+def test_everything_public_is_run_or_excused() -> None:
+    seen = set(ROW_WISE) | set(CASES) | set(EXCUSED) | STRATEGY_METHODS
+    unseen = sorted(set(PUBLIC) - seen)
+    assert not unseen, f"neither run nor excused: {unseen}. gate.py tells how to register them"
+    gone = sorted(seen - set(PUBLIC))
+    assert not gone, f"run or excused, but not in the engine any more: {gone}"
+    assert not (set(EXCUSED) & (set(ROW_WISE) | set(CASES))), "excused and run"
+
+
+def assert_blind(case: Case) -> None:
+    found = compare(case, case.scene(), MOMENTS, seed=2)
+    assert not found.changed, found.changed[:5]
+    idle = {name: times for name, times in found.counted.items() if times < MOMENTS / 2}
+    assert not idle, f"constant or never finite before most moments, so nothing was shown: {idle}"
+
+
+@pytest.mark.parametrize("name", sorted(ROW_WISE))
+def test_a_row_wise_function_is_blind_to_the_future(name: str) -> None:
+    entry = ROW_WISE[name]
+    assert_blind(row_wise_case(entry, warm_up(entry.function), MARKETS.get(name)))
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_case_is_blind_to_the_future(name: str) -> None:
+    assert_blind(CASES[name])
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_strategy_that_has_fired_is_blind_to_the_future(name: str) -> None:
+    assert_blind(strategy_case(name))
+
+
+def leaks(run: Callable[[Scene], np.ndarray], *, at_open: bool = False) -> bool:
+    return bool(
+        compare(Case(lambda given: {"": run(given)}, at_open=at_open), scene(1_600, 1), 40, 2).changed
+    )
+
+
+@pytest.mark.parametrize(
+    "leaky",
+    [
+        lambda close: np.append(close[1:], np.nan),  # the next row
+        lambda close: np.convolve(close, np.ones(5) / 5, "same"),  # a mean around the row
+        lambda close: (close - close.mean()) / close.std(),  # scaled by the whole window
+        lambda close: np.argsort(np.argsort(close)).astype(float),  # ranked within the whole window
+        lambda close: close[::-1].cumsum()[::-1],  # from the far end
+        lambda close: close + 1e-13 * close[-1],  # the smallest trace of the last row
+        lambda close: np.where(close == close.max(), 1.0, 0.0) + close,  # marks the top that nobody knew
+    ],
+)
+def test_a_leak_is_caught(leaky: Callable[[np.ndarray], np.ndarray]) -> None:
+    assert leaks(lambda given: leaky(given.ohlcv.close))
+
+
+def test_a_leak_of_the_other_columns_and_of_votes_is_caught() -> None:
+    for name in ("open", "high", "low", "volume"):
+        assert leaks(lambda given, name=name: np.roll(getattr(given.ohlcv, name), -1))
+    assert leaks(lambda given: np.roll(given.votes["model"], -1))
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_strategy_that_peeks_one_bar_ahead_is_caught(name: str) -> None:
+    honest = strategy_case(name)
+    assert leaks(lambda given: np.append(honest.run(given)["direction"][1:], np.int8(0)))
+
+
+def test_an_honest_function_is_not_accused() -> None:
+    assert not leaks(lambda given: given.ohlcv.close)
+    assert not leaks(lambda given: given.ohlcv.open, at_open=True)
+    assert leaks(lambda given: given.ohlcv.close, at_open=True)
+
+
+@pytest.mark.parametrize("mutant", [same_bar, same_close])
+def test_a_fill_in_the_bar_that_was_decided_on_is_caught(mutant: Trade) -> None:
+    assert compare(Case(entered(mutant), at_open=True), scene(500, 1), MOMENTS, 2).changed
+
+
+def test_what_shows_nothing_is_refused() -> None:
+    with pytest.raises(AssertionError, match="nothing was shown"):
+        assert_blind(Case(lambda given: {"": np.zeros(len(given.ohlcv))}))
+    with pytest.raises(AssertionError, match="nothing was shown"):
+        assert_blind(Case(lambda given: {"": np.full(len(given.ohlcv), np.nan)}))

@@ -1,0 +1,144 @@
+"""One closed candle, one evaluation: whatever arrives late, twice or not at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from signals.engine.candle import OHLCV
+from signals.engine.hybrid import explain
+from signals.engine.ledger import LedgerEntry, verify
+from signals.engine.strategy import DecisionContext
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Candle, Instrument
+from signals.models import Evaluation, Signal
+from signals.selectors import candles_without_evaluation
+from signals.services.evaluation import evaluate
+from signals.services.publishing import ledger_payload
+from tests.factories import make_instrument, make_series, merge_bars, store, tail
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+BARS = 24 * 340
+SERIES = make_series(bars=BARS, start=START, seed=7)
+STORED = {
+    Timeframe.H1: tail(SERIES, 800),
+    Timeframe.H4: tail(merge_bars(SERIES, Timeframe.H4), 600),
+    Timeframe.D1: merge_bars(SERIES, Timeframe.D1),
+}
+
+pytestmark = pytest.mark.django_db
+
+
+def windows_by_hand(as_of: datetime) -> dict[Timeframe, OHLCV]:
+    """The newest 500 bars that had closed at `as_of`, cut from the arrays without the database."""
+    moment = int(as_of.timestamp() * 1000)
+    windows = {}
+    for timeframe, candles in STORED.items():
+        closed = int((candles.open_time + timeframe.milliseconds <= moment).sum())
+        rows = slice(max(0, closed - 500), closed)
+        windows[timeframe] = OHLCV(*(getattr(candles, name)[rows] for name in OHLCV.__dataclass_fields__))
+    return windows
+
+
+def closes_that_signal() -> list[datetime]:
+    closes = [START + HOUR * n for n in range(BARS - 200, BARS)]
+    return [close for close in closes if explain(windows_by_hand(close), DecisionContext(as_of=close)).signal]
+
+
+SIGNAL_CLOSES = closes_that_signal()
+
+
+@pytest.fixture
+def instrument() -> Instrument:
+    instrument = make_instrument()
+    for timeframe, candles in STORED.items():
+        store(instrument, timeframe, candles)
+    return instrument
+
+
+def test_the_stored_decision_equals_the_engine_on_windows_cut_by_hand(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+    expected = explain(windows_by_hand(closed_at), DecisionContext(as_of=closed_at)).signal
+    assert expected is not None
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    signal = evaluation.signal
+    assert signal is not None
+    assert (signal.direction, signal.strategy) == (expected.direction.value, expected.strategy)
+    assert signal.confidence == pytest.approx(expected.confidence, rel=1e-9)
+    assert signal.stop_loss == pytest.approx(expected.stop_loss, rel=1e-9)
+
+
+def test_evaluating_a_candle_twice_leaves_one_row_and_one_signal(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+
+    first = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+    second = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert first == second
+    assert Signal.objects.count() == Evaluation.objects.count() == 1
+
+
+def test_a_candle_found_an_hour_late_is_judged_but_not_published(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at + HOUR)
+
+    assert evaluation is not None
+    assert evaluation.outcome == "refused"
+    assert "too late" in evaluation.reason
+    assert not Signal.objects.exists()
+
+
+def test_while_the_four_hour_candle_is_on_its_way_nothing_is_decided(instrument: Instrument) -> None:
+    closed_at = START + timedelta(days=335)
+    Candle.objects.filter(timeframe="4h", open_time=closed_at - 4 * HOUR).delete()
+
+    waiting = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+    given_up = evaluate(
+        instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at + timedelta(minutes=5)
+    )
+
+    assert waiting is None
+    assert given_up is not None
+    assert given_up.outcome == "refused"
+    assert "4h: the candle of 2025-12-01 20:00Z has not arrived" in given_up.reason
+
+
+def test_later_candles_do_not_change_a_decision(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+    Candle.objects.filter(open_time__gte=closed_at).update(close=1.0, low=0.5)
+    expected = explain(windows_by_hand(closed_at), DecisionContext(as_of=closed_at)).signal
+    assert expected is not None
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    assert evaluation.signal is not None
+    assert evaluation.signal.entry_price == expected.entry_price
+
+
+def test_the_sweeper_finds_the_newest_candle_first_and_then_every_one_that_was_missed(
+    instrument: Instrument,
+) -> None:
+    as_of = START + timedelta(days=330)
+
+    assert candles_without_evaluation(exchange_code="binance", as_of=as_of) == [(instrument.pk, as_of - HOUR)]
+
+    evaluate(instrument=instrument, candle_open_time=as_of - HOUR, as_of=as_of)
+    later = as_of + 3 * HOUR + timedelta(minutes=10)
+
+    missed = candles_without_evaluation(exchange_code="binance", as_of=later)
+    assert [opened for _, opened in missed] == [as_of, as_of + HOUR, as_of + 2 * HOUR]
+
+
+def test_the_ledger_of_published_signals_verifies(instrument: Instrument) -> None:
+    for closed_at in SIGNAL_CLOSES[:3]:
+        evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    stored = Signal.objects.order_by("sequence")
+
+    assert [signal.sequence for signal in stored] == [1, 2, 3]
+    assert verify(LedgerEntry(s.sequence, s.prev_hash, s.hash, ledger_payload(s)) for s in stored) is None

@@ -1,0 +1,110 @@
+"""Fits are made once a day from what had closed, stored, and forecast like the engine does."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from signals.engine.timeframe import Timeframe
+from signals.engine.volatility import fit_volatility, forecast
+from signals.market.models import Instrument
+from signals.market.selectors import load_window
+from signals.models import VolatilityFit
+from signals.services.evaluation import judge, load_windows
+from signals.services.volatility import forecast_volatility, refresh_volatility
+from tests.factories import make_instrument, make_series, merge_bars, store, tail
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SERIES = make_series(bars=1_200, start=START, seed=4)
+AS_OF = START + 1_000 * HOUR
+
+
+@pytest.fixture
+def instrument() -> Instrument:
+    instrument = make_instrument()
+    store(instrument, Timeframe.H1, SERIES)
+    return instrument
+
+
+def refresh(instrument: Instrument, as_of: datetime = AS_OF) -> VolatilityFit | None:
+    return refresh_volatility(instrument=instrument, as_of=as_of, now=as_of)
+
+
+def predicted(instrument: Instrument, as_of: datetime = AS_OF) -> float | None:
+    window = load_window(instrument_id=instrument.pk, timeframe=Timeframe.H1, bars=500, as_of=as_of)
+    return forecast_volatility(instrument_id=instrument.pk, window=window, as_of=as_of)
+
+
+def test_a_stored_fit_forecasts_what_the_engine_forecasts_from_the_same_candles(
+    instrument: Instrument,
+) -> None:
+    row = refresh(instrument)
+    assert row is not None
+    assert (row.fitted_through, row.returns_used) == (AS_OF, 999)
+
+    returns = np.diff(np.log(SERIES.close[:1_000]))
+    fitted = fit_volatility(returns)
+    assert row.chosen == fitted.chosen.value
+    assert row.qlike == pytest.approx({model.value: score for model, score in fitted.qlike.items()})
+    assert predicted(instrument) == pytest.approx(forecast(fitted, returns[-499:]), rel=1e-9)
+
+
+def test_a_fit_is_made_once_a_day(instrument: Instrument) -> None:
+    assert refresh(instrument)
+    assert refresh(instrument) is None
+    assert refresh(instrument, AS_OF + DAY - timedelta(seconds=1)) is None
+    assert refresh(instrument, AS_OF + DAY)
+    assert VolatilityFit.objects.count() == 2
+
+
+def test_a_decision_reads_no_fit_that_was_made_of_later_candles(instrument: Instrument) -> None:
+    refresh(instrument)
+
+    assert predicted(instrument, AS_OF - HOUR) is None
+    assert predicted(instrument) is not None
+
+
+def test_a_fit_older_than_a_week_is_not_used(instrument: Instrument) -> None:
+    refresh(instrument)
+
+    assert predicted(instrument, AS_OF + 7 * DAY) is not None
+    assert predicted(instrument, AS_OF + 7 * DAY + HOUR) is None
+
+
+def test_too_few_candles_give_neither_a_fit_nor_a_forecast() -> None:
+    instrument = make_instrument()
+    store(instrument, Timeframe.H1, tail(SERIES, 50))
+
+    assert refresh(instrument, START + 1_200 * HOUR) is None
+    assert predicted(instrument, START + 1_200 * HOUR) is None
+
+
+def test_a_market_that_stands_still_is_stored_as_a_fallback_and_forecasts_nothing() -> None:
+    still = make_series(bars=300, start=START, volatility=0.0)
+    instrument = make_instrument()
+    store(instrument, Timeframe.H1, still)
+    as_of = START + 300 * HOUR
+
+    row = refresh(instrument, as_of)
+
+    assert row is not None
+    assert (row.chosen, row.garch, row.har, row.qlike) == ("ewma", None, None, {})
+    assert predicted(instrument, as_of) is None
+
+
+def test_a_decision_is_told_the_forecast(instrument: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
+    for timeframe in (Timeframe.H4, Timeframe.D1):
+        store(instrument, timeframe, merge_bars(SERIES, timeframe))
+    as_of = START + 1_008 * HOUR
+    refresh(instrument, as_of)
+    told = []
+    monkeypatch.setattr("signals.services.evaluation.explain", lambda windows, context: told.append(context))
+
+    judge(instrument_id=instrument.pk, as_of=as_of)
+
+    window = load_windows(instrument_id=instrument.pk, as_of=as_of)[Timeframe.H1]
+    assert told[0].volatility is not None
+    assert told[0].volatility == forecast_volatility(instrument_id=instrument.pk, window=window, as_of=as_of)

@@ -1,0 +1,85 @@
+"""From a published signal to the page on which an administrator reads how it ended, by the tasks of the schedule."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from signals import tasks
+from signals.engine.strategy import Direction, StrategySignal
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.models import AnomalyForest, SignalOutcome, SignalSource, VolatilityFit
+from signals.services.publishing import publish
+from tests.factories import make_instrument, make_series, store
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+SERIES = make_series(bars=400, start=START, seed=4)
+
+
+@pytest.fixture
+def instrument(monkeypatch: pytest.MonkeyPatch) -> Instrument:
+    closed_at = START + timedelta(hours=len(SERIES))
+    monkeypatch.setattr(tasks, "exchange_time", lambda *, exchange_code: closed_at)
+    instrument = make_instrument()
+    store(instrument, Timeframe.H1, SERIES)
+    entry = float(SERIES.close[10])
+    publish(
+        instrument=instrument,
+        decision=StrategySignal("rsi", Direction.LONG, 0.6, entry, entry * 0.98, entry * 1.03, ("because",)),
+        timeframe=Timeframe.H1,
+        candle_open_time=START + timedelta(hours=10),
+        source=SignalSource.HYBRID,
+    )
+    return instrument
+
+
+@pytest.fixture
+def administrator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", "ada@example.org", "a long password"))
+    return client
+
+
+def test_the_task_records_how_a_signal_ended_and_the_page_shows_it(
+    instrument: Instrument, administrator: Client
+) -> None:
+    tasks.record_outcomes()
+    tasks.record_outcomes()
+
+    outcome = SignalOutcome.objects.get()
+    page = administrator.get(reverse("admin:signals_signaloutcome_changelist")).content.decode()
+    assert f"{outcome.r_multiple:+.2f}" in page
+    assert outcome.get_exit_reason_display() in page
+
+
+def test_the_task_fits_each_active_instrument_once_and_the_page_shows_what_was_chosen(
+    instrument: Instrument, administrator: Client
+) -> None:
+    make_instrument(is_active=False)
+
+    tasks.refresh_volatility()
+    tasks.refresh_volatility()
+
+    fit = VolatilityFit.objects.get()
+    assert fit.instrument == instrument
+    page = administrator.get(reverse("admin:signals_volatilityfit_changelist")).content.decode()
+    assert f"{fit.chosen} {fit.qlike[fit.chosen]:.3f}" in page
+    assert "not judged" not in page
+
+
+def test_the_task_grows_one_forest_for_each_active_instrument_and_the_page_shows_it(
+    instrument: Instrument, administrator: Client
+) -> None:
+    make_instrument(is_active=False)
+
+    tasks.refresh_forests()
+    tasks.refresh_forests()
+
+    forest = AnomalyForest.objects.get()
+    assert forest.instrument == instrument
+    page = administrator.get(reverse("admin:signals_anomalyforest_changelist")).content.decode()
+    assert forest.sha256 in page

@@ -1,0 +1,198 @@
+"""Subscribers, staff and what the admin must not offer."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from django_celery_beat.models import PeriodicTask
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from notifications.models import Delivery, DeliveryPreference
+from notifications.services.fan_out import fan_out
+from signals.models import Heartbeat
+from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from users.adapters import ADMIN_GROUP
+from users.models import LinkToken, Subscriber, User
+from users.services import redeem_link_token
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/users/subscriber/"
+
+
+def act(client: Client, action: str, *subscribers: Subscriber, **more: str) -> str:
+    chosen = {"action": action, "_selected_action": [str(subscriber.pk) for subscriber in subscribers]}
+    return client.post(LIST, chosen | more, follow=True).content.decode()
+
+
+@pytest.fixture
+def staff_client(client: Client, settings: Settings) -> Client:
+    """Somebody on the allow-list, as the Google login makes them."""
+    settings.ADMIN_EMAILS = frozenset({"boss@example.com"})
+    user = User.objects.create(username="boss", email="boss@example.com", is_staff=True)
+    user.set_unusable_password()
+    user.save()
+    user.groups.add(Group.objects.get(name=ADMIN_GROUP))
+    client.force_login(user)
+    return client
+
+
+def test_subscriber_is_added_with_what_shall_be_sent_and_when(staff_client: Client) -> None:
+    form = {
+        "display_name": "Ada",
+        "tier": make_tier().pk,
+        "account_type": "demo",
+        "risk_profile": "low",
+        "capital": "2500",
+        "risk_fraction": "0.02",
+        "preference-TOTAL_FORMS": "1",
+        "preference-INITIAL_FORMS": "0",
+        "preference-0-sessions": ["london", "asia"],
+        "preference-0-timezone": "Europe/Berlin",
+    }
+
+    answer = staff_client.post(f"{LIST}add/", form)
+
+    assert answer.status_code == 302, answer.context["errors"]
+    subscriber = Subscriber.objects.get()
+    assert (subscriber.display_name, subscriber.status, subscriber.risk_profile) == ("Ada", "active", "low")
+    assert DeliveryPreference.objects.get(subscriber=subscriber).timezone == "Europe/Berlin"
+
+
+def test_archived_and_restored_by_actions_that_the_log_remembers(staff_client: Client) -> None:
+    ada, ben = make_subscriber(), make_subscriber()
+
+    assert "1 archived." in act(staff_client, "archive", ada)
+    ada.refresh_from_db()
+    assert ada.status == "archived"
+    assert "0 restored." in act(staff_client, "restore", ben)
+    assert "1 restored." in act(staff_client, "restore", ada, ben)
+    ada.refresh_from_db()
+    assert ada.status == "active"
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Archived.", "Restored."]
+
+
+def test_removal_asks_first_then_takes_every_name_and_keeps_the_deliveries(staff_client: Client) -> None:
+    ada = make_subscriber(display_name="Ada Lovelace", notes="met at a fair", telegram_username="ada_l")
+    fan_out(signal=make_signal())
+    act(staff_client, "archive", ada)
+    act(staff_client, "restore", ada)
+
+    question = act(staff_client, "remove", ada)
+    assert "Ada Lovelace" in question
+    assert Subscriber.objects.get().status == "active", "asking changes nothing"
+    answer = act(staff_client, "remove", ada, confirmed="yes")
+
+    assert "1 removed." in answer
+    removed = Subscriber.objects.get()
+    assert (removed.status, removed.display_name, removed.chat_id, removed.notes) == ("removed", "", None, "")
+    assert Delivery.objects.filter(subscriber=removed).count() == 1
+    assert not [
+        entry for entry in LogEntry.objects.all() if "Ada" in entry.object_repr + entry.change_message
+    ]
+    assert staff_client.post(f"{LIST}{removed.pk}/change/", {"display_name": "Ada"}).status_code == 403
+
+
+def test_link_token_is_issued_by_post_only_shown_once_and_works(
+    staff_client: Client, settings: Settings
+) -> None:
+    settings.TELEGRAM_BOT_USERNAME = "our_bot"
+    subscriber = make_subscriber(chat_id=None)
+    page = f"{LIST}{subscriber.pk}/link-token/"
+
+    assert staff_client.get(page).status_code == 200
+    assert not LinkToken.objects.exists()
+    answer = staff_client.post(page)
+
+    link = re.search(r"https://t\.me/our_bot\?start=([\w-]+)", answer.content.decode())
+    assert link
+    assert f"/start {link[1]}" in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert link[1] not in staff_client.get(page).content.decode()
+    redeem_link_token(token=link[1], chat_id=5, telegram_username="ada", now=datetime.now(UTC))
+    subscriber.refresh_from_db()
+    assert subscriber.chat_id == 5
+
+
+def test_link_token_for_a_removed_subscriber_is_refused_in_words(staff_client: Client) -> None:
+    subscriber = make_subscriber()
+    act(staff_client, "remove", subscriber, confirmed="yes")
+
+    answer = staff_client.post(f"{LIST}{subscriber.pk}/link-token/", follow=True)
+
+    assert "add a new subscriber instead" in answer.content.decode()
+    assert not LinkToken.objects.exists()
+
+
+def test_subscribers_are_found_and_filtered(admin_client: Client) -> None:
+    make_subscriber(display_name="Ada", chat_id=None)
+    make_subscriber(display_name="Ben")
+
+    assert admin_client.get(LIST, {"q": "ada"}).context["cl"].result_count == 1
+    assert [
+        s.display_name for s in admin_client.get(LIST, {"chat": "unlinked"}).context["cl"].result_list
+    ] == ["Ada"]
+
+
+@pytest.mark.parametrize("label", ["users.Subscriber", "users.Tier", "signals.Signal", "signals.Evaluation",
+                                   "notifications.Delivery", "signals.Heartbeat"])  # fmt: skip
+def test_not_even_a_superuser_deletes_what_is_an_account(admin_client: Client, label: str) -> None:
+    app, model = label.lower().split(".")
+
+    page = admin_client.post(
+        f"/admin/{app}/{model}/", {"action": "delete_selected", "_selected_action": ["1"]}
+    )
+
+    assert page.status_code in {200, 302, 403}
+    assert "delete_selected" not in admin_client.get(f"/admin/{app}/{model}/").content.decode()
+    assert admin_client.get(f"/admin/{app}/{model}/1/delete/").status_code in {302, 403}
+
+
+def test_schedule_and_secrets_have_no_page() -> None:
+    names = {model.__name__ for model in admin.site._registry}
+
+    assert not names & {"PeriodicTask", "IntervalSchedule", "CrontabSchedule", "SocialApp", "SocialToken"}
+    assert not admin.site.is_registered(PeriodicTask)
+
+
+def test_every_list_opens_searches_and_stands_in_the_menu(admin_client: Client) -> None:
+    make_subscriber()
+    fan_out(signal=make_signal())
+    Heartbeat.objects.create(name="beat", beat_at=datetime.now(UTC), expected_every_seconds=10)
+    home = admin_client.get("/admin/").content.decode()
+    for model in admin.site._registry:
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert admin_client.get(address).status_code == 200, address
+        assert admin_client.get(address, {"q": "a"}).status_code == 200, address
+        assert f'href="{address}"' in home, f"{address} is missing in the menu"
+
+
+@pytest.mark.parametrize(
+    "address", [LIST, "/admin/signals/signal/", "/admin/notifications/delivery/", "/admin/users/tier/"]
+)
+def test_lists_need_no_more_queries_for_more_rows(
+    admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries, address: str
+) -> None:
+    def fill() -> None:
+        make_subscriber()
+        fan_out(signal=make_signal())
+
+    fill()
+    admin_client.get(address)  # content types and the like are read once
+    with django_assert_max_num_queries(100) as few:
+        admin_client.get(address)
+    for _ in range(5):
+        fill()
+    with django_assert_max_num_queries(len(few)):
+        admin_client.get(address)
+
+
+def test_hash_of_a_password_is_not_shown(admin_client: Client, admin_user: User) -> None:
+    page = admin_client.get(f"/admin/users/user/{admin_user.pk}/change/").content.decode()
+
+    assert "algorithm" not in page
+    assert f"/admin/users/user/{admin_user.pk}/password/" in page
