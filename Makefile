@@ -25,7 +25,7 @@ run: setup
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: setup-dev
-	$(BIN)/python -m pytest -ra $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff format --check .

@@ -54,12 +54,15 @@ class Run:
         )
         self.lines: list[str] = []
 
-    def until(self, word: str) -> str:
+    def until(self, *words: str) -> str:
+        """Read on until each of the words was said, in any order; the line that said the first of them."""
+        said: dict[str, str] = {}
         for line in self.process.stdout or ():
             self.lines.append(line.rstrip())
-            if word in line:
-                return line.rstrip()
-        raise AssertionError(f"{word!r} was never said: {self.lines}")
+            said |= {word: line.rstrip() for word in words if word in line}
+            if len(said) == len(words):
+                return said[words[0]]
+        raise AssertionError(f"{words} were not all said: {self.lines}")
 
     def children(self) -> set[int]:
         """Process groups that it has started, without the reaper's."""
@@ -117,7 +120,8 @@ def test_kill_nine_of_the_supervisor_leaves_not_even_grandchildren(run: type[Run
 
 def test_dead_child_starts_again_and_its_family_is_ended_first(run: type[Run]) -> None:
     running = run(PARENT)
-    grandchild = int(running.until("grandchild").split()[-1])
+    # A child that leaves before the supervisor has seen it run is a failed start, told otherwise.
+    grandchild = int(running.until("grandchild", "all started").split()[-1])
     (child,) = running.children()
     os.kill(child, signal.SIGKILL)
     assert "left with signal SIGKILL; starts again in 0.5 s" in running.until("left with")
