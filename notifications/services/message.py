@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from html import unescape
 from math import floor, log10
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -17,7 +18,11 @@ from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, position_size
 from signals.engine.strategy import Direction
 
-LONGEST_MESSAGE = 4096  # UTF-16 units
+# Telegram's limits and ours, all in UTF-16 units of the text that is read, without its tags.
+LONGEST_MESSAGE = 4096
+LONGEST_CAPTION = 1024
+LONGEST_NAME = 40
+LONGEST_REASON = 300
 REASONS_SHOWN = 3
 SIGNIFICANT_DIGITS = 5
 BUTTON_PREFIXES: Mapping[Answer, str] = {Answer.ACTED: "fa:", Answer.IGNORED: "fi:"}
@@ -114,33 +119,57 @@ def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
 
 
 def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
-    """The message, as Telegram's HTML or plain, at most 4096 UTF-16 units."""
+    """The message, as Telegram's HTML or plain.
+
+    Every name and reason is cut before it is set in, so that the whole stays below 4096 UTF-16 units
+    and no tag, entity or character is ever cut apart.
+    """
     levels = levels_of(signal)
-    size = size_of(signal, levels)
     context = {
         "signal": signal,
         "is_long": signal.direction == Direction.LONG,
-        "levels": levels,
+        **_names(signal),
         "entry": f"{levels.entry:,}",
         "stop": f"{levels.stop:,}",
         "target": f"{levels.target:,}",
         "stop_percent": _percent(levels.stop, levels.entry),
         "target_percent": _percent(levels.target, levels.entry),
+        "risk": f"{levels.risk:,}",
+        "reward": f"{levels.reward:,}",
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
         "confidence_percent": f"{signal.confidence * 100:.0f}",
-        "risk_percent": f"{(signal.risk_fraction * 100).normalize():f}",
-        "size": size,
-        "quantity": _quantity_text(size.quantity) if size else "",
-        "risk_amount": f"{size.risk_amount:,.2f}" if size else "",
-        "reasons": signal.reasons[:REASONS_SHOWN],
+        **_size_context(signal, levels),
+        "reasons": [one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]],
         "sessions": ", ".join(
             TradingSession(name).value.replace("_", " ").title() for name in signal.sessions
         ),
         "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
     }
-    template = f"notifications/telegram/signal.{'html' if html else 'txt'}"
-    text = tidy(render_to_string(template, context))
-    return text if html else cut(text, LONGEST_MESSAGE)
+    return tidy(render_to_string(f"notifications/telegram/signal.{'html' if html else 'txt'}", context))
+
+
+def _names(signal: DeliveredSignal) -> dict[str, str]:
+    names = ("symbol", "base", "quote", "exchange")
+    return {name: one_line(getattr(signal, name), LONGEST_NAME) for name in names}
+
+
+def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Any]:
+    """The size and the numbers from which anybody can work it out again."""
+    size = size_of(signal, levels)
+    if size is None:
+        return {"size": None}
+    at_risk = signal.capital * signal.risk_fraction
+    return {
+        "size": size,
+        "capital": _amount_text(signal.capital),
+        "risk_percent": f"{(signal.risk_fraction * 100).normalize():f}",
+        "at_risk": _amount_text(at_risk),
+        "unrounded": _quantity_text(at_risk / levels.risk),
+        "quantity": _quantity_text(size.quantity),
+        "lost": _amount_text(size.risk_amount),
+        "notional": _amount_text(size.quantity * levels.entry),
+        "beyond_capital": size.quantity * levels.entry > signal.capital,
+    }
 
 
 def _percent(price: Decimal, entry: Decimal) -> str:
@@ -152,6 +181,17 @@ def _quantity_text(quantity: Decimal) -> str:
     return f"{rounded:,f}"
 
 
+def _amount_text(amount: Decimal) -> str:
+    """Money to the cent; an amount below one unit, as in BTC, with four significant digits."""
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{Decimal(f'{amount:.4g}'):f}"
+
+
+def one_line(text: str, longest: int) -> str:
+    """Printable characters in one line: nothing may pretend to be another line, or turn the writing round."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return cut(" ".join(printable.split()), longest)
+
+
 def tidy(text: str) -> str:
     """What a template leaves behind: spaces at the ends of lines, more than one empty line."""
     lines = "\n".join(line.strip() for line in text.strip().splitlines())
@@ -161,6 +201,11 @@ def tidy(text: str) -> str:
 def utf16_length(text: str) -> int:
     """How Telegram counts: characters beyond the basic plane are two."""
     return len(text.encode("utf-16-le")) // 2
+
+
+def visible_length(html: str) -> int:
+    """UTF-16 units of what is read of a text of ours, in which each "<" begins a tag of a template."""
+    return utf16_length(unescape(re.sub(r"<[^>]*>", "", html)))
 
 
 def cut(text: str, longest: int) -> str:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from html.parser import HTMLParser
 from uuid import uuid4
 
 import pytest
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from copilot_project.sandbox.telegram_html import parse_html
 from notifications.models import Answer
 from notifications.services.message import (
+    LONGEST_CAPTION,
     LONGEST_MESSAGE,
     cut,
     feedback_buttons,
+    one_line,
     pressed_button,
     price_decimals,
     signal_text,
     utf16_length,
+    visible_length,
 )
 
 
@@ -58,7 +62,7 @@ def test_message_says_everything_that_a_decision_needs() -> None:
         "67,123.46",
         "66,000.00 (-1.67 %)",
         "69,000.00 (+2.80 %)",
-        "Reward/risk  1.67",
+        "Risk 1,123.46, reward 1,876.54: 1.67 times the risk",
         "62 %, uncalibrated",
         "RSI left oversold <30 & turned up",
         "London, New York",
@@ -69,11 +73,38 @@ def test_message_says_everything_that_a_decision_needs() -> None:
     assert "• d" not in text
 
 
-def test_size_loses_the_stated_amount_at_the_stop() -> None:
-    text = read(Told())
-    quantity = Decimal(re.search(r"Your size: ([\d.,]+) BTC", text)[1].replace(",", ""))  # type: ignore[index]
-    assert quantity * (Decimal("67123.46") - 66000) == pytest.approx(Decimal(100), rel=Decimal("1e-5"))
-    assert "losing 100.00 USDT (1 %)" in text
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_size_can_be_worked_out_again_from_the_numbers_shown(html: bool) -> None:
+    text = read(Told()) if html else signal_text(Told(), html=False)
+    amount = r"([\d.,]+)"
+    first = re.search(rf"{amount} × {amount} % = {amount} USDT at risk", text)
+    second = re.search(rf"{amount} / {amount} = {amount} BTC", text)
+    size = re.search(rf"Your size: {amount} BTC, worth {amount} USDT\n", text)
+    assert first
+    assert second
+    assert size
+    capital, percent, at_risk = map(number, first.groups())
+    assert (capital, percent, at_risk) == (10_000, 1, capital * percent / 100)
+    assert (number(second[1]), number(second[2])) == (at_risk, Decimal("67123.46") - 66000)
+    assert number(second[3]) == pytest.approx(at_risk / number(second[2]), rel=Decimal("1e-5"))
+    assert number(size[1]) == number(second[3])
+    assert number(size[2]) == pytest.approx(number(size[1]) * Decimal("67123.46"), rel=Decimal("1e-5"))
+    assert "At the stop you lose 100.00 USDT" in text
+
+
+@pytest.mark.parametrize(("risk", "said"), [("0.01", False), ("0.0167", False), ("0.0168", True)])
+def test_size_worth_more_than_the_capital_says_so(risk: str, said: bool) -> None:
+    """The stop is 1.674 % away: from that risk on, the capital does not pay for the size."""
+    assert ("more than your capital" in read(Told(risk_fraction=Decimal(risk)))) is said
+
+
+def test_amounts_below_one_keep_their_significant_digits() -> None:
+    text = read(Told(quote="BTC", capital=Decimal("0.25"), risk_fraction=Decimal("0.0123")))
+    assert "0.25 × 1.23 % = 0.003075 BTC at risk" in text
 
 
 @pytest.mark.parametrize(
@@ -99,25 +130,110 @@ def test_prices_show_five_significant_digits_and_two_decimals_at_least(price: fl
     assert price_decimals(price) == decimals
 
 
-@settings(max_examples=100, deadline=None)
+class Reader(HTMLParser):
+    """A second opinion beside the sandbox's parser: the standard library's, strict about everything."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.text = ""
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ("b", "i", "code")
+        assert not attrs
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        assert not set("<>&") & set(data)
+        self.text += data
+
+    def handle_entityref(self, name: str) -> None:
+        self.text += {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}[name]
+
+    def handle_charref(self, name: str) -> None:
+        assert name == "x27"
+        self.text += "'"
+
+
+def read_strictly(html: str) -> str:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert not reader.open
+    return reader.text
+
+
+words = st.one_of(
+    st.text(max_size=400),
+    st.text("<>&\"';/b1𝕏😀é\n ", max_size=400),
+    st.just("</b>&lt;<i>"),
+    st.just("😀" * 999),
+)
+
+
+@settings(max_examples=200, deadline=None)
 @given(
-    reasons=st.lists(st.text(max_size=300), max_size=4),
+    reasons=st.lists(words, max_size=4),
+    names=st.tuples(words, words, words, words),
     entry=st.floats(1e-9, 1e7),
     spread=st.floats(1e-9, 0.9),
     capital=st.decimals(0, 10**13, places=2),
+    is_repeat=st.booleans(),
 )
 def test_any_signal_is_html_that_telegram_reads_within_its_limit(
-    reasons: list[str], entry: float, spread: float, capital: Decimal
+    reasons: list[str],
+    names: tuple[str, str, str, str],
+    entry: float,
+    spread: float,
+    capital: Decimal,
+    is_repeat: bool,
 ) -> None:
     told = Told(
+        **dict(zip(("symbol", "base", "quote", "exchange"), names, strict=True)),
         reasons=reasons,
         entry_price=entry,
         stop_loss=entry * (1 - spread),
         take_profit=entry * (1 + spread),
         capital=capital,
+        is_repeat=is_repeat,
     )
-    assert 0 < utf16_length(read(told)) <= LONGEST_MESSAGE
+    html = signal_text(told, html=True)
+    text = read_strictly(html)
+    assert text == read(told)
+    assert visible_length(html) == utf16_length(text) <= LONGEST_MESSAGE
+    assert text.encode("utf-16").decode("utf-16") == text
+    for reason in reasons[:3]:
+        assert f"• {one_line(reason, 300)}".rstrip() in text.split("\n")
+    assert f" {one_line(names[0], 40)} · 1h · {one_line(names[3], 40)}".rstrip() in text
     assert 0 < utf16_length(signal_text(told, html=False)) <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize("direction", ["long", "short"])
+def test_usual_signal_fits_under_a_picture(direction: str) -> None:
+    """Three reasons as the engine words them, the longest flags, a price with many digits."""
+    told = Told(
+        direction=direction,
+        exchange="Binance",
+        is_simulated=True,
+        experimental=True,
+        reasons=[
+            "4h, 2 bars ago: EMA 10 crossed above EMA 30, 0.42 ATR apart: the trend turned up",
+            "1h: RSI 31 is back above 30 after 22: oversold",
+            "1d, 5 bars ago: close 1.8 ATR above the 20-bar channel on 1.9 times the usual volume",
+        ],
+    )
+    assert visible_length(signal_text(told, html=True)) <= LONGEST_CAPTION
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a\n\nEntry  5", "a Entry 5"), ("x\x00\u202ey\u2028z", "x y z"), (" é😀 ", "é😀")],
+)
+def test_one_line_cannot_pretend_to_be_another_or_turn_the_writing_round(text: str, line: str) -> None:
+    assert one_line(text, 300) == line
 
 
 @given(text=st.text(), longest=st.integers(1, 50))
