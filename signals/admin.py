@@ -81,6 +81,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "timeframe",
         "shown_outcome",
         "shown_score",
+        "shown_volatility",
         "reason",
         "evaluated_at",
     ]
@@ -97,6 +98,14 @@ class EvaluationAdmin(ReadOnlyAdmin):
     @display(description="Score", ordering="score")
     def shown_score(self, evaluation: Evaluation) -> str:
         return "–" if evaluation.score is None else f"{evaluation.score:+.2f}"
+
+    @display(description="Volatility until expiry (model, QLIKE)")
+    def shown_volatility(self, evaluation: Evaluation) -> str:
+        known = evaluation.features
+        if "volatility" not in known:
+            return f"ATR: {known.get('volatility_missing', 'nothing was computed')}"
+        model, loss = known["volatility_model"].upper(), known["volatility_qlike"]
+        return f"{known['volatility']:.2%} ({model}, {loss:.3f})"
 
 
 @admin.register(SignalOutcome)

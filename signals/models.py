@@ -118,6 +118,9 @@ class Evaluation(models.Model):
     signal = models.OneToOneField(Signal, on_delete=models.PROTECT, null=True, related_name="evaluation")
     as_of = models.DateTimeField(help_text="The exchange's time at which it was decided.")
     evaluated_at = models.DateTimeField()
+    features = models.JSONField(
+        default=dict, blank=True, help_text="What was known besides the candles, by name: for later models."
+    )
 
     class Meta:
         ordering = ["-candle_open_time", "instrument"]
@@ -183,6 +186,9 @@ class VolatilityFit(models.Model):
     instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="volatility_fits")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
     fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
+    known_at = models.DateTimeField(
+        help_text="The exchange's time when it was made: no earlier close knows it."
+    )
     fitted_at = models.DateTimeField()
     returns_used = models.PositiveIntegerField()
     chosen = models.CharField(max_length=5, choices=[(m.value, m.value.upper()) for m in VolatilityModel])
@@ -209,6 +215,9 @@ class AnomalyForest(models.Model):
     instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="anomaly_forests")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
     fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
+    known_at = models.DateTimeField(
+        help_text="The exchange's time when it was made: no earlier close knows it."
+    )
     fitted_at = models.DateTimeField()
     rows_used = models.PositiveIntegerField()
     arrays = models.BinaryField(help_text="An npz file, read with allow_pickle=False.")

@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from notifications.services.eligibility import candidates_sql, signal_parameters
 from research.models import ReplayRun, ReplaySignal
-from signals.engine.hybrid import BASE_TIMEFRAME, Outcome
+from signals.engine.hybrid import BASE_TIMEFRAME, VALIDITY_BARS, Outcome
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.market.models import Instrument
 from signals.services.evaluation import BASE_PERIOD, CandleMissingError, judge
-from signals.services.publishing import VALIDITY_BARS
 
 NO_CANDLE = "no candle"
 REPLAYED_DELIVERIES = """(

@@ -16,14 +16,20 @@ stood at. Votes, sentiment and partner in the context speak of base bars; on lon
 A strategy without its input, or with too short a window, abstains and the decision says so.
 
 Confidence is 1 - exp(-|score| / SCORE_SCALE): uncalibrated, a ranking rather than a probability.
-The volatility forecast does not enter the blend yet; feedback weights never do.
+The volatility forecast draws the levels and never enters the blend; feedback weights enter neither.
+
+The stop stands STOP_DEVIATIONS deviations of the forecast until the signal expires from the entry, the
+target TARGET_PER_STOP times as far. The range of a Gaussian walk is sqrt(8 / pi) = 1.596 deviations on average
+(Feller 1951) and four bars deviate twice as far as one: where volatility stays what it was, this stop
+is the one of STOP_ATR average true ranges that is taken without a forecast. However wild the forecast, the
+stop stays within a factor of LEVEL_BOUND of that one.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from math import exp
+from math import exp, isfinite
 from types import MappingProxyType
 
 import numpy as np
@@ -50,9 +56,12 @@ MINIMUM_SCORE = 0.15
 SCORE_SCALE = 0.24
 OUT_OF_PLACE = 0.5
 OLDEST_PERIODS = 2
+VALIDITY_BARS = 4
 ATR_PERIOD = 14
 STOP_ATR = 2.0
-TARGET_ATR = 3.0
+STOP_DEVIATIONS = 1.6
+TARGET_PER_STOP = 1.5
+LEVEL_BOUND = 2.0
 REASONS_SHOWN = 3
 
 TRENDING = frozenset((Regime.TRENDING_UP, Regime.TRENDING_DOWN))
@@ -98,6 +107,7 @@ class Decision:
     """What was decided and why: a signal, none, or a refusal to decide on these windows.
 
     regimes: of each timeframe's last bar, where it is known. abstentions: who could not judge, and why.
+    features: what else was known, by name; who asked adds them, and they are kept for later models.
     """
 
     outcome: Outcome
@@ -108,6 +118,7 @@ class Decision:
     votes: tuple[Vote, ...] = ()
     regimes: Mapping[Timeframe, Regime] = field(default_factory=dict)
     abstentions: tuple[str, ...] = ()
+    features: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,7 @@ def explain(windows: Mapping[Timeframe, OHLCV], context: DecisionContext) -> Dec
         regimes={timeframe: heard.regime for timeframe, heard in hearings.items() if heard.regime},
         abstentions=tuple(reason for heard in hearings.values() for reason in heard.abstentions),
     )
-    return silent if silent.reason else _propose(windows[BASE_TIMEFRAME], silent)
+    return silent if silent.reason else _propose(windows[BASE_TIMEFRAME], silent, context.volatility)
 
 
 def opinions(window: OHLCV, context: DecisionContext) -> Mapping[str, StrategySeries]:
@@ -260,15 +271,17 @@ def _silence(votes: tuple[Vote, ...], score: float) -> str | None:
     return None
 
 
-def _propose(base: OHLCV, decided: Decision) -> Decision:
+def _propose(base: OHLCV, decided: Decision, volatility: float | None) -> Decision:
     score, votes = decided.score, decided.votes
     direction = Direction.LONG if score > 0 else Direction.SHORT
     entry = float(base.close[-1])
-    distance = direction.sign * float(atr(base.high, base.low, base.close, ATR_PERIOD)[-1])
-    stop, target = entry - STOP_ATR * distance, entry + TARGET_ATR * distance
-    if distance == 0 or min(stop, target) <= 0:
-        reason = f"stop and target cannot be drawn {abs(distance):.6g} (ATR) around {entry:.6g}"
-        return replace(decided, reason=reason)
+    risk, drawn_by = _risk(base, volatility)
+    stop, target = entry - direction.sign * risk, entry + direction.sign * TARGET_PER_STOP * risk
+    if risk == 0 or min(stop, target) <= 0:
+        reason = (
+            f"stop and target cannot be drawn {risk:.6g} and {TARGET_PER_STOP:g} times that from {entry:.6g}"
+        )
+        return replace(decided, reason=f"{reason}; {drawn_by}")
     supporting = sorted(
         (vote for vote in votes if vote.confidence * score > 0),
         key=lambda vote: abs(vote.contribution),
@@ -283,8 +296,21 @@ def _propose(base: OHLCV, decided: Decision) -> Decision:
         take_profit=target,
         reasons=tuple(vote.reason for vote in _shown(supporting)),
     )
-    reason = f"blended score {score:+.2f}: {signal.reasons[0]}"
+    reason = f"blended score {score:+.2f}: {signal.reasons[0]}; {drawn_by}"
     return replace(decided, outcome=Outcome.SIGNAL, reason=reason, signal=signal)
+
+
+def _risk(base: OHLCV, volatility: float | None) -> tuple[float, str]:
+    """The stop's distance from the entry, as a price, and in words where it comes from."""
+    usual = STOP_ATR * float(atr(base.high, base.low, base.close, ATR_PERIOD)[-1])
+    if volatility is None or not isfinite(volatility):
+        return usual, f"stop at {STOP_ATR:g} ATR for want of a volatility forecast"
+    wanted = STOP_DEVIATIONS * volatility * float(base.close[-1])
+    risk = min(max(wanted, usual / LEVEL_BOUND), usual * LEVEL_BOUND)
+    drawn_by = f"stop at {STOP_DEVIATIONS:g} deviations of a forecast {volatility:.2%}"
+    if risk != wanted:
+        drawn_by += f", held to {STOP_ATR / LEVEL_BOUND:g} to {STOP_ATR * LEVEL_BOUND:g} ATR"
+    return risk, drawn_by
 
 
 def _shown(supporting: list[Vote]) -> list[Vote]:

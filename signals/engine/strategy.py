@@ -83,7 +83,7 @@ class DecisionContext:
         end (the last value speaks of the last bar; a model that only knows "now" gives one value).
     sentiment: -1 (bearish) to 1 (bullish); readings of many bars are aligned like votes, NaN where none was
         known, and one number speaks of the last bar only.
-    volatility: forecast of the next base bar's return, a ratio.
+    volatility: forecast deviation of the log return until a signal of now expires (hybrid.VALIDITY_BARS).
     weights: feedback weight 0.5 to 1.5 by strategy name; orders what is shown, never moves a confidence.
     partner: bars of the instrument that this one is paired with, of the window's timeframe.
     memo: what `once` has computed; only who asks many strategies about one window brings one.

@@ -5,7 +5,7 @@
   (Corsi 2009), with non-negative weights so that a variance stays one.
 - GARCH(1,1) with a constant mean and Gaussian likelihood (Bollerslev 1986), estimated by `arch`.
 
-Returns are 1-D float64, oldest first, e.g. log returns of closes. Forecasts are for the bar after the last
+Returns are 1-D float64, oldest first, e.g. log returns of closes. Forecasts are for the bars after the last
 return and in the returns' unit. Fitting is slow and done once a day (`fit_volatility`, parameters stored);
 `forecast` is cheap and needs MONTH_BARS returns at most. arch and scipy are loaded when something is
 fitted, not with this module: the web process never fits.
@@ -170,22 +170,40 @@ def fit_volatility(returns: npt.ArrayLike) -> FittedVolatility:
     return FittedVolatility(chosen, garch, har, judged)
 
 
-def forecast(fitted: FittedVolatility, returns: npt.ArrayLike) -> float:
-    """Standard deviation of the next return by the chosen model; NaN where the returns do not suffice.
+def forecast(fitted: FittedVolatility, returns: npt.ArrayLike, bars: int = 1) -> float:
+    """Standard deviation of the sum of the next `bars` returns by the chosen model; NaN where returns are too few.
 
-    GARCH and EWMA need MINIMUM_RETURNS, HAR needs MONTH_BARS.
+    GARCH and EWMA need MINIMUM_RETURNS, HAR needs MONTH_BARS. A variance further ahead is what the model
+    expects with its own expectations in place of the returns to come. ValueError when `bars` is below 1.
     """
+    if bars < 1:
+        raise ValueError(f"bars is {bars}, it must be at least 1")
     values = _returns(returns)
     if len(values) < MINIMUM_RETURNS:
         return nan
     if fitted.chosen is VolatilityModel.GARCH:
-        variance = _last_variance(fitted.garch, values)
+        variance = _garch_ahead(fitted.garch, values, bars)
     elif fitted.chosen is VolatilityModel.HAR and fitted.har:
-        variance = float(har_variances(values[-MONTH_BARS:], fitted.har)[-1])
+        variance = _har_ahead(fitted.har, values, bars)
     else:
         weights = EWMA_DECAY ** np.arange(len(values) - 1, -1, -1)
-        variance = float(weights @ values**2 / weights.sum())
+        variance = bars * float(weights @ values**2 / weights.sum())
     return variance**0.5 if variance > 0 else nan
+
+
+def _garch_ahead(fit: GarchFit, values: FloatArray, bars: int) -> float:
+    expected = [_last_variance(fit, values)]
+    while len(expected) < bars:
+        expected.append(fit.omega + (fit.alpha + fit.beta) * expected[-1])
+    return sum(expected)
+
+
+def _har_ahead(fit: HarFit, values: FloatArray, bars: int) -> float:
+    known = values[-MONTH_BARS:]
+    for _ in range(bars):
+        variance = float(har_variances(known[-MONTH_BARS:], fit)[-1])
+        known = np.append(known, variance**0.5)
+    return float((known[-bars:] ** 2).sum())
 
 
 def _last_variance(fit: GarchFit, values: FloatArray) -> float:

@@ -44,6 +44,7 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
         timeframe=BASE_TIMEFRAME.value,
         fitted_through=datetime.fromtimestamp(closed_at / 1000, UTC),
         defaults={
+            "known_at": as_of,
             "fitted_at": now,
             "rows_used": rows,
             "arrays": arrays,
@@ -57,7 +58,7 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
 def score_anomalies(*, instrument_id: int, window: OHLCV, as_of: datetime) -> FloatArray | None:
     """0 to 1 per bar of `window` (base candles up to `as_of`), above 0.5 for what is unusual; NaN until warm.
 
-    By the newest forest grown of candles closed at `as_of`; None without one of the last seven days.
+    By the newest forest that was known at `as_of`; None without one of the last seven days.
     ValueError when the stored bytes are not those that were written.
     """
     stored = _newest(instrument_id, as_of)
@@ -68,7 +69,7 @@ def score_anomalies(*, instrument_id: int, window: OHLCV, as_of: datetime) -> Fl
 
 def _newest(instrument_id: int, as_of: datetime) -> AnomalyForest | None:
     forests = AnomalyForest.objects.filter(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value)
-    return forests.filter(fitted_through__lte=as_of).order_by("-fitted_through").first()
+    return forests.filter(known_at__lte=as_of).order_by("-fitted_through").first()
 
 
 def _packed(forest: IsolationForest) -> bytes:

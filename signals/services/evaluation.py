@@ -1,6 +1,7 @@
 """From a closed candle to an Evaluation row, exactly one, with the signal or the reason why there is none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,7 +69,8 @@ def judge(*, instrument_id: int, as_of: datetime) -> Decision:
     if missing:
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument_id, window=windows[BASE_TIMEFRAME], as_of=as_of)
-    return explain(windows, DecisionContext(as_of=as_of, volatility=expected))
+    decision = explain(windows, DecisionContext(as_of=as_of, volatility=expected.deviation))
+    return replace(decision, features=expected.features())
 
 
 def load_windows(*, instrument_id: int, as_of: datetime) -> dict[Timeframe, OHLCV]:
@@ -95,7 +97,7 @@ def missing_candle(windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> str |
 def too_late(decision: Decision, closed_at: datetime, as_of: datetime) -> Decision:
     found = f"found at {as_of:%Y-%m-%d %H:%M}Z, too late for a candle that closed at {closed_at:%H:%M}Z"
     reason = f"{found}; {decision.reason}"
-    return Decision(Outcome.REFUSED, reason, None, decision.score, decision.scores, decision.votes)
+    return replace(decision, outcome=Outcome.REFUSED, reason=reason, signal=None)
 
 
 def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evaluation:
@@ -119,6 +121,7 @@ def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evalu
                 "signal": signal,
                 "as_of": as_of,
                 "evaluated_at": timezone.now(),
+                "features": dict(decision.features),
             },
         )
     if created:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from signals.engine.hybrid import VALIDITY_BARS
 from signals.engine.ledger import GENESIS_HASH, entry_hash
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
@@ -14,7 +15,6 @@ from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
 from signals.telemetry import SIGNALS_PUBLISHED
 
-VALIDITY_BARS = 4
 LEDGER_LOCK = 7_305_001  # any number that no other advisory lock of this database uses
 
 

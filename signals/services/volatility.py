@@ -1,13 +1,13 @@
 """Stored volatility fits: made once a day from stored candles, read by every decision."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 
 import numpy as np
 
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.engine.hybrid import BASE_TIMEFRAME, VALIDITY_BARS
 from signals.engine.volatility import (
     MINIMUM_RETURNS,
     NO_GARCH,
@@ -25,6 +25,26 @@ from signals.models import VolatilityFit
 FITTED_BARS = 2_160  # 90 days of hours
 REFRESHED_AFTER = timedelta(days=1)
 USABLE_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Deviation of the log return until a signal of now expires; None where `missing` says why there is none."""
+
+    deviation: float | None
+    missing: str = ""
+    fit: VolatilityFit | None = None
+
+    def features(self) -> dict[str, float | str]:
+        """What an evaluation keeps: the forecast, whose it is, and how good that model was out of sample."""
+        if self.fit is None or self.deviation is None:
+            return {"volatility_missing": self.missing}
+        chosen = self.fit.chosen
+        return {
+            "volatility": self.deviation,
+            "volatility_model": chosen,
+            "volatility_qlike": self.fit.qlike[chosen],
+        }
 
 
 def refresh_volatility(*, instrument: Instrument, as_of: datetime, now: datetime) -> VolatilityFit | None:
@@ -45,6 +65,7 @@ def refresh_volatility(*, instrument: Instrument, as_of: datetime, now: datetime
         timeframe=BASE_TIMEFRAME.value,
         fitted_through=datetime.fromtimestamp(closed_at / 1000, UTC),
         defaults={
+            "known_at": as_of,
             "fitted_at": now,
             "returns_used": len(returns),
             "chosen": fitted.chosen.value,
@@ -56,21 +77,28 @@ def refresh_volatility(*, instrument: Instrument, as_of: datetime, now: datetime
     return row
 
 
-def forecast_volatility(*, instrument_id: int, window: OHLCV, as_of: datetime) -> float | None:
-    """Deviation of the next base bar's log return by the newest fit made of candles closed at `as_of`.
+def forecast_volatility(*, instrument_id: int, window: OHLCV, as_of: datetime) -> Forecast:
+    """By the newest fit that was known at `as_of`, if it is of the last seven days and was judged.
 
-    `window` holds base candles up to `as_of`. None without a fit of the last seven days or enough candles.
+    `window` holds base candles up to `as_of`. A fit whose models could not be judged out of sample is a
+    fallback and forecasts nothing.
     """
     stored = _newest(instrument_id, as_of)
-    if stored is None or as_of - stored.fitted_through > USABLE_FOR:
-        return None
-    expected = forecast(_fitted(stored), _log_returns(window))
-    return expected if isfinite(expected) else None
+    if stored is None:
+        return Forecast(None, "no fit yet")
+    if as_of - stored.fitted_through > USABLE_FOR:
+        return Forecast(None, f"the newest fit is of {stored.fitted_through:%Y-%m-%d}, too old")
+    if stored.chosen not in stored.qlike:
+        return Forecast(None, "the fit is a fallback: no model could be judged")
+    expected = forecast(_fitted(stored), _log_returns(window), VALIDITY_BARS)
+    if not isfinite(expected):
+        return Forecast(None, f"{stored.chosen}: too few candles to forecast from")
+    return Forecast(expected, fit=stored)
 
 
 def _newest(instrument_id: int, as_of: datetime) -> VolatilityFit | None:
     fits = VolatilityFit.objects.filter(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value)
-    return fits.filter(fitted_through__lte=as_of).order_by("-fitted_through").first()
+    return fits.filter(known_at__lte=as_of).order_by("-fitted_through").first()
 
 
 def _fitted(row: VolatilityFit) -> FittedVolatility:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import SUITED, Decision, Outcome, decide, explain, opinions
+from signals.engine.hybrid import (
+    STOP_ATR,
+    STOP_DEVIATIONS,
+    SUITED,
+    VALIDITY_BARS,
+    Decision,
+    Outcome,
+    decide,
+    explain,
+    opinions,
+)
 from signals.engine.regime import REGIMES, UNKNOWN, Regime, regimes
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import DecisionContext, Direction, StrategyGroup
@@ -219,6 +229,59 @@ def test_levels_are_two_and_three_ranges_from_the_last_close(generated: Market) 
     assert reward == pytest.approx(1.5 * risk)
     ranges = np.maximum(base.high[1:], base.close[:-1]) - np.minimum(base.low[1:], base.close[:-1])
     assert abs(risk) / 2 == pytest.approx(ranges[-40:].mean(), rel=0.5)
+
+
+def forecast_at(market: Market, as_of: datetime, volatility: float | None) -> Decision:
+    return explain(at(market, as_of), DecisionContext(as_of=as_of, volatility=volatility))
+
+
+def signals_of(market: Market, count: int) -> list[datetime]:
+    return list(islice((moment for moment in hours_before_end(400) if told(market, moment).signal), count))
+
+
+def test_the_forecast_draws_stop_and_target_and_moves_nothing_else(generated: Market) -> None:
+    for as_of in signals_of(generated, 5):
+        plain = told(generated, as_of)
+        assert plain.signal is not None
+        assert "2 ATR for want of a volatility forecast" in plain.reason
+        entry = plain.signal.entry_price
+        usual = abs(entry - plain.signal.stop_loss)
+        volatility = 1.2 * usual / 1.6 / entry
+        drawn = forecast_at(generated, as_of, volatility)
+        assert drawn.signal is not None
+        risk = plain.signal.direction.sign * (entry - drawn.signal.stop_loss)
+        assert risk == pytest.approx(1.2 * usual)
+        assert abs(drawn.signal.take_profit - entry) == pytest.approx(1.5 * risk)
+        assert f"1.6 deviations of a forecast {volatility:.2%}" in drawn.reason
+        assert (drawn.score, drawn.votes) == (plain.score, plain.votes)
+        assert (drawn.signal.direction, drawn.signal.confidence) == (
+            plain.signal.direction,
+            plain.signal.confidence,
+        )
+
+
+@pytest.mark.parametrize(("volatility", "share"), [(1e-9, 0.5), (9.0, 2.0), (float("inf"), 1.0)])
+def test_a_wild_forecast_draws_no_absurd_stop(generated: Market, volatility: float, share: float) -> None:
+    as_of = next(
+        moment
+        for moment in signals_of(generated, 20)
+        if (signal := told(generated, moment).signal) and signal.direction is Direction.LONG
+    )
+    plain, wild = told(generated, as_of).signal, forecast_at(generated, as_of, volatility)
+    assert plain is not None
+    assert wild.signal is not None
+    assert plain.entry_price - wild.signal.stop_loss == pytest.approx(
+        share * (plain.entry_price - plain.stop_loss)
+    )
+    assert ("held to 1 to 4 ATR" in wild.reason) == (share != 1.0)
+
+
+def test_a_gaussian_market_s_forecast_stop_is_the_one_of_two_ranges() -> None:
+    """What STOP_DEVIATIONS is derived from: bars of a walk in continuous time, four of them until expiry."""
+    steps = np.random.default_rng(3).normal(0, 1 / np.sqrt(2_000), (2_000, 2_000)).cumsum(axis=1)
+    ranges = np.maximum(steps.max(axis=1), 0) - np.minimum(steps.min(axis=1), 0)
+    until_expiry = np.sqrt(VALIDITY_BARS)
+    assert STOP_DEVIATIONS * until_expiry == pytest.approx(STOP_ATR * ranges.mean(), rel=0.04)
 
 
 def test_an_event_out_of_its_group_s_place_counts_half(generated: Market) -> None:

@@ -207,6 +207,41 @@ def test_a_forecast_is_the_end_of_the_models_path_in_units_of_the_returns(model:
     assert forecast(fitted, returns[-499:]) == pytest.approx(sqrt(variance), rel=1e-6)
 
 
+def test_a_garch_forecast_of_several_bars_decays_towards_the_long_run() -> None:
+    returns = simulate(2_000, 7)
+    fit = TRUE
+    fitted = FittedVolatility(VolatilityModel.GARCH, fit, None, {})
+    first = forecast(fitted, returns) ** 2
+    long_run, memory = fit.omega / (1 - fit.alpha - fit.beta), fit.alpha + fit.beta
+    closed_form = sum(long_run + memory**ahead * (first - long_run) for ahead in range(4))
+
+    assert forecast(fitted, returns, 4) ** 2 == pytest.approx(closed_form, rel=1e-12)
+    assert forecast(fitted, returns, 100_000) ** 2 == pytest.approx(100_000 * long_run, rel=1e-3)
+
+
+def test_an_ewma_forecast_of_several_bars_grows_with_the_root_of_time() -> None:
+    returns = simulate(600, 7)
+    fitted = FittedVolatility(VolatilityModel.EWMA, fit_garch([]), None, {})
+
+    assert forecast(fitted, returns, 4) == pytest.approx(2 * forecast(fitted, returns), rel=1e-12)
+
+
+def test_a_har_forecast_of_several_bars_feeds_on_its_own_expectations() -> None:
+    returns = simulate(MONTH_BARS + 20, 7)
+    fitted = FittedVolatility(VolatilityModel.HAR, fit_garch([]), HarFit(0.1, 0.2, 0.3, 0.4), {})
+    squares = list(returns**2)
+    for _ in range(4):
+        day, week, month = (sum(squares[-bars:]) / bars for bars in (24, 168, 480))
+        squares.append(0.1 + 0.2 * day + 0.3 * week + 0.4 * month)
+
+    assert forecast(fitted, returns, 4) ** 2 == pytest.approx(sum(squares[-4:]), rel=1e-9)
+
+
+def test_a_forecast_of_no_bar_is_refused() -> None:
+    with pytest.raises(ValueError, match="bars is 0"):
+        forecast(fit_volatility(simulate(200, 1)), simulate(200, 1), 0)
+
+
 @pytest.mark.parametrize(
     "returns", [np.zeros(20), np.zeros(1_000), simulate(20, 1)], ids=["20", "constant", "short"]
 )

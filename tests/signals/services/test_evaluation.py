@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.admin import site
 
+from signals.admin import EvaluationAdmin
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import explain
 from signals.engine.ledger import LedgerEntry, verify
@@ -14,6 +16,7 @@ from signals.models import Evaluation, Signal
 from signals.selectors import candles_without_evaluation
 from signals.services.evaluation import evaluate
 from signals.services.publishing import ledger_payload
+from signals.services.volatility import refresh_volatility
 from tests.factories import make_instrument, make_series, merge_bars, store, tail
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -69,6 +72,35 @@ def test_the_stored_decision_equals_the_engine_on_windows_cut_by_hand(instrument
     assert (signal.direction, signal.strategy) == (expected.direction.value, expected.strategy)
     assert signal.confidence == pytest.approx(expected.confidence, rel=1e-9)
     assert signal.stop_loss == pytest.approx(expected.stop_loss, rel=1e-9)
+
+
+def test_an_evaluation_keeps_the_forecast_that_drew_its_stop(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+    fit = refresh_volatility(instrument=instrument, as_of=closed_at - 2 * HOUR, now=closed_at)
+    assert fit is not None
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    assert evaluation.signal is not None
+    assert evaluation.features["volatility_model"] == fit.chosen
+    assert evaluation.features["volatility_qlike"] == fit.qlike[fit.chosen]
+    risk = abs(evaluation.signal.entry_price - evaluation.signal.stop_loss)
+    assert risk == pytest.approx(1.6 * evaluation.features["volatility"] * evaluation.signal.entry_price)
+    shown = EvaluationAdmin(Evaluation, site).shown_volatility(evaluation)
+    assert fit.chosen.upper() in shown
+    assert f"{fit.qlike[fit.chosen]:.3f}" in shown
+
+
+def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument: Instrument) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    assert "ATR for want of a volatility forecast" in evaluation.reason
+    assert evaluation.features["volatility_missing"] == "no fit yet"
+    assert EvaluationAdmin(Evaluation, site).shown_volatility(evaluation) == "ATR: no fit yet"
 
 
 def test_evaluating_a_candle_twice_leaves_one_row_and_one_signal(instrument: Instrument) -> None:
