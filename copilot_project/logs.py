@@ -34,7 +34,8 @@ def logging_settings(*, as_json: bool) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
-            # Both log whole URLs at INFO, and Telegram's carry the bot token.
+            # They log whole URLs, the first at DEBUG, the others at INFO, and Telegram's carry the bot token.
+            "telegram.Bot": {"level": "INFO"},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
             # A server that is down is reported by the query that needs it, not by each attempt of the pool.

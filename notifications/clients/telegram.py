@@ -7,21 +7,19 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx
 from django.conf import settings
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram import error as ptb
 from telegram.constants import ParseMode
-from telegram.request import HTTPXRequest
+from telegram.request import BaseRequest
 
+from notifications.clients.aiohttp_request import AiohttpRequest, NotSentError
 from signals.telemetry import count_outside_call
 
 Result = TypeVar("Result")
 
-CONNECTIONS = 10  # httpcore scans its pool quadratically; more connections make it slower
 CALL_SECONDS = 22.0
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
-NEVER_LEFT_US = (httpx.ConnectTimeout, httpx.ConnectError, httpx.PoolTimeout)
 # python-telegram-bot reads a body that is JSON but not Telegram's without looking.
 MISREAD = (LookupError, TypeError, AttributeError, ValueError)
 CHAT_IS_GONE = (
@@ -81,17 +79,11 @@ class Button:
 
 
 class TelegramClient:
-    """One bot. Every method raises TelegramError."""
+    """One bot. Every method raises TelegramError. `request` carries the calls, with its own timeouts."""
 
-    def __init__(self, *, token: str, api_url: str) -> None:
+    def __init__(self, *, token: str, api_url: str, request: BaseRequest | None = None) -> None:
         self._token = token
-        self._request = HTTPXRequest(
-            connection_pool_size=CONNECTIONS,
-            connect_timeout=5.0,
-            write_timeout=5.0,
-            read_timeout=10.0,
-            pool_timeout=1.0,
-        )
+        self._request = request or AiohttpRequest(read_timeout=10.0)
         self._bot = Bot(
             token, base_url=f"{api_url}/bot", request=self._request, get_updates_request=self._request
         )
@@ -183,7 +175,7 @@ class TelegramClient:
                 failure = _bad_request(text)
             case ptb.Conflict():
                 failure = Failure.REFUSED
-            case _ if isinstance(error.__cause__, NEVER_LEFT_US):
+            case NotSentError():
                 failure = Failure.NOT_SENT
         return TelegramError(text, failure, retry_after_seconds=seconds, new_chat_id=new_chat_id)
 
