@@ -29,6 +29,7 @@ GROUPS = (
             ("notifications.Feedback", "thumbs_up_down"),
             ("notifications.TelegramUpdate", "inbox"),
             ("notifications.SenderState", "outgoing_mail"),
+            ("notifications.SenderLease", "key"),
         ),
     ),
     (

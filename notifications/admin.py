@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from notifications.forms import WhyNotForm
-from notifications.models import Delivery, Feedback, SenderState, TelegramUpdate
+from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
 from notifications.services.fan_out import exclusion_words, why_not
 from signals.admin import ReadOnlyAdmin
 
@@ -121,3 +121,10 @@ class SenderStateAdmin(ReadOnlyAdmin):
     """A halt ends when the sender is started again with a token that Telegram knows."""
 
     list_display = ["__str__", "paused_until", "halted_reason"]
+
+
+@admin.register(SenderLease)
+class SenderLeaseAdmin(ReadOnlyAdmin):
+    """Which sender leads."""
+
+    list_display = ["holder", "fencing_token", "lapses_at"]

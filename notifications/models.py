@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -207,6 +208,29 @@ class TelegramUpdate(models.Model):
 
     def __str__(self) -> str:
         return f"Update {self.update_id}"
+
+
+class SenderLease(models.Model):
+    """One row: which sender leads. Its successor has a greater token, which fences out the one before."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    holder = models.CharField(max_length=200, help_text="Host and process.")
+    fencing_token = models.BigIntegerField(help_text="Grows whenever the lease changes hands.")
+    lapses_at = models.DateTimeField(help_text="From then on, by the database's clock, another may take it.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="notifications_one_sender_lease", condition=Q(id=1))]
+        triggers = [
+            pgtrigger.Protect(name="keeps_its_token", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="token_only_grows",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__fencing_token__lt=pgtrigger.F("old__fencing_token")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.holder} (token {self.fencing_token})"
 
 
 class SenderState(models.Model):

@@ -20,7 +20,9 @@ logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Send deliveries when they are due. Long-lived; a second one waits for the first to end."
+    help = (
+        "Send deliveries when they are due. Long-lived; a second one takes over when the first ends or dies."
+    )
     requires_system_checks = ()  # they load every page; a sender that died is back sooner without
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,7 +31,10 @@ class Command(BaseCommand):
             "--seconds-per-chat", type=float, default=SECONDS_PER_CHAT, help="pause in one chat"
         )
         parser.add_argument(
-            "--lease-seconds", type=float, default=30.0, help="after that a row counts as abandoned"
+            "--lease-seconds",
+            type=float,
+            default=30.0,
+            help="after that a silent sender and its rows count as abandoned",
         )
         parser.add_argument("--no-metrics", action="store_true", help="open no port for Prometheus")
 

@@ -16,16 +16,16 @@ from notifications.clients.telegram import Failure, TelegramClient, TelegramErro
 from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.message import feedback_buttons, signal_text
 from notifications.services.sender import rows
+from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
 from notifications.services.sender.transition import after_failure
 
 logger = structlog.get_logger(__name__)
 
-LEADER_LOCK = 7_305_002  # any number that no other advisory lock of this database uses
 IN_FLIGHT = 8
 LONGEST_WAIT_SECONDS = 5.0
-LOCK_POLL_SECONDS = 1.0
+STANDBY_POLL_SECONDS = 1.0
 RECONNECT_SECONDS = 1.0
 
 Settlement = Callable[[AsyncConnection[Any]], Awaitable[bool]]
@@ -33,7 +33,7 @@ Settlement = Callable[[AsyncConnection[Any]], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions:
-    """Where the rows are, and how long a row is ours: longer than the longest call takes."""
+    """Where the rows are, and how long leadership and a claimed row are ours: longer than the longest call."""
 
     conninfo: str
     lease_seconds: float = 30.0
@@ -46,6 +46,7 @@ class Sender:
         self._client = client
         self._options = options
         self._pace = pace
+        self._lease = Lease(options.lease_seconds)
         self._rng = random.Random()  # noqa: S311  (jitter)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -61,6 +62,8 @@ class Sender:
             while not self._stopping:
                 try:
                     await self._lead()
+                except LeaseLostError:
+                    logger.warning("another sender took the lease: this one was out of touch for too long")
                 except OperationalError as error:
                     logger.warning("database lost, will connect again", error=str(error).strip())
                     await asyncio.sleep(RECONNECT_SECONDS)
@@ -68,43 +71,64 @@ class Sender:
                 await asyncio.wait(self._in_flight)
 
     async def _lead(self) -> None:
-        """Hold the lock and send. Claims run on the connection that holds it: who lost the lock cannot claim."""
-        async with self._leader() as leader, self._listener() as listener:
+        """Hold the lease and send, until a stop. Raises LeaseLostError."""
+        async with await self._connect() as leader, self._listener() as listener:
             await leader.execute(
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
             )
             await self._check_token(leader)
-            logger.info("sending", in_flight=IN_FLIGHT, per_second=self._pace.per_second)
+            await self._take_lease(leader)
             beaten_at = -LONGEST_WAIT_SECONDS
             while not self._stopping:
                 if listener.done():
                     listener.result()
                 self._wake.clear()
+                await self._keep_lease(leader)
                 if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
                     await self._tick(leader)
                     beaten_at = self._now()
                 if not await self._start_ready(leader):
                     await self._wait(leader)
+            await self._leave(leader)
 
-    @asynccontextmanager
-    async def _leader(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """A connection that holds the lock of the one sender; waits while another process has it."""
-        async with await AsyncConnection.connect(self._options.conninfo, autocommit=True) as connection:
-            said = False
-            while not self._stopping:
-                cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK])
-                if (await cursor.fetchone() or (False,))[0]:
-                    break
-                if not said:
-                    logger.warning("another sender is at work; this one waits until it ends")
-                    said = True
-                await asyncio.sleep(LOCK_POLL_SECONDS)
-            yield connection
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await AsyncConnection.connect(self._options.conninfo, autocommit=True)
+
+    async def _take_lease(self, leader: AsyncConnection[Any]) -> None:
+        """Return as the one leader, or when a stop was asked for."""
+        said = False
+        while not self._stopping:
+            if await self._lease.take(leader):
+                if self._lease.token > 1:
+                    self._pace.follow_another(self._now())
+                logger.info(
+                    "sending",
+                    fencing_token=self._lease.token,
+                    in_flight=IN_FLIGHT,
+                    per_second=self._pace.per_second,
+                )
+                return
+            if not said:
+                logger.warning("another sender leads; this one waits until it ends or its lease lapses")
+                said = True
+            await rows.stand_by(leader)
+            await asyncio.sleep(STANDBY_POLL_SECONDS)
+
+    async def _keep_lease(self, leader: AsyncConnection[Any]) -> None:
+        if self._lease.wants_renewal():
+            await self._lease.renew(leader)
+
+    async def _leave(self, leader: AsyncConnection[Any]) -> None:
+        """Let the calls in flight end under our lease, then give it up."""
+        while self._in_flight:
+            await self._keep_lease(leader)
+            await asyncio.wait(self._in_flight, timeout=self._lease.renewal_seconds)
+        await self._lease.give_up(leader)
 
     @asynccontextmanager
     async def _listener(self) -> AsyncIterator[asyncio.Task[None]]:
         """Wakes the loop at every NOTIFY of a fan-out."""
-        async with await AsyncConnection.connect(self._options.conninfo, autocommit=True) as connection:
+        async with await self._connect() as connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
             task = asyncio.create_task(self._listen(connection))
             try:
@@ -143,18 +167,18 @@ class Sender:
         limit = min(IN_FLIGHT - len(self._in_flight), self._pace.allowance(self._now()))
         if limit <= 0:
             return 0
-        busy = self._pace.busy(self._now())
-        claimed = await rows.claim(leader, limit=limit, busy=busy, lease_seconds=self._options.lease_seconds)
+        busy, asked_at = self._pace.busy(self._now()), suspend_aware_clock()
+        claimed = await rows.claim(leader, limit=limit, busy=busy, lease=self._lease)
         for row in claimed:
             if row.state == "sending":
-                self._start(row)
+                self._start(row, asked_at)
             elif row.state != "pending":
                 telemetry.deliveries.labels(state=row.state).inc()
         return len(claimed)
 
-    def _start(self, row: Claimed) -> None:
+    def _start(self, row: Claimed, claimed_at: float) -> None:
         self._pace.started(row.subscriber_id, self._now())
-        task = asyncio.create_task(self._send(row), name=f"delivery {row.public_id}")
+        task = asyncio.create_task(self._send(row, claimed_at), name=f"delivery {row.public_id}")
         self._in_flight.add(task)
         task.add_done_callback(lambda done: self._finished(done, row))
 
@@ -166,8 +190,11 @@ class Sender:
             # The row stays `sending`: when the lease ends it is repeated, marked, like after any crash.
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
 
-    async def _send(self, row: Claimed) -> None:
+    async def _send(self, row: Claimed, claimed_at: float) -> None:
         text = signal_text(row, html=not row.is_plain)
+        if not self._lease.covers(claimed_at):
+            await self._put_back(row)
+            return
         try:
             message_id = await self._client.send_message(
                 chat_id=row.chat_id,
@@ -182,6 +209,11 @@ class Sender:
             await self._settle(
                 row, "sent", lambda connection: rows.record_sent(connection, row=row, message_id=message_id)
             )
+
+    async def _put_back(self, row: Claimed) -> None:
+        """Telegram was not called: the row is as it was before the claim."""
+        state = "retry" if row.attempts else "pending"
+        await self._settle(row, state, lambda connection: rows.put_back(connection, row=row))
 
     async def _settle_failure(self, row: Claimed, error: TelegramError) -> None:
         transition = after_failure(error, row.attempt, self._rng)
@@ -213,9 +245,10 @@ class Sender:
             )
 
     async def _wait(self, leader: AsyncConnection[Any]) -> None:
-        """Until something may have changed: a NOTIFY, a finished call, a due row, the pace; five seconds at most."""
+        """Until something may have changed: a NOTIFY, a finished call, a due row, the pace, the lease's age."""
         instants = [await rows.seconds_until_due(leader), self._pace.seconds_until_change(self._now())]
-        seconds = min([LONGEST_WAIT_SECONDS, *(instant for instant in instants if instant is not None)])
+        longest = min(LONGEST_WAIT_SECONDS, self._lease.renewal_seconds)
+        seconds = min([longest, *(instant for instant in instants if instant is not None)])
         try:
             async with asyncio.timeout(max(seconds, 0.001)):
                 await self._wake.wait()

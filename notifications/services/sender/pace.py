@@ -1,4 +1,7 @@
-"""Telegram's limits, kept by the sender: a sliding second over all chats, a pause per chat."""
+"""Telegram's limits, kept by the sender: a sliding second over all chats, a pause per chat.
+
+They hold across restarts: a new leader is silent until what its predecessor may have sent lies behind them.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -19,9 +22,16 @@ class Pace:
     _starts: deque[float] = field(default_factory=deque)
     _in_flight: set[int] = field(default_factory=set)
     _free_at: dict[int, float] = field(default_factory=dict)
+    _silent_until: float = float("-inf")
+
+    def follow_another(self, now: float) -> None:
+        """Nobody knows what was sent until now, and to whom: start as if every limit had just been used up."""
+        self._silent_until = now + max(1.0, self.seconds_per_chat)
 
     def allowance(self, now: float) -> int:
         """How many messages may start now."""
+        if now < self._silent_until:
+            return 0
         while self._starts and now - self._starts[0] >= 1.0:
             self._starts.popleft()
         return max(0, self.per_second - len(self._starts))
@@ -41,6 +51,8 @@ class Pace:
 
     def seconds_until_change(self, now: float) -> float | None:
         """How long until the next message or chat is free again; None when nothing holds us up."""
+        if now < self._silent_until:
+            return self._silent_until - now
         instants = list(self._free_at.values())
         if len(self._starts) >= self.per_second:
             instants.append(self._starts[0] + 1.0)

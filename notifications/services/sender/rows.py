@@ -1,4 +1,8 @@
-"""The sender's SQL. All instants are the database's; every update after a claim is fenced by `attempt_id`."""
+"""The sender's SQL. All instants are the database's.
+
+A claim wants the lease (`lease.py`) under our token. Every update after it is fenced twice: by `attempt_id`,
+and by the token, which no other sender may have overtaken.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +15,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, dict_row
 
 from notifications.services.eligibility import STANDING_RULES, SUBSCRIBERS, rule_parameters
+from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import Attempt, Transition, after_taken_chat
 
 HEARTBEAT = "sender"
@@ -20,11 +25,16 @@ HEARTBEAT_SECONDS = 10
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
 # sent stays of unknown fate, because its first attempt may have arrived. `next` looks at the first rows only,
 # whatever the backlog: chats that fill it are busy at the next claim, which then sees the rows behind them.
+# The lease's row is locked until the claim is committed: a takeover waits for it, or the claim finds nothing.
 CLAIM = f"""
-WITH next AS MATERIALIZED (
+WITH leader AS MATERIALIZED (
+    SELECT FROM notifications_senderlease
+    WHERE fencing_token = %(fencing_token)s AND lapses_at > clock_timestamp() FOR SHARE
+), next AS MATERIALIZED (
     SELECT d.id, d.subscriber_id, d.tier_rank, d.weight, d.due_at
     FROM notifications_delivery d
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
+        AND EXISTS (SELECT FROM leader)
         AND NOT EXISTS (
             SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
@@ -70,23 +80,35 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
-    judged.is_simulated
+    judged.is_simulated, %(fencing_token)s::bigint AS fencing_token
 """  # noqa: S608  (constants only)
 
-FINISH = """
+STILL_OURS = """
+id = %(id)s AND attempt_id = %(attempt_id)s AND state = 'sending'
+    AND EXISTS (SELECT FROM notifications_senderlease WHERE fencing_token = %(fencing_token)s)
+"""
+
+FINISH = f"""
 UPDATE notifications_delivery SET
     state = %(state)s, reason = %(reason)s, attempts = attempts + %(counts)s::int, lease_until = NULL,
     is_repeat = %(is_repeat)s, is_plain = %(is_plain)s,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
-WHERE id = %(id)s AND attempt_id = %(attempt_id)s AND state = 'sending'
-"""
+WHERE {STILL_OURS}
+"""  # noqa: S608
 
-SENT = """
+SENT = f"""
 UPDATE notifications_delivery SET
     state = 'sent', reason = '', attempts = attempts + 1, lease_until = NULL,
     sent_at = clock_timestamp(), telegram_message_id = %(message_id)s
-WHERE id = %(id)s AND attempt_id = %(attempt_id)s AND state = 'sending'
-"""
+WHERE {STILL_OURS}
+"""  # noqa: S608
+
+# Telegram was not called.
+PUT_BACK = f"""
+UPDATE notifications_delivery SET
+    state = CASE WHEN attempts > 0 THEN 'retry' ELSE 'pending' END, attempt_id = NULL, lease_until = NULL
+WHERE {STILL_OURS}
+"""  # noqa: S608
 
 PAUSE_BOT = """
 UPDATE notifications_senderstate
@@ -134,6 +156,14 @@ ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,
     expected_every_seconds = excluded.expected_every_seconds, detail = excluded.detail
 """
 
+# A sender that waits for another's lease shows life only where the leader shows none.
+STAND_BY = """
+INSERT INTO signals_heartbeat AS heartbeat (name, beat_at, expected_every_seconds, detail)
+VALUES (%(name)s, now(), %(every)s, 'standing by')
+ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail
+WHERE heartbeat.beat_at <= now() - make_interval(secs => %(every)s)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -166,20 +196,33 @@ class Claimed:
     quote: str
     exchange: str
     is_simulated: bool
+    fencing_token: int
 
     @property
     def attempt(self) -> Attempt:
         return Attempt(self.attempts, self.is_repeat, self.is_plain)
 
+    @property
+    def fences(self) -> dict[str, Any]:
+        """What STILL_OURS compares."""
+        return {"id": self.id, "attempt_id": self.attempt_id, "fencing_token": self.fencing_token}
+
 
 async def claim(
-    connection: AsyncConnection[Any], *, limit: int, busy: list[int], lease_seconds: float
+    connection: AsyncConnection[Any], *, limit: int, busy: list[int], lease: Lease
 ) -> list[Claimed]:
     """Rows that were ready, at most one a chat, in claim order; those in state `sending` are ours now.
 
     The others were found to be no longer allowed and are settled: state and reason are written.
+    Nothing is found when the lease is not ours any more.
     """
-    parameters = {"limit": limit, "busy": busy, "lease_seconds": lease_seconds, **rule_parameters()}
+    parameters = {
+        "limit": limit,
+        "busy": busy,
+        "lease_seconds": lease.seconds,
+        "fencing_token": lease.token,
+        **rule_parameters(),
+    }
     async with connection.cursor(row_factory=class_row(Claimed)) as cursor:
         await cursor.execute(CLAIM, parameters)
         return await cursor.fetchall()
@@ -187,9 +230,13 @@ async def claim(
 
 async def record_sent(connection: AsyncConnection[Any], *, row: Claimed, message_id: int) -> bool:
     """Whether the row was still ours."""
-    cursor = await connection.execute(
-        SENT, {"id": row.id, "attempt_id": row.attempt_id, "message_id": message_id}
-    )
+    cursor = await connection.execute(SENT, row.fences | {"message_id": message_id})
+    return cursor.rowcount == 1
+
+
+async def put_back(connection: AsyncConnection[Any], *, row: Claimed) -> bool:
+    """Undo a claim whose call was never made; whether the row was still ours."""
+    cursor = await connection.execute(PUT_BACK, row.fences)
     return cursor.rowcount == 1
 
 
@@ -201,9 +248,8 @@ async def record_failure(connection: AsyncConnection[Any], *, row: Claimed, tran
         await _tell_others(connection, row, transition)
         cursor = await connection.execute(
             FINISH,
-            {
-                "id": row.id,
-                "attempt_id": row.attempt_id,
+            row.fences
+            | {
                 "state": transition.state.value,
                 "reason": transition.reason,
                 "counts": transition.counts,
@@ -262,3 +308,7 @@ async def seconds_until_due(connection: AsyncConnection[Any]) -> float | None:
 
 async def beat(connection: AsyncConnection[Any]) -> None:
     await connection.execute(BEAT, {"name": HEARTBEAT, "every": HEARTBEAT_SECONDS})
+
+
+async def stand_by(connection: AsyncConnection[Any]) -> None:
+    await connection.execute(STAND_BY, {"name": HEARTBEAT, "every": HEARTBEAT_SECONDS})

@@ -13,6 +13,7 @@ from notifications.models import Delivery
 from notifications.services.fan_out import fan_out
 from notifications.services.sender import rows
 from notifications.services.sender.conninfo import conninfo
+from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import after_failure
 from tests.notifications.rows import make_signal, make_subscriber
 
@@ -25,7 +26,9 @@ async def send_into_a_chat_that_moved() -> bool:
     client = TelegramClient(token=DEFAULT_TOKEN, api_url="http://127.0.0.1:9")
     error = client._translated(ChatMigrated(NEW_CHAT))
     async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
-        (row,) = await rows.claim(connection, limit=1, busy=[], lease_seconds=30)
+        lease = Lease(30)
+        assert await lease.take(connection)
+        (row,) = await rows.claim(connection, limit=1, busy=[], lease=lease)
         transition = after_failure(error, row.attempt, random.Random(1))
         return await rows.record_failure(connection, row=row, transition=transition)
 
