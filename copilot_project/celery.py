@@ -64,3 +64,4 @@ def catch_up(**kwargs: Any) -> None:
     """A worker that starts, first of all or after a crash, does not wait for the next tick."""
     for timeframe in ("1d", "4h", "1h"):
         app.send_task("signals.market.tasks.sync_candles", [timeframe], queue="market")
+    app.send_task("signals.market.tasks.refresh_rules", queue="market")

@@ -68,6 +68,12 @@ class DeliveredSignal(Protocol):
     @property
     def risk_fraction(self) -> Decimal: ...
     @property
+    def lot_step(self) -> Decimal | None: ...
+    @property
+    def minimum_amount(self) -> Decimal | None: ...
+    @property
+    def minimum_notional(self) -> Decimal | None: ...
+    @property
     def is_repeat(self) -> bool: ...
 
 
@@ -115,6 +121,9 @@ def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
         risk_fraction=signal.risk_fraction,
         entry_price=levels.entry,
         stop_loss=levels.stop,
+        step=signal.lot_step,
+        minimum_quantity=signal.minimum_amount or Decimal(0),
+        minimum_value=signal.minimum_notional or Decimal(0),
     )
 
 
@@ -165,7 +174,9 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Any]:
         "risk_percent": f"{(signal.risk_fraction * 100).normalize():f}",
         "at_risk": _amount_text(at_risk),
         "unrounded": _quantity_text(at_risk / levels.risk),
-        "quantity": _quantity_text(size.quantity),
+        "step": f"{signal.lot_step.normalize():f}" if signal.lot_step else "",
+        # Steps are exact already, and rounding once more could leave them.
+        "quantity": f"{size.quantity.normalize():,f}" if signal.lot_step else _quantity_text(size.quantity),
         "lost": _amount_text(size.risk_amount),
         "notional": _amount_text(size.quantity * levels.entry),
         "beyond_capital": size.quantity * levels.entry > signal.capital,

@@ -63,7 +63,7 @@ def closes(start: datetime, end: datetime) -> Iterator[datetime]:
 
 def replay_close(*, run: ReplayRun, instrument: Instrument, as_of: datetime) -> str:
     try:
-        decision = judge(instrument_id=instrument.pk, as_of=as_of)
+        decision = judge(instrument=instrument, as_of=as_of)
     except CandleMissingError:
         return NO_CANDLE
     if decision.signal:

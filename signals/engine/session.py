@@ -19,6 +19,10 @@ class AssetClass(StrEnum):
     STOCK = "stock"
 
 
+class CalendarMissingError(ValueError):
+    """Nobody here knows when this market is open; the message says what is missing."""
+
+
 class Tradable(Protocol):
     """What `is_tradable` asks of an instrument: an AssetClass or its value."""
 
@@ -67,13 +71,15 @@ def is_tradable(instrument: Tradable, moment: datetime) -> bool:
 
     Crypto always is. Forex trades from Sunday to Friday 17:00 New York time (22:00 UTC in winter, 21:00 in
     summer), except on the trading days of Christmas and New Year, which begin at 17:00 the day before;
-    half-days are not known here. ValueError if naive, and for stocks: their holidays are set by each
-    exchange, and no calendar of one is stored.
+    half-days are not known here. ValueError if naive; CalendarMissingError for stocks: their holidays are
+    set by each exchange, and no calendar of one is stored.
     """
     _require_aware(moment)
     asset_class = AssetClass(instrument.asset_class)
     if asset_class is AssetClass.STOCK:
-        raise ValueError("stocks need their exchange's calendar, and none is stored: ask the exchange")
+        raise CalendarMissingError(
+            "stocks need their exchange's calendar, and none is stored: ask the exchange"
+        )
     return asset_class is AssetClass.CRYPTO or _is_forex_day(moment)
 
 

@@ -46,7 +46,7 @@ def position_size(
     if step is not None:
         quantity = (quantity / step).to_integral_value(ROUND_DOWN) * step
         risk_amount = quantity * distance
-        formula += f", in steps of {step:f}: {quantity:f}"
+        formula += f", in steps of {_plain(step)}: {_plain(quantity)}"
     refusal = _refusal(quantity, entry_price, minimum_quantity, minimum_value)
     if refusal:
         return PositionSize(Decimal(0), Decimal(0), formula, refusal)
@@ -59,10 +59,21 @@ def _refusal(
     if quantity == 0:
         return "the risk does not buy a single step of the exchange"
     if quantity < minimum_quantity:
-        return f"{quantity:f} is below the exchange's minimum of {minimum_quantity:f}"
+        return f"{_brief(quantity)} is below the exchange's minimum of {_plain(minimum_quantity)}"
     if quantity * entry_price < minimum_value:
-        return f"a value of {quantity * entry_price:f} is below the exchange's minimum of {minimum_value:f}"
+        value = _brief(quantity * entry_price)
+        return f"a value of {value} is below the exchange's minimum of {_plain(minimum_value)}"
     return ""
+
+
+def _plain(amount: Decimal) -> str:
+    """Without the zeros that a database column keeps."""
+    return f"{amount.normalize():f}"
+
+
+def _brief(amount: Decimal) -> str:
+    """Eight decimals at most, cut rather than rounded: what is too little must not look like enough."""
+    return _plain(amount.quantize(Decimal("1e-8"), ROUND_DOWN))
 
 
 def _check(capital: Decimal, risk_fraction: Decimal, entry_price: Decimal, stop_loss: Decimal) -> None:

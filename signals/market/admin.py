@@ -24,6 +24,7 @@ class InstrumentAdmin(ModelAdmin):
     list_filter = ["is_active", "exchange", "quote"]
     list_select_related = ["exchange"]
     search_fields = ["symbol", "base", "quote"]
+    readonly_fields = ["tick_size", "lot_step", "minimum_amount", "minimum_notional", "rules_known_at"]
     actions = ["activate", "deactivate"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instrument]:

@@ -57,6 +57,33 @@ class Instrument(models.Model):
         help_text="Decides on which days and hours its market is open.",
     )
     is_active = models.BooleanField(default=True, help_text="Whether candles are fetched and evaluated.")
+    tick_size = models.DecimalField(
+        max_digits=32, decimal_places=18, null=True, blank=True, help_text="Step of a price; empty: unknown."
+    )
+    lot_step = models.DecimalField(
+        max_digits=32,
+        decimal_places=18,
+        null=True,
+        blank=True,
+        help_text="Step of an amount; empty: unknown.",
+    )
+    minimum_amount = models.DecimalField(
+        max_digits=32,
+        decimal_places=18,
+        null=True,
+        blank=True,
+        help_text="Least amount of an order, in the base asset; empty: none known.",
+    )
+    minimum_notional = models.DecimalField(
+        max_digits=32,
+        decimal_places=18,
+        null=True,
+        blank=True,
+        help_text="Least value of an order, in the quote asset; empty: none known.",
+    )
+    rules_known_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the exchange last told the four rules above."
+    )
 
     objects = InstrumentQuerySet.as_manager()
 

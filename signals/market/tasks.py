@@ -5,11 +5,12 @@ from datetime import datetime
 
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
 from signals.market.providers import ProviderError
-from signals.market.services import chunks, sync
+from signals.market.services import chunks, rules, sync
 from signals.market.services.clock import exchange_time
 
 logger = structlog.get_logger(__name__)
@@ -23,6 +24,16 @@ def sync_candles(timeframe: str) -> None:
             sync.sync_candles(instrument=instrument, timeframe=Timeframe(timeframe), as_of=as_of)
         except ProviderError as error:
             logger.warning("candles not updated", instrument=instrument.symbol, error=str(error))
+
+
+@shared_task
+def refresh_rules() -> None:
+    now = timezone.now()
+    for exchange in Exchange.objects.filter(instruments__is_active=True).distinct():
+        try:
+            rules.refresh_rules(exchange=exchange, now=now)
+        except ProviderError as error:
+            logger.warning("rules of orders not updated", exchange=exchange.code, error=str(error))
 
 
 @shared_task

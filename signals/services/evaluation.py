@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Decision, Outcome, explain
+from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
@@ -45,7 +46,7 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
         return standing
     closed_at = candle_open_time + BASE_PERIOD
     try:
-        decision = judge(instrument_id=instrument.pk, as_of=closed_at)
+        decision = judge(instrument=instrument, as_of=closed_at)
     except CandleMissingError as error:
         if as_of - closed_at < PATIENCE:
             return None
@@ -59,18 +60,31 @@ class CandleMissingError(Exception):
     """A candle that must have closed by now is not stored; the message names it."""
 
 
-def judge(*, instrument_id: int, as_of: datetime) -> Decision:
-    """The decision at `as_of`, a close of the base timeframe, from stored candles that had closed by then.
+def judge(*, instrument: Instrument, as_of: datetime) -> Decision:
+    """The decision at `as_of`, a close of the base timeframe, from what was stored and known by then.
 
+    A signal that nobody could enter, because the market is closed at `as_of`, is refused.
     Raises CandleMissingError when the newest candle of a timeframe has not arrived.
     """
-    windows = load_windows(instrument_id=instrument_id, as_of=as_of)
+    windows = load_windows(instrument_id=instrument.pk, as_of=as_of)
     missing = missing_candle(windows, as_of)
     if missing:
         raise CandleMissingError(missing)
-    expected = forecast_volatility(instrument_id=instrument_id, window=windows[BASE_TIMEFRAME], as_of=as_of)
+    expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     decision = explain(windows, DecisionContext(as_of=as_of, volatility=expected.deviation))
+    closed = closed_market(instrument, as_of) if decision.signal else None
+    if closed:
+        decision = refused(decision, closed)
     return replace(decision, features=expected.features())
+
+
+def closed_market(instrument: Instrument, moment: datetime) -> str | None:
+    """Why nobody can trade the instrument at `moment`; None when its market is open."""
+    try:
+        tradable = is_tradable(instrument, moment)
+    except CalendarMissingError as error:
+        return str(error)
+    return None if tradable else f"the {instrument.asset_class} market is closed at {moment:%Y-%m-%d %H:%M}Z"
 
 
 def load_windows(*, instrument_id: int, as_of: datetime) -> dict[Timeframe, OHLCV]:
@@ -96,8 +110,12 @@ def missing_candle(windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> str |
 
 def too_late(decision: Decision, closed_at: datetime, as_of: datetime) -> Decision:
     found = f"found at {as_of:%Y-%m-%d %H:%M}Z, too late for a candle that closed at {closed_at:%H:%M}Z"
-    reason = f"{found}; {decision.reason}"
-    return replace(decision, outcome=Outcome.REFUSED, reason=reason, signal=None)
+    return refused(decision, found)
+
+
+def refused(decision: Decision, why: str) -> Decision:
+    """The same findings without their signal."""
+    return replace(decision, outcome=Outcome.REFUSED, reason=f"{why}; {decision.reason}", signal=None)
 
 
 def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evaluation:

@@ -41,7 +41,7 @@ def run(start: datetime) -> tuple[ReplayRun, str]:
 def test_replay_equals_the_live_decision_at_each_close_and_a_second_run(instrument: Instrument) -> None:
     start = END - SPAN
     closes = [start + timedelta(hours=hour) for hour in range(48)]
-    expected = [close for close in closes if judge(instrument_id=instrument.pk, as_of=close).signal]
+    expected = [close for close in closes if judge(instrument=instrument, as_of=close).signal]
     assert expected, "a span in which nothing fires would prove nothing"
 
     first, printed = run(start)

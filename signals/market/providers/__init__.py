@@ -3,6 +3,9 @@
 Providers are found by dotted path, so that a process that never asks an exchange never imports ccxt.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Protocol
 
@@ -23,6 +26,19 @@ class ProviderError(Exception):
         self.permanent = permanent
 
 
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """What an order must keep to, each above zero: steps of price and amount, least amount (base) and value (quote).
+
+    None where the exchange does not tell it, or has no such rule.
+    """
+
+    tick_size: Decimal | None = None
+    lot_step: Decimal | None = None
+    minimum_amount: Decimal | None = None
+    minimum_notional: Decimal | None = None
+
+
 class MarketDataProvider(Protocol):
     """Reads only. Every method raises ProviderError."""
 
@@ -36,6 +52,9 @@ class MarketDataProvider(Protocol):
 
         Nothing is promised about their condition, and the newest one may still be forming.
         """
+
+    def market_rules(self) -> Mapping[str, MarketRules]:
+        """The rules of all its markets by symbol, asked anew."""
 
 
 def provider_for(exchange_code: str) -> MarketDataProvider:

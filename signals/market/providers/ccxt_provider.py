@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import ccxt
@@ -11,7 +12,7 @@ import stamina
 
 from signals.engine.quality import RawCandles
 from signals.engine.timeframe import Timeframe
-from signals.market.providers import ProviderError
+from signals.market.providers import MarketRules, ProviderError
 from signals.telemetry import count_outside_call, expect_outside_calls
 
 Answer = TypeVar("Answer")
@@ -69,6 +70,11 @@ class CcxtProvider:
                 self._exchange.fetch_ohlcv(symbol, timeframe.value, since=since_ms, limit=limit)
             )
         )
+
+    def market_rules(self) -> dict[str, MarketRules]:
+        """The rules of all its markets by unified symbol. Raises ProviderError."""
+        markets = self._read(lambda: self._exchange.load_markets(reload=True))
+        return {symbol: as_rules(market, self._exchange.precisionMode) for symbol, market in markets.items()}
 
     def _load_markets(self) -> None:
         if not self._exchange.markets:
@@ -134,6 +140,30 @@ def told_to_wait(headers: Any) -> float:
     """Seconds of a Retry-After header; a minute where a throttled answer names none."""
     told = str((headers or {}).get("Retry-After", ""))
     return float(told) if re.fullmatch(r"\d+(\.\d+)?", told) else COOL_DOWN_SECONDS
+
+
+def as_rules(market: Mapping[str, Any], precision_mode: int) -> MarketRules:
+    """ccxt's description of a market, whose precision is a step or, on some exchanges, a number of decimals.
+
+    Significant digits, which a few exchanges use, are no step: unknown.
+    """
+    precision, limits = market.get("precision") or {}, market.get("limits") or {}
+
+    def step(name: str) -> Decimal | None:
+        told = precision.get(name)
+        if precision_mode == ccxt.DECIMAL_PLACES and told is not None:
+            return Decimal(1).scaleb(-int(told))
+        return positive(told) if precision_mode == ccxt.TICK_SIZE else None
+
+    def least(name: str) -> Decimal | None:
+        return positive((limits.get(name) or {}).get("min"))
+
+    return MarketRules(step("price"), step("amount"), least("amount"), least("cost"))
+
+
+def positive(told: float | None) -> Decimal | None:
+    """As the exchange wrote it: a float's shortest text, not its binary tail. None for zero, which rules nothing."""
+    return Decimal(str(told)) if told is not None and told > 0 else None
 
 
 def as_columns(bars: list[list[float | None]]) -> RawCandles:

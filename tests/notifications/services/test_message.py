@@ -48,6 +48,9 @@ class Told:
     expires_at: datetime = datetime(2026, 5, 4, 16, 30, tzinfo=UTC)
     capital: Decimal = Decimal("10000.00")
     risk_fraction: Decimal = Decimal("0.0100")
+    lot_step: Decimal | None = None
+    minimum_amount: Decimal | None = None
+    minimum_notional: Decimal | None = None
     is_repeat: bool = False
 
 
@@ -94,6 +97,45 @@ def test_size_can_be_worked_out_again_from_the_numbers_shown(html: bool) -> None
     assert number(size[1]) == number(second[3])
     assert number(size[2]) == pytest.approx(number(size[1]) * Decimal("67123.46"), rel=Decimal("1e-5"))
     assert "At the stop you lose 100.00 USDT" in text
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_size_keeps_to_the_exchanges_steps_and_says_so(html: bool) -> None:
+    """As the database gives them, with zeros; 100 / 1123.46 = 0.0890107."""
+    told = Told(lot_step=Decimal("0.000500000000000000"), minimum_amount=Decimal("0.0005"))
+    text = read(told) if html else signal_text(told, html=False)
+
+    assert "Your size: 0.089 BTC, worth 5,973.99 USDT\n" in text
+    assert "At the stop you lose 99.99 USDT" in text
+    assert "= 0.0890107 BTC, in steps of 0.0005\n" in text
+
+
+def test_size_in_steps_is_not_rounded_up_to_what_is_shown() -> None:
+    """In six significant digits it would be 2,500,070: more than was asked for, and no multiple of the step."""
+    told = Told(
+        symbol="X/USDT",
+        base="X",
+        entry_price=0.02,
+        stop_loss=0.01,
+        take_profit=0.04,
+        capital=Decimal("2500067.50"),
+        lot_step=Decimal("0.5"),
+    )
+    assert "Your size: 2,500,067.5 X" in read(told)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"minimum_amount": Decimal("0.09")}, "0.08901073 is below the exchange's minimum of 0.09"),
+        ({"minimum_notional": Decimal("6000.00")}, "below the exchange's minimum of 6000"),
+        ({"lot_step": Decimal("0.1")}, "the risk does not buy a single step of the exchange"),
+    ],
+)
+def test_size_that_the_exchange_would_refuse_is_refused_here(rule: dict[str, Decimal], said: str) -> None:
+    text = read(Told(**rule))  # type: ignore[arg-type]
+    assert "No size: " in text
+    assert said in text
 
 
 @pytest.mark.parametrize(("risk", "said"), [("0.01", False), ("0.0167", False), ("0.0168", True)])

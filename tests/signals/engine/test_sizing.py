@@ -51,17 +51,17 @@ def test_a_size_is_rounded_down_to_the_step_and_the_risk_with_it() -> None:
 
     assert size.quantity == Decimal("33.0")
     assert size.risk_amount == Decimal("99.0")
-    assert size.formula.endswith("= 33.33333333, in steps of 0.5: 33.0")
+    assert size.formula.endswith("= 33.33333333, in steps of 0.5: 33")
     assert size.refusal == ""
 
 
 @pytest.mark.parametrize(
     ("limits", "refusal"),
     [
-        ({"minimum_quantity": Decimal(41)}, "40.0 is below the exchange's minimum of 41"),
+        ({"minimum_quantity": Decimal(41)}, "40 is below the exchange's minimum of 41"),
         (
             {"minimum_value": Decimal("4000.01")},
-            "a value of 4000.0 is below the exchange's minimum of 4000.01",
+            "a value of 4000 is below the exchange's minimum of 4000.01",
         ),
         ({"step": Decimal(50)}, "the risk does not buy a single step of the exchange"),
     ],

@@ -103,6 +103,33 @@ def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument
     assert EvaluationAdmin(Evaluation, site).shown_volatility(evaluation) == "ATR: no fit yet"
 
 
+@pytest.mark.parametrize(
+    ("asset_class", "weekend", "said"),
+    [
+        ("forex", True, "the forex market is closed at"),
+        ("forex", False, None),
+        ("crypto", True, None),
+        ("stock", False, "stocks need their exchange's calendar"),
+    ],
+)
+def test_a_signal_on_a_closed_market_is_refused_with_the_reason(
+    instrument: Instrument, asset_class: str, weekend: bool, said: str | None
+) -> None:
+    """Saturdays and Mondays to Thursdays only: the hours between are the engine's own tests' matter."""
+    days = (5,) if weekend else (0, 1, 2, 3)
+    closed_at = next(close for close in SIGNAL_CLOSES if close.weekday() in days)
+    Instrument.objects.update(asset_class=asset_class)
+    instrument.refresh_from_db()
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    assert (evaluation.outcome == "refused") is (said is not None)
+    assert (evaluation.signal is None) is (said is not None)
+    assert said is None or evaluation.reason.startswith(said)
+    assert evaluation.score is not None
+
+
 def test_evaluating_a_candle_twice_leaves_one_row_and_one_signal(instrument: Instrument) -> None:
     closed_at = SIGNAL_CLOSES[0]
 

@@ -136,7 +136,7 @@ def test_a_decision_is_told_the_forecast(instrument: Instrument, monkeypatch: py
 
     monkeypatch.setattr("signals.services.evaluation.explain", listening)
 
-    decision = judge(instrument_id=instrument.pk, as_of=as_of)
+    decision = judge(instrument=instrument, as_of=as_of)
 
     window = load_windows(instrument_id=instrument.pk, as_of=as_of)[Timeframe.H1]
     expected = forecast_volatility(instrument_id=instrument.pk, window=window, as_of=as_of)

@@ -2,6 +2,7 @@
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.sender import loop
+from tests.factories import make_instrument
 from tests.notifications import rows
 from tests.notifications.rows import (
     ALL_SETTLED,
@@ -43,6 +45,15 @@ def test_accepted_message_is_sent_with_its_id_and_time(telegram: Controls) -> No
         f"fa:{delivery.public_id.hex}",
         f"fi:{delivery.public_id.hex}",
     }
+
+
+def test_message_sizes_in_the_steps_that_the_instrument_has(telegram: Controls) -> None:
+    """100 at risk over a stop 5 away are 20; a step of 3 leaves 18."""
+    one_delivery(telegram, instrument=make_instrument(lot_step=Decimal(3), minimum_notional=Decimal(5)))
+    send_until(telegram.url)
+    (record,) = telegram.sent()
+    assert "in steps of 3" in record["text"]
+    assert "18 T" in record["text"]
 
 
 def test_rate_limit_pauses_the_whole_bot_and_counts_no_attempt(telegram: Controls) -> None:

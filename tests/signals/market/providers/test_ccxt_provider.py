@@ -1,15 +1,23 @@
 """Real ccxt over HTTP against the sandbox's exchange."""
 
 import re
+from decimal import Decimal
 
+import ccxt
 import httpx
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
 from signals.engine.timeframe import Timeframe
-from signals.market.providers import ProviderError, ccxt_provider
-from signals.market.providers.ccxt_provider import CcxtProvider, as_columns, redirected, told_to_wait
+from signals.market.providers import MarketRules, ProviderError, ccxt_provider
+from signals.market.providers.ccxt_provider import (
+    CcxtProvider,
+    as_columns,
+    as_rules,
+    redirected,
+    told_to_wait,
+)
 
 H1 = Timeframe.H1
 
@@ -159,6 +167,23 @@ def test_absent_numbers_become_nan_and_rows_without_time_are_no_candles() -> Non
     assert len(as_columns([])) == 0
     with pytest.raises(ValueError, match="without a time"):
         as_columns([[None, 1.0, 2.0, 0.5, 1.0, 3.0]])
+
+
+def test_rules_come_out_as_the_exchange_wrote_them() -> None:
+    """Kraken's XBT/USDT as ccxt tells it: tick_size 0.1, lot_decimals 8, ordermin 0.00005, costmin 0.5."""
+    market = {
+        "precision": {"price": 0.1, "amount": 1e-08},
+        "limits": {"amount": {"min": 5e-05, "max": None}, "cost": {"min": 0.5}, "price": {"min": None}},
+    }
+    told = as_rules(market, ccxt.TICK_SIZE)
+    assert told == MarketRules(Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00005"), Decimal("0.5"))
+
+
+def test_precisions_that_are_no_step_are_unknown_and_decimals_become_one() -> None:
+    market = {"precision": {"price": 5, "amount": 3}, "limits": {"amount": {"min": 0}, "cost": None}}
+    assert as_rules(market, ccxt.SIGNIFICANT_DIGITS) == MarketRules()
+    assert as_rules(market, ccxt.DECIMAL_PLACES) == MarketRules(Decimal("0.00001"), Decimal("0.001"))
+    assert as_rules({}, ccxt.TICK_SIZE) == MarketRules()
 
 
 @pytest.mark.parametrize(
