@@ -5,9 +5,12 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications.receivers import deliver, forget_removed_chat  # noqa: PLC0415  (models are loaded now)
-        from signals.events import signal_published  # noqa: PLC0415
+        from notifications import receivers  # noqa: PLC0415  (models are loaded now)
+        from signals.events import outcomes_recorded, signal_published  # noqa: PLC0415
         from users.events import subscriber_removed  # noqa: PLC0415
 
-        signal_published.connect(deliver, dispatch_uid="notifications.deliver")
-        subscriber_removed.connect(forget_removed_chat, dispatch_uid="notifications.forget_removed_chat")
+        signal_published.connect(receivers.deliver, dispatch_uid="notifications.deliver")
+        outcomes_recorded.connect(receivers.tell_outcomes, dispatch_uid="notifications.tell_outcomes")
+        subscriber_removed.connect(
+            receivers.forget_removed_chat, dispatch_uid="notifications.forget_removed_chat"
+        )

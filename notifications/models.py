@@ -96,10 +96,14 @@ OPEN_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.RETRY
 
 class DeliveryKind(models.TextChoices):
     SIGNAL = "signal", "Signal"
+    OUTCOME = "outcome", "Outcome"
 
 
 class Delivery(models.Model):
-    """One signal on its way to one subscriber. Written by one INSERT … SELECT (`services.fan_out`)."""
+    """One signal, or what became of it, on its way to one subscriber.
+
+    Written by one INSERT … SELECT each (`services.fan_out`, `services.follow_up`).
+    """
 
     public_id = models.UUIDField(
         unique=True, default=uuid.uuid4, editable=False, help_text="Names it in buttons."

@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from notifications.models import OPEN_STATES, Delivery, DeliveryState, SenderState
+from notifications.models import OPEN_STATES, Delivery, DeliveryKind, DeliveryState, SenderState
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
 from signals.models import Heartbeat, Signal
@@ -114,7 +114,9 @@ def _newest_candle(instrument: Instrument, now: datetime) -> NewestCandle:
 
 def last_signals(*, count: int) -> QuerySet[Signal]:
     """The newest signals, each with its `delivery_count` and, of those, `sent_count`."""
-    deliveries = Delivery.objects.filter(signal=OuterRef("pk")).order_by().values("signal")
+    deliveries = (
+        Delivery.objects.filter(signal=OuterRef("pk"), kind=DeliveryKind.SIGNAL).order_by().values("signal")
+    )
     sent = deliveries.filter(state=DeliveryState.SENT)
     return Signal.objects.with_instrument().annotate(
         delivery_count=Coalesce(Subquery(deliveries.values(n=Count("pk"))), 0),

@@ -54,6 +54,20 @@ def _position(entity: dict[str, object]) -> tuple[int, int]:
     return int(str(entity["offset"])), -int(str(entity["length"]))
 
 
+def _answered(chat: Chat, call: Call) -> dict[str, object]:
+    """The message that is answered, without the one which that answered. Raises TelegramError when it is gone."""
+    asked = call.parsed("reply_parameters")
+    if not isinstance(asked, dict):
+        return {}
+    for message in chat.messages:
+        if message["message_id"] == asked.get("message_id"):
+            quoted = {name: value for name, value in message.items() if name != "reply_to_message"}
+            return {"reply_to_message": quoted}
+    if not asked.get("allow_sending_without_reply"):
+        raise bad_request("message to be replied not found")
+    return {}
+
+
 def _new_message(
     bot: Bot, chat: Chat, body: dict[str, object], keyboard: dict[str, object] | None
 ) -> Message:
@@ -82,9 +96,9 @@ async def send_message(bot: Bot, call: Call) -> Message:
     text, entities = formatted(call, "text", MAX_TEXT)
     if not text.strip():
         raise bad_request("message text is empty")
-    keyboard = call.keyboard()
+    keyboard, answered = call.keyboard(), _answered(chat, call)
     bot.gate.admit(chat.id, time.monotonic())
-    body: dict[str, object] = {"text": text, "entities": entities}
+    body: dict[str, object] = {"text": text, "entities": entities} | answered
     return await _accept(bot, call, _new_message(bot, chat, body, keyboard))
 
 

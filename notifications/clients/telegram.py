@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram import error as ptb
 from telegram.constants import ParseMode
 from telegram.request import BaseRequest
@@ -105,9 +105,16 @@ class TelegramClient:
         await self._request.shutdown()
 
     async def send_message(
-        self, *, chat_id: int, text: str, html: bool, silent: bool = False, buttons: Sequence[Button] = ()
+        self,
+        *,
+        chat_id: int,
+        text: str,
+        html: bool,
+        silent: bool = False,
+        buttons: Sequence[Button] = (),
+        reply_to: int | None = None,
     ) -> int:
-        """Send a text; return Telegram's message id."""
+        """Send a text, in answer to the message `reply_to` if that is still there; return Telegram's message id."""
         message = await self._call(
             self._bot.send_message(
                 chat_id,
@@ -115,6 +122,7 @@ class TelegramClient:
                 parse_mode=ParseMode.HTML if html else None,
                 disable_notification=silent,
                 reply_markup=_keyboard(buttons),
+                reply_parameters=_answering(reply_to),
             )
         )
         return message.message_id
@@ -187,6 +195,11 @@ def _bad_request(text: str) -> Failure:
     if any(words in lowered for words in TEXT_IS_BAD):
         return Failure.BAD_TEXT
     return Failure.REFUSED
+
+
+def _answering(message_id: int | None) -> ReplyParameters | None:
+    """The subscriber may have deleted the message: the answer goes out all the same."""
+    return ReplyParameters(message_id, allow_sending_without_reply=True) if message_id is not None else None
 
 
 def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:

@@ -30,6 +30,7 @@ class Exclusion(StrEnum):
     QUIET_HOURS = "quiet_hours"
     DAILY_CAP = "daily_cap"
     EXPIRES_BEFORE_RELEASE = "expires_before_release"
+    SIGNAL_NOT_SENT = "signal_not_sent"
 
     @property
     def words(self) -> str:
@@ -50,19 +51,22 @@ WORDS = {
     Exclusion.QUIET_HOURS: "Released during the subscriber's quiet hours.",
     Exclusion.DAILY_CAP: "The subscriber's daily number of signals is used up.",
     Exclusion.EXPIRES_BEFORE_RELEASE: "The signal expires before the tier's delay is over.",
+    Exclusion.SIGNAL_NOT_SENT: "The signal itself never reached the subscriber for certain.",
 }
 
 SUBSCRIBERS = """users_subscriber s
     JOIN users_tier t ON t.id = s.tier_id
     LEFT JOIN notifications_deliverypreference p ON p.subscriber_id = s.id"""
 
-# `p.sessions[1:n]`: a tier with two sessions hears the first two that were chosen, however many are.
-STANDING_RULES = """
+SUBSCRIBER_RULES = """
     WHEN s.status <> 'active' THEN 'not_active'
     WHEN s.chat_id IS NULL THEN 'not_linked'
     WHEN s.unreachable_reason <> '' THEN 'unreachable'
     WHEN s.subscription_ends_at <= r.moment THEN 'subscription_over'
-    WHEN NOT s.account_type = ANY (t.account_types) THEN 'account_type'
+    WHEN NOT s.account_type = ANY (t.account_types) THEN 'account_type'"""
+
+# `p.sessions[1:n]`: a tier with two sessions hears the first two that were chosen, however many are.
+SIGNAL_RULES = """
     WHEN g.experimental AND NOT t.experimental THEN 'experimental'
     WHEN NOT g.confidence >= coalesce((%(minimum_confidence)s::jsonb ->> s.risk_profile)::float8, 'infinity')
         THEN 'confidence'
@@ -72,7 +76,9 @@ STANDING_RULES = """
         AND NOT EXISTS (
             SELECT FROM notifications_deliverypreference_instruments c
             WHERE c.deliverypreference_id = p.id AND c.instrument_id = g.instrument_id
-        ) THEN 'instrument'
+        ) THEN 'instrument'"""
+
+QUIET_RULES = """
     WHEN p.paused_until > r.moment THEN 'paused'
     WHEN p.quiet_from < p.quiet_until
         AND (r.moment AT TIME ZONE p.timezone)::time >= p.quiet_from
@@ -81,9 +87,15 @@ STANDING_RULES = """
         AND ((r.moment AT TIME ZONE p.timezone)::time >= p.quiet_from
             OR (r.moment AT TIME ZONE p.timezone)::time < p.quiet_until) THEN 'quiet_hours'"""
 
-LIVE_DELIVERIES = (
-    "(SELECT subscriber_id, due_at FROM notifications_delivery WHERE state NOT IN ('dead', 'expired'))"
-)
+STANDING_RULES = SUBSCRIBER_RULES + SIGNAL_RULES + QUIET_RULES
+
+# What became of a signal is owed to whoever was given the signal. The rules that choose signals (experimental,
+# confidence, session, instrument, daily cap) chose this one when it went out; asking them again would hide the
+# losses of somebody who has just narrowed the choice. Those about the subscriber hold as ever.
+FOLLOW_UP_RULES = SUBSCRIBER_RULES + QUIET_RULES
+
+LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
+    WHERE kind = 'signal' AND state NOT IN ('dead', 'expired'))"""
 
 
 def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:

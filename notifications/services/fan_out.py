@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from notifications.models import Delivery
+from notifications.models import Delivery, DeliveryKind
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
 from signals.models import Signal
 from users.models import Subscriber
@@ -36,7 +36,7 @@ def fan_out(*, signal: Signal) -> int:
 
 def why_not(*, signal: Signal, subscriber: Subscriber) -> str:
     """In words: what became of the signal for this subscriber, or which rule excludes it as settings are now."""
-    delivery = Delivery.objects.filter(signal=signal, subscriber=subscriber).first()
+    delivery = Delivery.objects.filter(signal=signal, subscriber=subscriber, kind=DeliveryKind.SIGNAL).first()
     if delivery is not None:
         return (
             f"There is a delivery: {delivery.get_state_display()}. {exclusion_words(delivery.reason)}".strip()

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DataError, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from notifications.models import Answer, Delivery, Feedback, TelegramUpdate
+from notifications.models import Answer, Delivery, DeliveryKind, Feedback, TelegramUpdate
 from notifications.services import update
 from notifications.services.message import pressed_button
 from notifications.services.reply import Reply, answer_reply, text_reply
@@ -124,7 +124,9 @@ def _status(chat_id: int, now: datetime) -> Reply:
 def _feedback(tap: update.Tap, now: datetime) -> Effect:
     """The first answer stands; the weight moves with it and with no other."""
     pressed = pressed_button(tap.data)
-    found = pressed and Delivery.objects.filter(public_id=pressed[0], subscriber__chat_id=tap.user_id)
+    found = pressed and Delivery.objects.filter(
+        public_id=pressed[0], subscriber__chat_id=tap.user_id, kind=DeliveryKind.SIGNAL
+    )
     delivery = found.select_related("signal__instrument").first() if found else None
     if pressed is None or delivery is None:
         return Effect("not a button of this chat", answer_reply(tap, known=False))

@@ -1,4 +1,4 @@
-"""The text of a signal as one subscriber reads it. Pure: everything comes in, nothing is looked up."""
+"""A signal, and what became of it, as one subscriber reads it. Pure: everything comes in, nothing is looked up."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from uuid import UUID
 from django.template.loader import render_to_string
 
 from notifications.clients.telegram import Button
-from notifications.models import Answer
+from notifications.models import Answer, DeliveryKind
 from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, position_size
 from signals.engine.strategy import Direction
@@ -77,6 +77,49 @@ class DeliveredSignal(Protocol):
     def is_repeat(self) -> bool: ...
 
 
+class DeliveredOutcome(DeliveredSignal, Protocol):
+    """What a follow-up needs to know besides; `paid_price` is that of the entry as it was followed."""
+
+    @property
+    def exit_reason(self) -> str: ...
+    @property
+    def paid_price(self) -> float: ...
+    @property
+    def exit_price(self) -> float: ...
+    @property
+    def return_ratio(self) -> float: ...
+    @property
+    def r_multiple(self) -> float: ...
+    @property
+    def bars_held(self) -> int: ...
+    @property
+    def is_ambiguous(self) -> bool: ...
+
+
+class Deliverable(DeliveredOutcome, Protocol):
+    """What a row must tell to become a message."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def public_id(self) -> UUID: ...
+    @property
+    def reply_to(self) -> int | None: ...
+    @property
+    def is_plain(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What Telegram is asked to show: Telegram's HTML or plain text, in answer to the message `reply_to`."""
+
+    text: str
+    is_html: bool
+    buttons: Sequence[Button] = ()
+    reply_to: int | None = None
+    is_silent: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Entry, stop and target, rounded to the decimals that make sense at that price."""
@@ -98,18 +141,29 @@ class Levels:
         return self.reward / self.risk if self.risk else None
 
 
+def compose(row: Deliverable) -> Message:
+    """The message of a delivery, whichever kind it is."""
+    is_html = not row.is_plain
+    if row.kind == DeliveryKind.OUTCOME:
+        text = outcome_text(row, html=is_html)
+        return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
+    text = signal_text(row, html=is_html)
+    return Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
+
+
 def price_decimals(price: float) -> int:
     """Decimals that show five significant digits, two at least: 67123.45, 2.3457, 0.000012346."""
     return max(2, SIGNIFICANT_DIGITS - 1 - floor(log10(price)))
 
 
 def levels_of(signal: DeliveredSignal) -> Levels:
-    quantum = Decimal(1).scaleb(-price_decimals(signal.entry_price))
-    entry, stop, target = (
-        Decimal(str(price)).quantize(quantum)
-        for price in (signal.entry_price, signal.stop_loss, signal.take_profit)
-    )
-    return Levels(entry, stop, target)
+    return Levels(*_rounded(signal.entry_price, signal.stop_loss, signal.take_profit))
+
+
+def _rounded(entry: float, *others: float) -> list[Decimal]:
+    """Prices to the decimals that make sense at the first."""
+    quantum = Decimal(1).scaleb(-price_decimals(entry))
+    return [Decimal(str(price)).quantize(quantum) for price in (entry, *others)]
 
 
 def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
@@ -155,6 +209,21 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
     }
     return tidy(render_to_string(f"notifications/telegram/signal.{'html' if html else 'txt'}", context))
+
+
+def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
+    """The follow-up, as Telegram's HTML or plain; bounded like the signal's text."""
+    paid, left = _rounded(ended.paid_price, ended.exit_price)
+    context = {
+        "ended": ended,
+        "is_long": ended.direction == Direction.LONG,
+        **_names(ended),
+        "paid": f"{paid:,}",
+        "left": f"{left:,}",
+        "r_multiple": f"{ended.r_multiple:+.2f}",
+        "return_percent": f"{ended.return_ratio * 100:+.2f}",
+    }
+    return tidy(render_to_string(f"notifications/telegram/outcome.{'html' if html else 'txt'}", context))
 
 
 def _names(signal: DeliveredSignal) -> dict[str, str]:

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import numpy as np
+from django.db import transaction
 
 from signals.engine.candle import OHLCV
 from signals.engine.costs import SPOT_COSTS
 from signals.engine.outcome import REASONS, Outcomes, follow
 from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
+from signals.events import outcomes_recorded
 from signals.market.selectors import load_range
 from signals.models import Signal, SignalOutcome
 
@@ -25,7 +27,7 @@ def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> in
     """Write the outcome of every signal that ended on candles closed at `as_of`; how many were written.
 
     `as_of` is the exchange's time. A signal whose candles have a hole younger than a day waits. A repeat
-    writes nothing.
+    writes nothing. `outcomes_recorded` announces them in the transaction that writes them.
     """
     waiting = (
         Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True)
@@ -35,8 +37,16 @@ def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> in
     written = 0
     for (instrument_id, timeframe), group in groupby(waiting, lambda s: (s.instrument_id, s.timeframe)):
         rows = _ended(instrument_id, Timeframe(timeframe), list(group), as_of, now)
-        written += len(SignalOutcome.objects.bulk_create(rows, ignore_conflicts=True))
+        if rows:
+            _write(rows)
+        written += len(rows)
     return written
+
+
+def _write(rows: Sequence[SignalOutcome]) -> None:
+    with transaction.atomic():
+        SignalOutcome.objects.bulk_create(rows, ignore_conflicts=True)
+        outcomes_recorded.send(sender=SignalOutcome, signal_ids=[row.signal_id for row in rows])
 
 
 def _ended(

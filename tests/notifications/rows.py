@@ -23,7 +23,7 @@ from notifications.services.sender.loop import Sender, SenderOptions
 from notifications.services.sender.pace import Pace
 from signals.engine.session import TradingSession
 from signals.market.models import Instrument
-from signals.models import Signal, SignalSource
+from signals.models import Signal, SignalOutcome, SignalSource
 from signals.services.publishing import append_to_ledger
 from tests.factories import make_instrument
 from users.models import Subscriber, Tier
@@ -90,6 +90,28 @@ def make_signal(
     signal = Signal(**defaults | values)
     append_to_ledger(signal)
     return signal
+
+
+def make_outcome(*, signal: Signal, **values: Any) -> SignalOutcome:
+    """A signal that reached its target; nobody is told: `follow_up` is the test's to call."""
+    defaults: dict[str, Any] = {
+        "exit_reason": "target",
+        "entered_at": signal.published_at,
+        "exited_at": signal.published_at + timedelta(hours=3),
+        "entry_price": 100.1,
+        "exit_price": 110.0,
+        "return_ratio": 0.0972,
+        "r_multiple": 1.94,
+        "best_r": 2.1,
+        "worst_r": -0.4,
+        "bars_held": 3,
+        "is_ambiguous": False,
+        "maker_bps": 10,
+        "taker_bps": 10,
+        "slippage_bps": 5,
+        "recorded_at": datetime.now(UTC),
+    }
+    return SignalOutcome.objects.create(signal=signal, **defaults | values)
 
 
 class Controls:

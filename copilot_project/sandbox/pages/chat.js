@@ -58,8 +58,13 @@ function keys(message) {
   }))));
 }
 
+function quote({ text, caption }) {
+  return make("div", { className: "quote" }, (text || caption || "Photo").split("\n")[0]);
+}
+
 function bubble(message) {
   const box = make("div", { className: "bubble" });
+  if (message.reply_to_message) box.append(quote(message.reply_to_message));
   for (const photo of (message.photo || []).slice(-1)) {
     box.append(make("img", { src: `/_sandbox/photos/${photo.file_id}`, alt: message.caption || "Picture", width: photo.width, height: photo.height }));
   }

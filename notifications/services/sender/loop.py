@@ -14,12 +14,13 @@ from psycopg_pool import AsyncConnectionPool
 from notifications import telemetry
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.services.fan_out import WAKE_CHANNEL
-from notifications.services.message import feedback_buttons, signal_text
+from notifications.services.message import compose
 from notifications.services.sender import rows
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
 from notifications.services.sender.transition import after_failure
+from notifications.services.sender.transmission import transmit
 
 logger = structlog.get_logger(__name__)
 
@@ -191,18 +192,12 @@ class Sender:
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
-        text = signal_text(row, html=not row.is_plain)
+        message = compose(row)
         if not self._lease.covers(claimed_at):
             await self._put_back(row)
             return
         try:
-            message_id = await self._client.send_message(
-                chat_id=row.chat_id,
-                text=text,
-                html=not row.is_plain,
-                silent=row.is_repeat,
-                buttons=feedback_buttons(row.public_id),
-            )
+            message_id = await transmit(self._client, row.chat_id, message)
         except TelegramError as error:
             await self._settle_failure(row, error)
         else:

@@ -14,18 +14,21 @@ from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 from psycopg.rows import class_row, dict_row
 
-from notifications.services.eligibility import STANDING_RULES, SUBSCRIBERS, rule_parameters
+from notifications.services.eligibility import FOLLOW_UP_RULES, STANDING_RULES, SUBSCRIBERS, rule_parameters
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import Attempt, Transition, after_taken_chat
 
 HEARTBEAT = "sender"
 HEARTBEAT_SECONDS = 10
+WAITING_SECONDS = 60
 
 # A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
 # sent stays of unknown fate, because its first attempt may have arrived. `next` looks at the first rows only,
 # whatever the backlog: chats that fill it are busy at the next claim, which then sees the rows behind them.
 # The lease's row is locked until the claim is committed: a takeover waits for it, or the claim finds nothing.
+# A follow-up waits, and is looked at again every minute, while its signal is still on its way and while the
+# subscriber's quiet hours last; it ends when the signal never arrived for certain.
 CLAIM = f"""
 WITH leader AS MATERIALIZED (
     SELECT FROM notifications_senderlease
@@ -51,7 +54,11 @@ WITH leader AS MATERIALIZED (
 ), judged AS (
     SELECT d.id, t.code AS tier, t.rank AS tier_rank, due.at AS due_at,
         CASE WHEN due.at >= d.expires_at OR d.expires_at <= now() THEN 'expired' END AS expiry,
-        CASE {STANDING_RULES} END AS reason,
+        CASE WHEN NOT waits.so THEN rule.reason END AS reason, waits.so AS waits,
+        original.telegram_message_id AS reply_to, coalesce(ended.exit_reason, '') AS exit_reason,
+        coalesce(ended.entry_price, 0) AS paid_price, coalesce(ended.exit_price, 0) AS exit_price,
+        coalesce(ended.return_ratio, 0) AS return_ratio, coalesce(ended.r_multiple, 0) AS r_multiple,
+        coalesce(ended.bars_held, 0) AS bars_held, coalesce(ended.is_ambiguous, false) AS is_ambiguous,
         s.chat_id, s.capital, s.risk_fraction, g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
         g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
         i.symbol, i.base, i.quote, i.lot_step, i.minimum_amount, i.minimum_notional,
@@ -61,23 +68,35 @@ WITH leader AS MATERIALIZED (
         JOIN market_instrument i ON i.id = g.instrument_id
         JOIN market_exchange e ON e.id = i.exchange_id
         JOIN {SUBSCRIBERS} ON s.id = d.subscriber_id
+        LEFT JOIN notifications_delivery original ON d.kind = 'outcome' AND original.kind = 'signal'
+            AND original.signal_id = d.signal_id AND original.subscriber_id = d.subscriber_id
+        LEFT JOIN signals_signaloutcome ended ON d.kind = 'outcome' AND ended.signal_id = d.signal_id
         CROSS JOIN LATERAL (SELECT now() AS moment) AS r
-        CROSS JOIN LATERAL (
-            SELECT greatest(d.due_at, g.published_at + make_interval(secs => t.delay_seconds)) AS at) AS due
+        CROSS JOIN LATERAL (SELECT CASE
+            WHEN d.kind = 'signal' THEN CASE {STANDING_RULES} END
+            WHEN coalesce(original.state, '') NOT IN ('pending', 'sending', 'retry', 'sent') THEN 'signal_not_sent'
+            ELSE CASE {FOLLOW_UP_RULES} END END AS reason) AS rule
+        CROSS JOIN LATERAL (SELECT d.kind = 'outcome' AND coalesce(rule.reason = 'quiet_hours',
+            original.state <> 'sent') AS so) AS waits
+        CROSS JOIN LATERAL (SELECT greatest(d.due_at, make_interval(secs => t.delay_seconds)
+            + CASE d.kind WHEN 'signal' THEN g.published_at ELSE d.created_at END) AS at) AS due
 )
 UPDATE notifications_delivery d SET
     state = CASE
         WHEN coalesce(judged.expiry, judged.reason) IS NOT NULL AND d.is_repeat THEN 'unknown'
         WHEN judged.expiry IS NOT NULL THEN 'expired'
         WHEN judged.reason IS NOT NULL THEN 'dead'
-        WHEN judged.due_at > now() THEN 'pending'
+        WHEN judged.due_at > now() OR judged.waits THEN 'pending'
         ELSE 'sending' END,
     reason = coalesce(judged.expiry, judged.reason, d.reason),
     tier = judged.tier, tier_rank = judged.tier_rank, due_at = judged.due_at,
-    next_attempt_at = greatest(d.next_attempt_at, judged.due_at),
+    next_attempt_at = greatest(d.next_attempt_at, judged.due_at,
+        CASE WHEN judged.waits THEN now() + make_interval(secs => {WAITING_SECONDS}) END),
     attempt_id = gen_random_uuid(), lease_until = now() + make_interval(secs => %(lease_seconds)s)
 FROM judged WHERE d.id = judged.id
 RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts, d.is_repeat, d.is_plain,
+    d.kind, judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
+    judged.r_multiple, judged.bars_held, judged.is_ambiguous,
     d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
@@ -179,6 +198,15 @@ class Claimed:
     attempts: int
     is_repeat: bool
     is_plain: bool
+    kind: str
+    reply_to: int | None
+    exit_reason: str
+    paid_price: float
+    exit_price: float
+    return_ratio: float
+    r_multiple: float
+    bars_held: int
+    is_ambiguous: bool
     expires_at: datetime
     chat_id: int
     capital: Decimal

@@ -19,6 +19,7 @@ from notifications.services.message import (
     cut,
     feedback_buttons,
     one_line,
+    outcome_text,
     pressed_button,
     price_decimals,
     signal_text,
@@ -52,6 +53,19 @@ class Told:
     minimum_amount: Decimal | None = None
     minimum_notional: Decimal | None = None
     is_repeat: bool = False
+
+
+@dataclass(frozen=True)
+class Ended(Told):
+    """The same signal once it has reached its target."""
+
+    exit_reason: str = "target"
+    paid_price: float = 67130.2
+    exit_price: float = 69000.0
+    return_ratio: float = 0.0259
+    r_multiple: float = 1.55
+    bars_held: int = 7
+    is_ambiguous: bool = False
 
 
 def read(told: Told) -> str:
@@ -166,6 +180,29 @@ def test_what_is_special_is_said_and_otherwise_not(change: dict[str, object], wo
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "Target reached: LONG BTC/USDT · 1h · Binance"),
+        ({}, "+1.55 R (+2.59 %), after fees and slippage"),
+        ({}, "Entered at 67,130.20, left at 69,000.00 7 bars later"),
+        ({}, "your own fills will differ"),
+        ({"exit_reason": "stop", "r_multiple": -1.07}, "Stopped: LONG BTC/USDT"),
+        ({"r_multiple": -1.07, "return_ratio": -0.0535}, "-1.07 R (-5.35 %)"),
+        ({"exit_reason": "expiry", "direction": "short"}, "Time is up: SHORT BTC/USDT"),
+        ({"is_ambiguous": True}, "it counts as stopped"),
+        ({"bars_held": 1}, " 1 bar later"),
+        ({"bars_held": 0}, "within the same bar"),
+        ({"is_simulated": True}, "Simulated market"),
+        ({"is_repeat": True}, "(repeat)"),
+    ],
+)
+def test_follow_up_says_how_it_ended(change: dict[str, object], words: str) -> None:
+    ended = replace(Ended(), **change)  # type: ignore[arg-type]
+    assert words in outcome_text(ended, html=False)
+    assert words in read_strictly(outcome_text(ended, html=True)).replace("Result  ", "Result ")
+
+
+@pytest.mark.parametrize(
     ("price", "decimals"), [(67123.456, 2), (1.0, 4), (0.5, 5), (0.000012345678, 9), (999999.0, 2)]
 )
 def test_prices_show_five_significant_digits_and_two_decimals_at_least(price: float, decimals: int) -> None:
@@ -251,6 +288,8 @@ def test_any_signal_is_html_that_telegram_reads_within_its_limit(
         assert f"• {one_line(reason, 300)}".rstrip() in text.split("\n")
     assert f" {one_line(names[0], 40)} · 1h · {one_line(names[3], 40)}".rstrip() in text
     assert 0 < utf16_length(signal_text(told, html=False)) <= LONGEST_MESSAGE
+    ended = Ended(**vars(told))
+    assert read_strictly(outcome_text(ended, html=True)).count(one_line(names[0], 40)) >= 1
 
 
 @pytest.mark.parametrize("direction", ["long", "short"])
