@@ -33,6 +33,7 @@ from math import exp, isfinite
 from types import MappingProxyType
 
 import numpy as np
+from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.indicators.volatility import atr
@@ -41,6 +42,7 @@ from signals.engine.strategies import LISTENERS, STRATEGIES
 from signals.engine.strategy import (
     DecisionContext,
     Direction,
+    DirectionArray,
     StrategyGroup,
     StrategySeries,
     StrategySignal,
@@ -52,6 +54,7 @@ from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe
 BASE_TIMEFRAME = Timeframe.H1
 MEMORY_BARS = 6
 HALF_LIFE_BARS = 3.0
+DECAY = 0.5 ** (np.arange(MEMORY_BARS) / HALF_LIFE_BARS)
 MINIMUM_SCORE = 0.15
 SCORE_SCALE = 0.24
 OUT_OF_PLACE = 0.5
@@ -173,7 +176,9 @@ def opinions(window: OHLCV, context: DecisionContext) -> Mapping[str, StrategySe
     series = {name: _ask(name, window, shared) for name in STRATEGIES if name not in LISTENERS}
     if all(each.missing for each in series.values()):
         raise WindowError(next(iter(series.values())).missing)
-    standing = {name: _standing(each) for name, each in series.items() if not each.missing}
+    standing = {
+        name: _standing(each.direction, each.confidence) for name, each in series.items() if not each.missing
+    }
     informed = replace(shared, votes={**context.votes, **standing})
     return {name: series[name] if name in series else _ask(name, window, informed) for name in STRATEGIES}
 
@@ -203,13 +208,18 @@ def _ask(name: str, window: OHLCV, context: DecisionContext) -> StrategySeries:
         return abstain(name, window, str(error))
 
 
-def _standing(series: StrategySeries) -> FloatArray:
+@njit(cache=True)
+def _standing(direction: DirectionArray, confidence: FloatArray) -> FloatArray:
     """At every row, what the strategy's vote stands at: its newest event, decayed as `_vote` does."""
-    row = np.arange(len(series))
-    newest = np.maximum.accumulate(np.where(series.direction != 0, row, -MEMORY_BARS))
-    age = row - newest
-    said = series.direction[newest] * series.confidence[newest] * 0.5 ** (age / HALF_LIFE_BARS)
-    return np.where(age < MEMORY_BARS, said, 0.0)
+    standing = np.zeros(len(direction))
+    said, age = 0.0, MEMORY_BARS
+    for row in range(len(direction)):
+        age += 1
+        if direction[row] != 0:
+            said, age = direction[row] * confidence[row], 0
+        if age < MEMORY_BARS:
+            standing[row] = said * DECAY[age]
+    return standing
 
 
 def _hear(timeframe: Timeframe, window: OHLCV, context: DecisionContext, newest_bar_opened: int) -> _Hearing:
@@ -219,7 +229,7 @@ def _hear(timeframe: Timeframe, window: OHLCV, context: DecisionContext, newest_
         series = opinions(window, context)
     except WindowError as error:
         raise WindowError(f"{timeframe}: {error}") from error
-    places = regimes(window)[-MEMORY_BARS:]
+    places = regimes(window)[-MEMORY_BARS:].tolist()
     kinds = [None if place == UNKNOWN else REGIMES[place] for place in places]
     votes = (_vote(each, timeframe, window, kinds, newest_bar_opened) for each in series.values())
     return _Hearing(
@@ -250,7 +260,7 @@ def _vote(
     return Vote(
         strategy=series.strategy,
         timeframe=timeframe,
-        confidence=int(series.direction[row]) * loudness * 0.5 ** (age / HALF_LIFE_BARS),
+        confidence=int(series.direction[row]) * loudness * float(DECAY[age]),
         age=age,
         reason=_dated(timeframe, age, series.reason(row)),
         fresh=timeframe.close_time(int(window.open_time[row])) > newest_bar_opened,

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.indicators.contract import columns, shifted
@@ -76,13 +77,14 @@ def regimes(ohlcv: OHLCV) -> npt.NDArray[np.int8]:
     trending_down = _held(enter=(strength > 25) & ~up, leave=(strength < 20) | up)
     volatile = _held(enter=activity > 1.3, leave=activity < 1.15)
     quiet = _held(enter=activity < 0.8, leave=activity > 0.9)
-    order = (Regime.BREAKOUT, Regime.VOLATILE, Regime.TRENDING_UP, Regime.TRENDING_DOWN, Regime.QUIET)
-    place = np.select(
-        [_breaking_out(ohlcv), volatile, trending_up, trending_down, quiet],
-        [REGIMES.index(regime) for regime in order],
-        REGIMES.index(Regime.RANGING),
-    )
-    return np.where(np.isnan(strength + activity), UNKNOWN, place).astype(np.int8)
+    place = np.full(len(ohlcv), REGIMES.index(Regime.RANGING), dtype=np.int8)
+    place[quiet] = REGIMES.index(Regime.QUIET)
+    place[trending_down] = REGIMES.index(Regime.TRENDING_DOWN)
+    place[trending_up] = REGIMES.index(Regime.TRENDING_UP)
+    place[volatile] = REGIMES.index(Regime.VOLATILE)
+    place[_breaking_out(ohlcv)] = REGIMES.index(Regime.BREAKOUT)
+    place[np.isnan(strength + activity)] = UNKNOWN
+    return place
 
 
 def current_regime(ohlcv: OHLCV) -> Regime | None:
@@ -106,9 +108,12 @@ def _breaking_out(ohlcv: OHLCV) -> BoolArray:
     return upwards | downwards
 
 
-def _held(*, enter: BoolArray, leave: BoolArray, bars: int = HOLD_BARS) -> BoolArray:
+@njit(cache=True)
+def _held(enter: BoolArray, leave: BoolArray, bars: int = HOLD_BARS) -> BoolArray:
     """True from a row of `enter` on until a row of `leave`, at most for `bars` rows after the last `enter`."""
-    row = np.arange(len(enter))
-    entered = np.maximum.accumulate(np.where(enter, row, -bars - 1)) if len(row) else row
-    left = np.maximum.accumulate(np.where(leave & ~enter, row, -bars - 2)) if len(row) else row
-    return (entered > left) & (row - entered < bars)
+    held = np.zeros(len(enter), dtype=np.bool_)
+    left = 0
+    for row in range(len(enter)):
+        left = bars if enter[row] else 0 if leave[row] else left - 1
+        held[row] = left > 0
+    return held

@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.indicators.contract import rolling
 
 DirectionArray = npt.NDArray[np.int8]
 Number = TypeVar("Number", int, float)
@@ -108,7 +108,7 @@ class DecisionContext:
         """
         if self.memo is None:
             return function(*arguments, **parameters)
-        told_apart = (id(each) if isinstance(each, np.ndarray) else each for each in arguments)
+        told_apart = [id(each) if isinstance(each, np.ndarray) else each for each in arguments]
         key = (function, *told_apart, *sorted(parameters.items()))
         if key not in self.memo:
             # The arguments are kept too: an id is taken only as long as its object lives.
@@ -223,17 +223,33 @@ def build_series(
     An event is dropped where its levels cannot be drawn: no confidence or ATR yet (NaN), a market that
     does not move (ATR 0), or one so wild that a level would stand at or below zero.
     """
-    rows = np.flatnonzero(events)
-    rows = rows[np.isfinite(confidence[rows]) & (atr[rows] > 0)]
-    sign, close = events[rows], window.close[rows]
-    stops, targets = close - sign * stop_atr * atr[rows], close + sign * target_atr * atr[rows]
-    drawn = (stops > 0) & (targets > 0)
-    rows = rows[drawn]
-    direction, sure = np.zeros(len(window), dtype=np.int8), np.zeros(len(window))
-    stop_loss, take_profit = np.full((2, len(window)), np.nan)
-    direction[rows], sure[rows] = sign[drawn], np.clip(confidence[rows], 0, 1)
-    stop_loss[rows], take_profit[rows] = stops[drawn], targets[drawn]
+    direction, sure, stop_loss, take_profit = _drawn(
+        events, confidence, atr, window.close, float(stop_atr), float(target_atr)
+    )
     return StrategySeries(strategy, direction, sure, window.close, stop_loss, take_profit, describe)
+
+
+@njit(cache=True)
+def _drawn(
+    events: DirectionArray,
+    confidence: FloatArray,
+    atr: FloatArray,
+    close: FloatArray,
+    stop_atr: float,
+    target_atr: float,
+) -> tuple[DirectionArray, FloatArray, FloatArray, FloatArray]:
+    rows = len(close)
+    direction, sure = np.zeros(rows, dtype=np.int8), np.zeros(rows)
+    stop_loss, take_profit = np.full(rows, np.nan), np.full(rows, np.nan)
+    for row in range(rows):
+        sign = events[row]
+        if sign == 0 or not np.isfinite(confidence[row]) or not atr[row] > 0:
+            continue
+        stop, target = close[row] - sign * stop_atr * atr[row], close[row] + sign * target_atr * atr[row]
+        if stop > 0 and target > 0:
+            direction[row], sure[row] = sign, min(max(confidence[row], 0.0), 1.0)
+            stop_loss[row], take_profit[row] = stop, target
+    return direction, sure, stop_loss, take_profit
 
 
 def abstain(strategy: str, window: OHLCV, missing: str) -> StrategySeries:
@@ -259,7 +275,8 @@ def aligned(values: npt.ArrayLike, rows: int) -> FloatArray:
     column = np.atleast_1d(np.asarray(values, dtype=np.float64))
     if column.ndim != 1:
         raise ValueError(f"an input must be one number or 1-D, not {column.ndim}-D")
-    return np.concatenate((np.full(max(rows - len(column), 0), np.nan), column[max(len(column) - rows, 0) :]))
+    lacking = rows - len(column)
+    return np.concatenate((np.full(lacking, np.nan), column)) if lacking > 0 else column[-lacking:]
 
 
 def signs(rising: npt.NDArray[np.bool_], falling: npt.NDArray[np.bool_]) -> DirectionArray:
@@ -269,24 +286,31 @@ def signs(rising: npt.NDArray[np.bool_], falling: npt.NDArray[np.bool_]) -> Dire
 
 def beginnings(state: DirectionArray) -> DirectionArray:
     """The rows at which a standing 1 or -1 begins: there its value, else 0. What stood at row 0 did not begin."""
-    return np.where(state != np.concatenate((state[:1], state[:-1])), state, 0).astype(np.int8)
+    begun = np.zeros_like(state)
+    np.multiply(state[1:], state[1:] != state[:-1], out=begun[1:])
+    return begun
 
 
+@njit(cache=True)
 def crossings(line: FloatArray) -> DirectionArray:
     """1 where `line` rises through zero, -1 where it falls through, else 0.
 
     Rows that stand exactly at zero belong to the side before them, so a touch is no crossing; leading
     NaN and the first row after it are 0.
     """
-    side = np.sign(line)
-    side[np.isnan(side)] = 0
-    last_known = np.maximum.accumulate(np.where(side != 0, np.arange(len(side)), 0))
-    side = side[last_known]
-    before = np.concatenate(([0.0], side[:-1]))
-    return np.where((before != 0) & (side != before), side, 0).astype(np.int8)
+    crossed = np.zeros(len(line), dtype=np.int8)
+    before = 0
+    for row in range(len(line)):
+        side = 1 if line[row] > 0 else -1 if line[row] < 0 else before
+        if before != 0:
+            crossed[row] = side if side != before else 0
+        before = side
+    return crossed
 
 
 def recent_extreme(line: FloatArray, bars: int, pick: np.ufunc) -> FloatArray:
     """Lowest (`np.fmin`) or highest (`np.fmax`) value of the last `bars` rows, this one included."""
-    extreme: FloatArray = pick.reduce(rolling(line, bars), axis=1)
+    extreme = line.copy()
+    for back in range(1, bars):
+        pick(extreme[back:], line[:-back], out=extreme[back:])
     return extreme

@@ -1,6 +1,6 @@
 """What every indicator checks before it computes, and how long a smoothing remembers its seed."""
 
-from math import ceil, log
+from math import ceil, isfinite, log
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ _FORGOTTEN = 1e-8  # the seed may be off by a hundred deviations and still move 
 
 def check_period(name: str, period: int, minimum: int) -> None:
     """ValueError unless `period` is a whole number of bars that TA-Lib can take."""
-    if not isinstance(period, int | np.integer) or isinstance(period, bool):
+    if not isinstance(period, (int, np.integer)) or isinstance(period, bool):
         raise ValueError(f"{name} must be a whole number of bars, not {period!r}")  # noqa: TRY004
     if not minimum <= period <= LONGEST_PERIOD:
         raise ValueError(f"{name} is {period}; it must be between {minimum} and {LONGEST_PERIOD}")
@@ -30,7 +30,7 @@ def column(name: str, values: npt.ArrayLike) -> FloatArray:
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"{name} must be 1-D, not {array.ndim}-D")
-    if np.isfinite(array @ array):  # the usual case, at a third of the price of looking at each value
+    if isfinite(array.dot(array)):  # the usual case, at a third of the price of looking at each value
         return array
     finite = np.isfinite(array)
     if finite.all():
@@ -46,8 +46,8 @@ def column(name: str, values: npt.ArrayLike) -> FloatArray:
 
 def columns(**named: npt.ArrayLike) -> tuple[FloatArray, ...]:
     """Several columns, checked to be of equal length."""
-    arrays = tuple(column(name, values) for name, values in named.items())
-    if len({len(array) for array in arrays}) > 1:
+    arrays = tuple([column(name, values) for name, values in named.items()])
+    if any(len(array) != len(arrays[0]) for array in arrays):
         lengths = {name: len(array) for name, array in zip(named, arrays, strict=True)}
         raise ValueError(f"columns differ in length: {lengths}")
     return arrays
@@ -76,8 +76,10 @@ def rolling(values: FloatArray, period: int) -> FloatArray:
 
 def shifted(values: FloatArray, bars: int) -> FloatArray:
     """Each row's value `bars` rows before; NaN where there is none."""
-    bars = min(bars, len(values))
-    return np.concatenate((np.full(bars, np.nan), values[: len(values) - bars]))
+    moved = np.empty(len(values))
+    moved[:bars] = np.nan
+    moved[bars:] = values[: max(len(values) - bars, 0)]
+    return moved
 
 
 def exponential_memory(period: int) -> int:

@@ -41,12 +41,13 @@ def vwap(
     """
     check_period("period", period, 1)
     high, low, close, volume = columns(high=high, low=low, close=close, volume=volume)
-    typical = rolling((high + low + close) / 3, period)
-    weight = rolling(volume, period)
-    total = weight.sum(axis=1)
+    typical = (high + low + close) / 3
+    total = rolling(volume, period).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        weighted = (typical * weight).sum(axis=1) / total
-    return np.where(total == 0, typical.mean(axis=1), weighted)
+        mean = rolling(typical * volume, period).sum(axis=1) / total
+    untraded = total == 0
+    mean[untraded] = rolling(typical, period)[untraded].mean(axis=1)
+    return mean
 
 
 @row_wise(warm_up=lambda period: period)

@@ -67,7 +67,8 @@ Sources: Nison, Japanese Candlestick Charting Techniques (1991); Morris, Candles
 (1995), whose rules TA-Lib follows. What is long or short is judged against the bars just before.
 """
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -151,6 +152,10 @@ def _ta_lib_name(name: str) -> str:
 PATTERNS: Mapping[str, str] = MappingProxyType({name: _ta_lib_name(name) for name in _NAMES})
 
 
+# TA-Lib's own functions: what stands around them looks for pandas and polars at every call.
+_FUNCTIONS = {name: inspect.unwrap(getattr(talib, ta_lib_name)) for name, ta_lib_name in PATTERNS.items()}
+
+
 def detect(ohlcv: OHLCV, name: str) -> SignArray:
     """100 where the bullish form of the pattern is complete at a row, -100 where the bearish one is, else 0.
 
@@ -159,11 +164,16 @@ def detect(ohlcv: OHLCV, name: str) -> SignArray:
     """
     if name not in PATTERNS:
         raise ValueError(f"{name!r} is no candlestick pattern; there are {', '.join(PATTERNS)}")
-    found = getattr(talib, PATTERNS[name])(ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close)
-    return (100 * np.sign(found)).astype(np.int8)
+    return sides(ohlcv, (name,))[0] * np.int8(100)
 
 
 @row_wise(warm_up=30)
 def detect_all(ohlcv: OHLCV) -> Mapping[str, SignArray]:
     """Every pattern by name, as `detect` gives it."""
-    return {name: detect(ohlcv, name) for name in PATTERNS}
+    return dict(zip(PATTERNS, sides(ohlcv, PATTERNS) * np.int8(100), strict=True))
+
+
+def sides(ohlcv: OHLCV, names: Iterable[str]) -> SignArray:
+    """1, -1 or 0 (see `detect`), shape (names, rows); KeyError for a name that is not in PATTERNS."""
+    columns = (ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close)
+    return np.sign(np.array([_FUNCTIONS[name](*columns) for name in names])).astype(np.int8)

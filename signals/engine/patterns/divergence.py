@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from signals.engine.candle import FloatArray
 from signals.engine.indicators.contract import check_period, columns
-from signals.engine.patterns.pivots import MaskArray, confirmed_pivots, pivot_rows
+from signals.engine.patterns.pivots import confirmed_pivots, pivot_rows
 
+RowArray = npt.NDArray[np.intp]
 SignArray = npt.NDArray[np.int8]
 
 
@@ -36,21 +38,21 @@ def divergence(
     check_period("longest", longest, 1)
     high, low, oscillator = columns(high=high, low=low, oscillator=oscillator)
     pivots = confirmed_pivots(high, low, bars)
-    falling = _disagreement(pivots.high, high, oscillator, bars, longest)
-    rising = _disagreement(pivots.low, -low, -oscillator, bars, longest)
+    falling = _disagreement(pivot_rows(pivots.high, bars), high, oscillator, bars, longest)
+    rising = _disagreement(pivot_rows(pivots.low, bars), -low, -oscillator, bars, longest)
     return Divergence(*(up - down for up, down in zip(rising, falling, strict=True)))
 
 
+@njit(cache=True)
 def _disagreement(
-    confirmed: MaskArray, price: FloatArray, oscillator: FloatArray, bars: int, longest: int
+    tops: RowArray, price: FloatArray, oscillator: FloatArray, bars: int, longest: int
 ) -> tuple[SignArray, SignArray]:
     """1 at rows that confirm a regular and a hidden divergence between two tops."""
     regular, hidden = np.zeros(len(price), dtype=np.int8), np.zeros(len(price), dtype=np.int8)
-    tops = pivot_rows(confirmed, bars)
-    first, second = tops[:-1], tops[1:]
-    near = second - first <= longest
-    higher, lower = price[second] > price[first], price[second] < price[first]
-    with np.errstate(invalid="ignore"):
-        regular[second + bars] = near & higher & (oscillator[second] < oscillator[first])
-        hidden[second + bars] = near & lower & (oscillator[second] > oscillator[first])
+    for place in range(1, len(tops)):
+        first, second = tops[place - 1], tops[place]
+        if second - first <= longest:
+            row = second + bars
+            regular[row] = price[second] > price[first] and oscillator[second] < oscillator[first]
+            hidden[row] = price[second] < price[first] and oscillator[second] > oscillator[first]
     return regular, hidden

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from signals.engine.candle import FloatArray
 
@@ -106,17 +107,32 @@ def anomaly_score(forest: IsolationForest, features: FloatArray) -> FloatArray:
         raise ValueError(f"the forest was fitted on {forest.features} columns, not on shape {features.shape}")
     known = np.isfinite(features).all(axis=1)
     values = features[known].astype(np.float32)  # as the cuts were made
-    trees = np.arange(len(forest.depth))[:, np.newaxis]
-    rows, node = np.arange(len(values)), np.zeros((len(trees), len(values)), dtype=np.int64)
-    while True:
-        goes_left = values[rows, forest.feature[trees, node]] <= forest.threshold[trees, node]
-        below = np.where(goes_left, forest.left[trees, node], forest.right[trees, node])
-        if (below == node).all():
-            break
-        node = below
+    depths = _depths(forest.feature, forest.threshold, forest.left, forest.right, forest.depth, values)
     score = np.full(len(features), np.nan)
-    score[known] = 2 ** -(forest.depth[trees, node].mean(axis=0) / forest.normal_depth)
+    score[known] = 2 ** -(depths.mean(axis=0) / forest.normal_depth)
     return score
+
+
+@njit(cache=True)
+def _depths(
+    feature: IntArray,
+    threshold: FloatArray,
+    left: IntArray,
+    right: IntArray,
+    depth: FloatArray,
+    values: npt.NDArray[np.float32],
+) -> FloatArray:
+    """Of each tree's leaf for each row of `values`, shape (trees, rows)."""
+    depths = np.empty((len(depth), len(values)))
+    for tree in range(len(depth)):
+        for row in range(len(values)):
+            node, below = -1, 0
+            while below != node:
+                node = below
+                goes_left = values[row, feature[tree, node]] <= threshold[tree, node]
+                below = left[tree, node] if goes_left else right[tree, node]
+            depths[tree, row] = depth[tree, node]
+    return depths
 
 
 def _mean_depth(samples: npt.NDArray[np.generic]) -> FloatArray:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.indicators.contract import rolling
 from signals.engine.indicators.momentum import rsi
-from signals.engine.patterns.candlesticks import PATTERNS, detect
+from signals.engine.patterns.candlesticks import PATTERNS, sides
 from signals.engine.patterns.divergence import divergence
 from signals.engine.registry import row_wise
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe, newest_closed
@@ -25,13 +24,11 @@ def pattern_score(ohlcv: OHLCV) -> FloatArray:
 
     Counted are the candlesticks that have a side, one each, and divergences of the RSI, two each.
     """
-    balance = np.zeros(len(ohlcv))
-    for name in SIDED:
-        balance += detect(ohlcv, name)
-    balance /= 100
     turns = divergence(ohlcv.high, ohlcv.low, rsi(ohlcv.close))
-    balance += 2 * (turns.regular + turns.hidden)
-    return np.tanh(np.nansum(rolling(balance, MEMORY_BARS), axis=1) / 2)
+    balance = sides(ohlcv, SIDED).sum(axis=0, dtype=np.int8) + 2 * (turns.regular + turns.hidden)
+    recent = np.cumsum(balance)
+    recent[MEMORY_BARS:] -= recent[:-MEMORY_BARS].copy()
+    return np.tanh(recent / 2)
 
 
 def pattern_scores(windows: Mapping[Timeframe, OHLCV]) -> dict[str, FloatArray]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from signals.engine.candle import FloatArray
 from signals.engine.indicators.contract import check_period, columns
@@ -35,14 +36,14 @@ def pivot_rows(confirmed: MaskArray, bars: int) -> npt.NDArray[np.intp]:
     return np.flatnonzero(confirmed) - bars
 
 
+@njit(cache=True)
 def _tops(values: FloatArray, bars: int) -> MaskArray:
     confirmed = np.zeros(len(values), dtype=np.bool_)
-    inner = len(values) - 2 * bars
-    if inner <= 0:
-        return confirmed
-    middle, top = values[bars : bars + inner], np.ones(inner, dtype=np.bool_)
-    for away in range(1, bars + 1):
-        top &= middle > values[bars - away :][:inner]
-        top &= middle >= values[bars + away :][:inner]
-    confirmed[2 * bars :] = top
+    for row in range(2 * bars, len(values)):
+        place = row - bars
+        top, away = True, 1
+        while top and away <= bars:
+            top = values[place] > values[place - away] and values[place] >= values[place + away]
+            away += 1
+        confirmed[row] = top
     return confirmed

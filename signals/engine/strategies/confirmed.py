@@ -64,7 +64,8 @@ class Confirmed:
                 f"input missing: {chosen.voices} votes of {', '.join(SOURCES)} are needed, given: {given}"
             )
             return abstain(self.name, window, missing)
-        votes = np.nan_to_num([aligned(context.votes[name], len(window)) for name in heard])
+        votes = np.array([aligned(context.votes[name], len(window)) for name in heard])
+        votes[np.isnan(votes)] = 0.0
         bars = (window.high, window.low, window.close)
         strength = context.once(adx, *bars, chosen.adx_period)
         up = context.once(plus_di, *bars, chosen.adx_period) > context.once(

@@ -58,7 +58,8 @@ class Consensus:
         if len(heard) < chosen.voices:
             missing = f"input missing: {chosen.voices} votes are needed, given: {len(heard)}"
             return abstain(self.name, window, missing)
-        votes = np.nan_to_num([aligned(context.votes[name], len(window)) for name in heard])
+        votes = np.array([aligned(context.votes[name], len(window)) for name in heard])
+        votes[np.isnan(votes)] = 0.0
         voices = np.maximum((votes != 0).sum(axis=0), 1)
         balance = np.sign(votes).sum(axis=0) / voices
         mean = votes.sum(axis=0) / voices

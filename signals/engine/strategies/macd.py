@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from signals.engine.candle import OHLCV
+from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.trend import macd
 from signals.engine.indicators.volatility import atr
 from signals.engine.registry import warm_up
@@ -55,7 +56,7 @@ class Macd:
         true_range = context.once(atr, window.high, window.low, window.close, chosen.atr_period)
         events = crossings(lines.histogram)
         with np.errstate(divide="ignore", invalid="ignore"):
-            steepness = np.abs(np.diff(lines.histogram, prepend=np.nan)) / true_range
+            steepness = np.abs(lines.histogram - shifted(lines.histogram, 1)) / true_range
             trend = events * lines.macd / true_range
             # 0.3 for a grazing crossing far against the trend, towards 0.95 for a steep one with it.
             confidence = 0.3 + 0.65 * -np.expm1(-steepness / 0.06) * (0.75 + 0.25 * np.tanh(trend))

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from signals.engine.candle import OHLCV
+from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.trend import ema
 from signals.engine.indicators.volatility import atr
 from signals.engine.registry import warm_up
@@ -57,10 +58,11 @@ class MovingAverage:
         chosen = self.parameters
         fast, slow = ema(window.close, chosen.fast), ema(window.close, chosen.slow)
         true_range = context.once(atr, window.high, window.low, window.close, chosen.atr_period)
-        events = crossings(fast - slow)
+        gap = fast - slow
+        events = crossings(gap)
         with np.errstate(divide="ignore", invalid="ignore"):
-            parting = np.abs(np.diff(fast - slow, prepend=np.nan)) / true_range
-            lean = events * np.diff(slow, prepend=np.nan) / true_range
+            parting = np.abs(gap - shifted(gap, 1)) / true_range
+            lean = events * (slow - shifted(slow, 1)) / true_range
             # 0.3 for averages that graze, towards 0.95 when they part fast and the slow one leans along.
             confidence = 0.3 + 0.65 * -np.expm1(-parting / 0.1) * (0.75 + 0.25 * np.tanh(10 * lean))
 

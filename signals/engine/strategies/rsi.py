@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.momentum import rsi
 from signals.engine.indicators.volatility import atr
 from signals.engine.registry import warm_up
@@ -24,6 +25,7 @@ from signals.engine.strategy import (
     parameter,
     recent_extreme,
     require_window,
+    signs,
 )
 
 
@@ -52,11 +54,11 @@ class Rsi:
         require_window(window, self.minimum_bars, self.name)
         chosen = self.parameters
         index = context.once(rsi, window.close, chosen.period)
-        before = np.concatenate(([np.nan], index[:-1]))
+        before = shifted(index, 1)
         # TA-Lib says 0 for a market that has not moved at all; that is no weakness to recover from.
         rising = (before > 0) & (before <= chosen.lower) & (index > chosen.lower)
         falling = (before >= chosen.upper) & (index < chosen.upper)
-        events = (rising.astype(np.int8) - falling.astype(np.int8)).astype(np.int8)
+        events = signs(rising, falling)
         trough = recent_extreme(index, chosen.stretch_bars, np.fmin)
         peak = recent_extreme(index, chosen.stretch_bars, np.fmax)
         depth = np.where(events > 0, chosen.lower - trough, peak - chosen.upper)

@@ -285,6 +285,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.ledger.entry_hash": "hashes published signals",
     "signals.engine.ledger.verify": "hashes published signals",
     "signals.engine.patterns.candlesticks.detect": "run by detect_all, for every name",
+    "signals.engine.patterns.candlesticks.sides": "run by detect_all, for every name",
     "signals.engine.patterns.isolation_forest.IsolationForest.from_arrays": "stored numbers back as they were",
     "signals.engine.patterns.isolation_forest.IsolationForest.to_arrays": "numbers to store as they are",
     "signals.engine.patterns.isolation_forest.fit_isolation_forest": "learns from what it is given; the case of "
