@@ -23,6 +23,7 @@ SCHEDULE = {
     # Asked often, done once a day for each instrument: a new one need not wait for tomorrow.
     "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),
     "order rules older than a day, every 10 minutes": every(600, "signals.market.tasks.refresh_rules"),
+    "partners for pairs older than a day, every 10 minutes": every(600, "signals.tasks.refresh_partners"),
     "anomaly forests older than a day, every 10 minutes": every(600, "signals.tasks.refresh_forests"),
     "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
     "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),

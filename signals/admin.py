@@ -10,6 +10,7 @@ from signals.models import (
     AnomalyForest,
     Evaluation,
     Heartbeat,
+    PartnerChoice,
     ScheduledSlot,
     Signal,
     SignalOutcome,
@@ -170,6 +171,15 @@ class AnomalyForestAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AnomalyForest]:
         return super().get_queryset(request).defer("arrays")
+
+
+@admin.register(PartnerChoice)
+class PartnerChoiceAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "chosen_through", "partner", "correlation"]
+    list_filter = ["instrument"]
+    list_select_related = ["instrument", "partner"]
+    search_fields = ["instrument__symbol", "partner__symbol"]
+    date_hierarchy = "chosen_through"
 
 
 @admin.register(StrategyWeight)

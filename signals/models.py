@@ -236,6 +236,36 @@ class AnomalyForest(models.Model):
         return f"{self.instrument} {self.timeframe} {self.fitted_through:%Y-%m-%d}"
 
 
+class PartnerChoice(models.Model):
+    """The instrument that another one moved with most, by the candles up to `chosen_through`; added daily."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="partner_choices")
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
+    partner = models.ForeignKey(
+        Instrument, on_delete=models.CASCADE, null=True, related_name="+", help_text="Empty: it moves alone."
+    )
+    correlation = models.FloatField(null=True, help_text="Of log returns, over 90 days of hours.")
+    chosen_through = models.DateTimeField(help_text="Close of the last candle that was compared.")
+    known_at = models.DateTimeField(
+        help_text="The exchange's time when it was made: no earlier close knows it."
+    )
+    chosen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-chosen_through", "instrument"]
+        get_latest_by = "chosen_through"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "timeframe", "chosen_through"], name="signals_partner_chosen_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.instrument} {self.timeframe} {self.chosen_through:%Y-%m-%d}: {self.partner or 'nobody'}"
+        )
+
+
 class StrategyWeight(models.Model):
     """How subscribers' answers moved one strategy on one instrument. Orders deliveries, nothing else."""
 

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from signals.engine.hybrid import BASE_TIMEFRAME
-from signals.models import SignalSource
+from signals.market.models import Candle, Instrument
+from signals.models import Evaluation, SignalSource
 
 LOOK_BACK = timedelta(days=7)
 
@@ -53,3 +55,15 @@ def candles_without_evaluation(*, exchange_code: str, as_of: datetime) -> list[t
             },
         )
         return cursor.fetchall()
+
+
+def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
+    """Ids of active instruments that may wait for this partner's candle: theirs is there and not judged yet."""
+    candle = {"timeframe": BASE_TIMEFRAME.value, "instrument_id": OuterRef("pk")}
+    judged = Evaluation.objects.filter(**candle, candle_open_time=open_time, source=SignalSource.HYBRID.value)
+    paired = Instrument.objects.active().filter(
+        partner_choices__partner_id=partner_id, partner_choices__chosen_through__gte=open_time - LOOK_BACK
+    )
+    stored = Candle.objects.filter(**candle, open_time=open_time)
+    waiting = paired.filter(Exists(stored), ~Exists(judged))
+    return list(waiting.order_by("pk").values_list("pk", flat=True).distinct())

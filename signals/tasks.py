@@ -13,7 +13,7 @@ from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
-from signals.services import anomalies, liveness, volatility
+from signals.services import anomalies, liveness, pairing, volatility
 from signals.services.evaluation import evaluate
 
 logger = structlog.get_logger(__name__)
@@ -78,6 +78,14 @@ def refresh_forests() -> None:
         as_of = exchange_time(exchange_code=exchange_code)
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
             anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
+
+
+@shared_task
+def refresh_partners() -> None:
+    now = timezone.now()
+    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
+        as_of = exchange_time(exchange_code=exchange_code)
+        pairing.refresh_partners(exchange_code=exchange_code, as_of=as_of, now=now)
 
 
 @shared_task

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from research.services.strategy_study import FUSED, SESSIONS, Study, Trades
+from research.services.strategy_study import FUSED, REFIT_DAYS, SESSIONS, Study, Trades
 from signals.engine.costs import SPOT_COSTS
 from signals.engine.outcome import HORIZON_BARS
 from signals.engine.performance import expectancy, win_rate
@@ -82,9 +82,10 @@ def _introduction(origin: Origin, real: Study) -> Iterator[str]:
     )
     yield (
         "Strategies are read on 1h candles; `pairs_trading` is given the first pair as partner (the first pair "
-        f"the second). `{FUSED}` is the published decision over 1h, 4h and 1d windows of 500 bars, without a "
-        f"partner, as live: {_every(origin.every)}, {real.decisions:,} decisions. No parameter was fitted to "
-        "these candles by this command, and nothing here was left out.\n"
+        f"the second). `{FUSED}` is the published decision over 1h, 4h and 1d windows of 500 bars, with stops by "
+        f"the volatility forecast and a partner as live, both made of the 90 days before and anew every "
+        f"{REFIT_DAYS} days (live: daily): {_every(origin.every)}, {real.decisions:,} decisions. No other "
+        "parameter was fitted to these candles by this command, and nothing here was left out.\n"
     )
     yield (
         "The random walk has the times, first price, volatility and (shuffled) volumes of each pair, and "

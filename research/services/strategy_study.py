@@ -3,22 +3,27 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, explain, opinions
+from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, VALIDITY_BARS, explain, opinions
 from signals.engine.outcome import follow
+from signals.engine.pairing import best_partners
 from signals.engine.regime import regimes
 from signals.engine.session import TradingSession, sessions_at
 from signals.engine.strategy import DecisionContext, StrategySeries, StrategySignal
 from signals.engine.timeframe import Timeframe, resample
+from signals.engine.volatility import FittedVolatility, fit_volatility, forecast
+from signals.services.volatility import FITTED_BARS
 
 WINDOW_BARS = 500
 FUSED = "fused"
 SESSIONS = tuple(TradingSession)
 SUB_STEPS = 12
+REFIT_DAYS = 7
 
 Markets = Mapping[str, OHLCV]
 BoolArray = npt.NDArray[np.bool_]
@@ -56,7 +61,8 @@ def study(
 
     markets: base candles by symbol, from 500 days before `start` on. Each strategy reads all bars at once,
     the first market as partner (the first one the second); every `every`-th close is decided by `explain` on
-    windows of 500 bars, as live does, without a partner. `on_market` hears of each market that begins.
+    windows of 500 bars, as live does, with volatility fit and partner from the 90 days before, made anew every
+    REFIT_DAYS days (live does so daily). `on_market` hears of each market that begins.
     """
     found: dict[str, list[Trades]] = {}
     missing: dict[str, str] = {}
@@ -77,7 +83,7 @@ def study(
                 missing[name] = series.missing
         rows = range(int(first), int(last), every)
         decisions += len(rows)
-        found.setdefault(FUSED, []).append(_followed(base, dict(_decided(base, rows))))
+        found.setdefault(FUSED, []).append(_followed(base, dict(_decided(markets, symbol, rows))))
     return Study({name: _joined(each) for name, each in found.items()}, missing, decisions)
 
 
@@ -111,7 +117,8 @@ def _levels(series: StrategySeries, rows: npt.NDArray[np.intp]) -> dict[int, Str
     return {row: signal for row, signal in signals.items() if signal}
 
 
-def _decided(base: OHLCV, rows: range) -> Iterator[tuple[int, StrategySignal]]:
+def _decided(markets: Markets, symbol: str, rows: range) -> Iterator[tuple[int, StrategySignal]]:
+    base, stale_at = markets[symbol], 0
     longer = {
         timeframe: resample(base, timeframe.value)
         for timeframe in TIMEFRAME_WEIGHTS
@@ -121,9 +128,43 @@ def _decided(base: OHLCV, rows: range) -> Iterator[tuple[int, StrategySignal]]:
         closed_at = int(base.open_time[row]) + BASE_TIMEFRAME.milliseconds
         windows = {timeframe: _window(candles, timeframe, closed_at) for timeframe, candles in longer.items()}
         windows[BASE_TIMEFRAME] = base[max(row + 1 - WINDOW_BARS, 0) : row + 1]
-        signal = explain(windows, DecisionContext(as_of=_instant(closed_at))).signal
+        if closed_at >= stale_at:
+            knowledge = known_at(markets, symbol, closed_at)
+            stale_at = closed_at + REFIT_DAYS * Timeframe.D1.milliseconds
+        signal = explain(windows, knowledge.context(windows[BASE_TIMEFRAME], closed_at)).signal
         if signal:
             yield row, signal
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What live would have stored at some moment: a fit, and all bars of the chosen partner."""
+
+    fitted: FittedVolatility
+    partner: OHLCV | None
+
+    def context(self, base: OHLCV, closed_at: int) -> DecisionContext:
+        expected = forecast(self.fitted, np.diff(np.log(base.close)), VALIDITY_BARS)
+        return DecisionContext(
+            as_of=_instant(closed_at),
+            volatility=expected if self.fitted.qlike and isfinite(expected) else None,
+            partner=_window(self.partner, BASE_TIMEFRAME, closed_at) if self.partner is not None else None,
+        )
+
+
+def known_at(markets: Markets, symbol: str, closed_at: int) -> Knowledge:
+    """Fit and partner of `symbol` from the 90 days of hours that had closed at `closed_at` (UTC ms)."""
+    first = closed_at - (FITTED_BARS + 1) * BASE_TIMEFRAME.milliseconds
+    closes = np.full((FITTED_BARS + 1, len(markets)), np.nan)
+    for column, candles in enumerate(markets.values()):
+        begin, end = np.searchsorted(candles.open_time, (first, closed_at))
+        place = (candles.open_time[begin:end] - first) // BASE_TIMEFRAME.milliseconds
+        closes[place, column] = candles.close[begin:end]
+    own = list(markets).index(symbol)
+    ours = closes[np.isfinite(closes[:, own]), own]
+    partner = int(best_partners(closes)[0][own])
+    chosen = list(markets.values())[partner] if partner >= 0 else None
+    return Knowledge(fit_volatility(np.diff(np.log(ours))), chosen)
 
 
 def _window(candles: OHLCV, timeframe: Timeframe, closed_at: int) -> OHLCV:

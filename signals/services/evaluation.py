@@ -15,8 +15,9 @@ from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.market.selectors import load_window
+from signals.market.selectors import load_window, newest_open_time
 from signals.models import Evaluation, SignalSource
+from signals.services.pairing import chosen_partner
 from signals.services.publishing import publish
 from signals.services.volatility import forecast_volatility
 
@@ -24,6 +25,7 @@ logger = structlog.get_logger(__name__)
 
 WINDOW_BARS = 500
 PATIENCE = timedelta(minutes=5)
+PATIENCE_FOR_PARTNER = timedelta(minutes=1)  # one of fourteen voices: the others do not wait longer for it
 BASE_PERIOD = timedelta(seconds=BASE_TIMEFRAME.seconds)
 
 
@@ -31,8 +33,9 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     """Decide on the base candle that opened at `candle_open_time`, looking at nothing after its close.
 
     `as_of` is the exchange's time now. A candle found later than one period after its close is judged all
-    the same, but never published. None means that the longer candles which closed with it have not arrived
-    yet: the sweeper asks again, and after five minutes the missing candle is the recorded reason.
+    the same, but never published. None means that the longer candles which closed with it, or the partner's,
+    have not arrived yet: the partner's wakes it, else the sweeper asks again. After a minute it is judged
+    without a partner; after five the missing candle is the recorded reason.
     """
     key = {
         "instrument": instrument,
@@ -46,7 +49,11 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
         return standing
     closed_at = candle_open_time + BASE_PERIOD
     try:
-        decision = judge(instrument=instrument, as_of=closed_at)
+        decision = judge(
+            instrument=instrument,
+            as_of=closed_at,
+            wait_for_partner=as_of - closed_at < PATIENCE_FOR_PARTNER,
+        )
     except CandleMissingError as error:
         if as_of - closed_at < PATIENCE:
             return None
@@ -60,22 +67,43 @@ class CandleMissingError(Exception):
     """A candle that must have closed by now is not stored; the message names it."""
 
 
-def judge(*, instrument: Instrument, as_of: datetime) -> Decision:
+def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = False) -> Decision:
     """The decision at `as_of`, a close of the base timeframe, from what was stored and known by then.
 
     A signal that nobody could enter, because the market is closed at `as_of`, is refused.
-    Raises CandleMissingError when the newest candle of a timeframe has not arrived.
+    Raises CandleMissingError when the newest candle of a timeframe, or the partner's with `wait_for_partner`,
+    has not arrived.
     """
+    partner = chosen_partner(instrument=instrument, as_of=as_of)
+    if partner and wait_for_partner and not _has_newest(partner, as_of):
+        raise CandleMissingError(
+            f"{BASE_TIMEFRAME}: the newest candle of the partner {partner} has not arrived"
+        )
     windows = load_windows(instrument_id=instrument.pk, as_of=as_of)
     missing = missing_candle(windows, as_of)
     if missing:
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
-    decision = explain(windows, DecisionContext(as_of=as_of, volatility=expected.deviation))
+    context = DecisionContext(
+        as_of=as_of,
+        volatility=expected.deviation,
+        partner=_base_window(partner.pk, as_of) if partner else None,
+    )
+    decision = explain(windows, context)
     closed = closed_market(instrument, as_of) if decision.signal else None
     if closed:
         decision = refused(decision, closed)
-    return replace(decision, features=expected.features())
+    features = expected.features() | ({"partner": partner.symbol} if partner else {})
+    return replace(decision, features=features)
+
+
+def _has_newest(instrument: Instrument, as_of: datetime) -> bool:
+    newest = newest_open_time(instrument_id=instrument.pk, timeframe=BASE_TIMEFRAME)
+    return newest is not None and newest >= as_of - BASE_PERIOD
+
+
+def _base_window(instrument_id: int, as_of: datetime) -> OHLCV:
+    return load_window(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME, bars=WINDOW_BARS, as_of=as_of)
 
 
 def closed_market(instrument: Instrument, moment: datetime) -> str | None:

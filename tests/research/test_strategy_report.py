@@ -8,10 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from research.services.strategy_report import Origin, render
-from research.services.strategy_study import FUSED, Study, Trades, random_walks, study
+from research.services.strategy_study import FUSED, Study, Trades, known_at, random_walks, study
 from signals.engine.candle import OHLCV
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import DecisionContext
+from signals.engine.volatility import fit_volatility, forecast
 from tests.factories import make_series
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -46,6 +47,35 @@ def test_every_strategy_and_the_fused_decision_are_in_it_and_an_absent_input_is_
     assert "no sentiment" in found.missing["sentiment"]
     assert found.decisions == 2 * 6
     assert len(found.trades[FUSED]) <= found.decisions
+
+
+def test_fit_and_partner_are_of_the_past_alone() -> None:
+    twin = MARKETS["AAAUSDT"]
+    markets = {
+        **MARKETS,
+        "CCCUSDT": OHLCV(twin.open_time, twin.open, twin.high, twin.low, twin.close**1.1, twin.volume),
+    }
+    row = 5_000
+    closed_at = int(twin.open_time[row]) + 3_600_000
+
+    known = known_at(markets, "AAAUSDT", closed_at)
+
+    expected = fit_volatility(np.diff(np.log(twin.close[row - 2_160 : row + 1])))
+    assert known.fitted == expected
+    assert known.partner is markets["CCCUSDT"]
+    noise = np.where(np.arange(BARS) > row, np.random.default_rng(1).uniform(0.1, 10, BARS), 1.0)
+    scrambled = {
+        name: OHLCV(each.open_time, each.open, each.high, each.low, each.close * noise, each.volume)
+        for name, each in markets.items()
+    }
+    later = known_at(scrambled, "AAAUSDT", closed_at)
+    assert later.fitted == expected
+    assert later.partner is scrambled["CCCUSDT"]
+    window = twin[row - 499 : row + 1]
+    context = known.context(window, closed_at)
+    assert context.volatility == forecast(expected, np.diff(np.log(window.close)), 4)
+    assert context.partner is not None
+    np.testing.assert_array_equal(context.partner.open_time, window.open_time)
 
 
 def test_a_walk_has_the_times_and_the_volatility_of_its_market_and_bars_that_can_be() -> None:
