@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from research.selectors import BEAT, Life, process_lives
+from research.selectors.console import BEAT, Life, process_lives
 from signals.models import ScheduledSlot
 
 REDIS_PATIENCE_SECONDS = 2

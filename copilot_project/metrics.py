@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from notifications.models import OPEN_STATES, Delivery
-from research.selectors import oldest_due
+from research.selectors.console import oldest_due
 from signals.models import Heartbeat
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")

@@ -242,7 +242,7 @@ UNFOLD = {
     "SITE_SYMBOL": "monitoring",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("copilot/icon.svg")}],
     "SITE_URL": None,
-    "DASHBOARD_CALLBACK": "research.views.console_context",
+    "DASHBOARD_CALLBACK": "research.views.console.console_context",
     "ENVIRONMENT": "copilot_project.sidebar.environment",
     "SHOW_HISTORY": True,
     "STYLES": [lambda _: static("copilot/console.css")],

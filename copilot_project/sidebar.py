@@ -56,11 +56,14 @@ GROUPS = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold asks for this at each page. A group without anything to see is left out."""
-    home = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
+    pages = [
+        {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")},
+        {"title": "Deliveries live", "icon": "timeline", "link": reverse("deliveries")},
+    ]
     groups = [
         {"title": title, "separator": True, "items": menu_items(models, request)} for title, models in GROUPS
     ]
-    return [{"items": [home]}, *(group for group in groups if group["items"])]
+    return [{"items": pages}, *(group for group in groups if group["items"])]
 
 
 def menu_items(models: tuple[tuple[str, str], ...], request: HttpRequest) -> list[dict[str, Any]]:

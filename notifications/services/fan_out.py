@@ -20,6 +20,13 @@ WHERE reason IS NULL
 ON CONFLICT (signal_id, subscriber_id, kind) DO NOTHING
 """  # noqa: S608
 
+EXCLUDED = f"""
+SELECT subscriber_id, reason FROM ({candidates_sql()}) AS candidate
+WHERE NOT EXISTS (
+    SELECT FROM notifications_delivery d
+    WHERE d.signal_id = %(signal_id)s AND d.subscriber_id = candidate.subscriber_id AND d.kind = 'signal')
+"""  # noqa: S608
+
 
 def fan_out(*, signal: Signal) -> int:
     """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat adds none.
@@ -41,15 +48,20 @@ def why_not(*, signal: Signal, subscriber: Subscriber) -> str:
         return (
             f"There is a delivery: {delivery.get_state_display()}. {exclusion_words(delivery.reason)}".strip()
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT reason FROM ({candidates_sql()}) AS candidate WHERE subscriber_id = %(subscriber_id)s",  # noqa: S608
-            signal_parameters(signal) | {"subscriber_id": subscriber.pk},
-        )
-        (reason,) = cursor.fetchone()
+    reason = excluded_subscribers(signal=signal)[subscriber.pk]
     if reason is None:
         return "As settings are now the subscriber would get it, but they were different at publication."
-    return Exclusion(reason).words
+    return reason.words
+
+
+def excluded_subscribers(*, signal: Signal) -> dict[int, Exclusion | None]:
+    """Subscribers without a delivery of the signal, by id, with the rule that excludes them as settings are now.
+
+    None where no rule does any more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(EXCLUDED, signal_parameters(signal) | {"signal_id": signal.pk})
+        return {pk: Exclusion(reason) if reason else None for pk, reason in cursor.fetchall()}
 
 
 def exclusion_words(reason: str) -> str:

@@ -29,6 +29,16 @@ def age_since(start: datetime, end: datetime) -> str:
 
 
 @register.filter
+def seconds(value: float | None) -> str:
+    """0.04 s, 3.2 s; from two minutes on as an age. A dash where there is none."""
+    if value is None:
+        return "–"
+    if value >= 120:
+        return age(timedelta(seconds=value))
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+
+
+@register.filter
 def percent(ratio: float) -> str:
     return f"{ratio:.0%}"
 

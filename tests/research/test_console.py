@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
-from research.selectors import Life, delivery_rows, life_of, newest_candles, oldest_due, process_lives
+from research.selectors.console import Life, delivery_rows, life_of, newest_candles, oldest_due, process_lives
 from research.templatetags.console import age, price
 from signals.market.models import Candle
 from signals.models import Heartbeat
@@ -82,7 +82,10 @@ def test_deliveries_are_counted_by_tier_and_state_and_old_ones_left_out() -> Non
     due = Delivery.objects.filter(tier="vip")
     due.update(state="sent", sent_at=NOW)
 
-    rows = {row.tier: {cell.state.value: cell.count for cell in row.counts} for row in delivery_rows(now=NOW)}
+    rows = {
+        row.tier: {cell.state.value: cell.count for cell in row.counts}
+        for row in delivery_rows(start=NOW - timedelta(hours=24))
+    }
 
     assert list(rows) == ["vip", "free", ""]
     assert (rows["vip"]["sent"], rows["vip"]["pending"]) == (1, 0)

@@ -1,5 +1,6 @@
 """The console's first page: is every process alive, is the data fresh, did the signals go out."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -7,10 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from research import selectors
+from research.selectors import console as selectors
 from signals.engine.session import TradingSession, next_opening, sessions_at
 
 SIGNALS_SHOWN = 8
+DELIVERIES_OF = timedelta(hours=24)
 
 
 def console_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def console_state() -> dict[str, Any]:
         "sender_state": selectors.sender_state(),
         "candles": selectors.newest_candles(now=now),
         "signals": selectors.last_signals(count=SIGNALS_SHOWN),
-        "delivery_rows": selectors.delivery_rows(now=now),
+        "delivery_rows": selectors.delivery_rows(start=now - DELIVERIES_OF),
         "oldest_due": selectors.oldest_due(now=now),
         "subscribers": selectors.subscriber_counts(),
         "sessions": [(label_of(session), session in open_now) for session in TradingSession],

@@ -16,7 +16,6 @@ from users.models import Subscriber, Tier
 
 BASE_BAR = timedelta(seconds=Timeframe.H1.seconds)
 CANDLE_GRACE = timedelta(minutes=5)
-RECENT = timedelta(hours=24)
 ALWAYS_SHOWN = (DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.DEAD)
 
 
@@ -146,9 +145,9 @@ class DeliveryRow:
         return sum(cell.count for cell in self.counts)
 
 
-def delivery_rows(*, now: datetime) -> list[DeliveryRow]:
-    """Deliveries of the last 24 hours by tier at publication and state, best tier first, then all."""
-    recent = Delivery.objects.filter(signal__published_at__gt=now - RECENT)
+def delivery_rows(*, start: datetime) -> list[DeliveryRow]:
+    """Deliveries of signals published since `start` by tier and state, best tier first, then all."""
+    recent = Delivery.objects.filter(signal__published_at__gt=start)
     counts: Counter[tuple[str, str]] = Counter()
     for tier, state, count in recent.values_list("tier", "state").annotate(Count("pk")).order_by():
         counts[tier, state] += count
@@ -166,6 +165,10 @@ def state_counts(tier: str, counts: Counter[tuple[str, str]]) -> list[StateCount
         )
         for state in DeliveryState
     ]
+
+
+def counts_by_state(deliveries: QuerySet[Delivery]) -> dict[str, int]:
+    return dict(deliveries.order_by().values_list("state").annotate(Count("pk")))
 
 
 def oldest_due(*, now: datetime) -> Delivery | None:
