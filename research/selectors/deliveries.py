@@ -144,7 +144,6 @@ class Way:
     delivery: Delivery
     held: float
     under_way: float
-    latency: timedelta | None
 
     @property
     def width(self) -> float:
@@ -152,8 +151,9 @@ class Way:
         return max(self.under_way, NARROWEST)
 
     @property
-    def seconds(self) -> float | None:
-        return None if self.latency is None else self.latency.total_seconds()
+    def x(self) -> float:
+        """Where the second stretch begins, so that all of it is inside."""
+        return min(self.held, 100 - self.width)
 
 
 def ways(*, signal: Signal, deliveries: Sequence[Delivery], now: datetime) -> list[Way]:
@@ -165,7 +165,6 @@ def ways(*, signal: Signal, deliveries: Sequence[Delivery], now: datetime) -> li
             delivery,
             held=100 * max(delivery.due_at - signal.published_at, timedelta(0)) / span,
             under_way=100 * max(end - delivery.due_at, timedelta(0)) / span,
-            latency=delivery.sent_at - delivery.due_at if delivery.sent_at else None,
         )
         for delivery, end in zip(deliveries, ends, strict=True)
     ]

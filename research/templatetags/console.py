@@ -39,6 +39,11 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
+def seconds_since(start: datetime, end: datetime | None) -> str:
+    return seconds(None if end is None else (end - start).total_seconds())
+
+
+@register.filter
 def percent(ratio: float) -> str:
     return f"{ratio:.0%}"
 

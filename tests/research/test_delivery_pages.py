@@ -141,15 +141,16 @@ def test_way_is_held_until_the_release_and_under_way_until_its_end() -> None:
     fan_out(signal=signal)
     delivery = Delivery.objects.get(subscriber=free)
     (waiting,) = ways(signal=signal, deliveries=[delivery], now=NOW)
-    assert (waiting.held, waiting.under_way, waiting.latency) == (50.0, 50.0, None)
+    assert (waiting.held, waiting.under_way) == (50.0, 50.0)
 
     delivery.state, delivery.sent_at = DeliveryState.SENT.value, delivery.due_at + timedelta(minutes=5)
     (sent,) = ways(signal=signal, deliveries=[delivery], now=NOW)
-    assert (sent.held, sent.under_way, sent.latency) == (75.0, 25.0, timedelta(minutes=5))
+    assert (sent.held, sent.under_way) == (75.0, 25.0)
 
     delivery.state, delivery.sent_at = DeliveryState.DEAD.value, None
     (dead,) = ways(signal=signal, deliveries=[delivery], now=NOW)
     assert (dead.held, dead.under_way) == (100.0, 0.0)
+    assert 0 < dead.width == 100 - dead.x
 
 
 def test_who_did_not_get_it_is_everybody_without_a_delivery_under_the_reason_of_why_not() -> None:
