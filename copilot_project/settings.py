@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dj_database_url
 from django.templatetags.static import static
+from django.urls import reverse
 
 from copilot_project.config import BASE_DIR, load_configuration
 from copilot_project.embedded.state import database_url, redis_url, state_dir
@@ -107,6 +108,11 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = False
 
+# The admin's "View on site": what happened to the deliveries, which the apps below the console cannot know.
+ABSOLUTE_URL_OVERRIDES = {
+    "signals.signal": lambda signal: reverse("signal_timeline", args=[signal.public_id]),
+    "users.subscriber": lambda subscriber: reverse("subscriber_history", args=[subscriber.public_id]),
+}
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = ["users.adapters.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [

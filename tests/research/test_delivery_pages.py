@@ -150,7 +150,7 @@ def test_way_is_held_until_the_release_and_under_way_until_its_end() -> None:
     delivery.state, delivery.sent_at = DeliveryState.DEAD.value, None
     (dead,) = ways(signal=signal, deliveries=[delivery], now=NOW)
     assert (dead.held, dead.under_way) == (100.0, 0.0)
-    assert 0 < dead.width == 100 - dead.x
+    assert 0 < dead.width == pytest.approx(100 - dead.x)
 
 
 def test_who_did_not_get_it_is_everybody_without_a_delivery_under_the_reason_of_why_not() -> None:
@@ -228,6 +228,17 @@ def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_c
     assert "2.0 s" in timeline
     assert Exclusion.NOT_ACTIVE.words in timeline
     assert "&lt;i&gt;Timed out&lt;/i&gt;" in text(admin_client, paths[0])
+
+
+def test_signal_and_subscriber_in_the_admin_lead_to_their_deliveries(admin_client: Client) -> None:
+    signal, subscriber = full_house()
+    for path, title in (
+        (f"/admin/signals/signal/{signal.pk}/change/", "Deliveries of BTC/USDT"),
+        (f"/admin/users/subscriber/{subscriber.pk}/change/", "Deliveries to &lt;b&gt;Ada"),
+    ):
+        page = text(admin_client, path)
+        (link,) = [part.split('"')[0] for part in page.split('href="')[1:] if part.startswith("/admin/r/")]
+        assert title in admin_client.get(link, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("query", ["period=century", "period=", "page=x", "page=-3", "page=999"])
