@@ -172,7 +172,7 @@ def opinions(window: OHLCV, context: DecisionContext) -> Mapping[str, StrategySe
 
     A strategy that cannot judge this window abstains. WindowError, the first one's, when none can.
     """
-    shared = replace(context, memo={})
+    shared = context if context.memo is not None else replace(context, memo={})
     series = {name: _ask(name, window, shared) for name in STRATEGIES if name not in LISTENERS}
     if all(each.missing for each in series.values()):
         raise WindowError(next(iter(series.values())).missing)
@@ -225,11 +225,12 @@ def _standing(direction: DirectionArray, confidence: FloatArray) -> FloatArray:
 def _hear(timeframe: Timeframe, window: OHLCV, context: DecisionContext, newest_bar_opened: int) -> _Hearing:
     if timeframe is not BASE_TIMEFRAME:
         context = replace(context, votes={}, sentiment=None, partner=None)
+    context = replace(context, memo={})
     try:
         series = opinions(window, context)
     except WindowError as error:
         raise WindowError(f"{timeframe}: {error}") from error
-    places = regimes(window)[-MEMORY_BARS:].tolist()
+    places = regimes(window, context)[-MEMORY_BARS:].tolist()
     kinds = [None if place == UNKNOWN else REGIMES[place] for place in places]
     votes = (_vote(each, timeframe, window, kinds, newest_bar_opened) for each in series.values())
     return _Hearing(

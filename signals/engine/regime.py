@@ -14,7 +14,9 @@ window of MEMORY_BARS decides, and a longer one says the same. In this order, th
 Source of ADX and its thresholds: Wilder, New Concepts in Technical Trading Systems (1978).
 """
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +27,11 @@ from signals.engine.indicators.contract import columns, shifted
 from signals.engine.indicators.trend import adx, minus_di, plus_di, sma
 from signals.engine.indicators.volatility import atr, donchian
 from signals.engine.registry import row_wise, warm_up
+from signals.engine.strategy import DecisionContext
 
 BoolArray = npt.NDArray[np.bool_]
 
+PERIOD = 14
 HOLD_BARS = 48
 BREAKOUT_BARS = 6
 CHANNEL_BARS = 20
@@ -61,18 +65,20 @@ def relative_volatility(
         return ranges / sma(ranges, normal)
 
 
-MEMORY_BARS = HOLD_BARS + max(warm_up(adx), warm_up(relative_volatility))
+MEMORY_BARS = HOLD_BARS + max(warm_up(adx, period=PERIOD), warm_up(relative_volatility, period=PERIOD))
 
 
 @row_wise(warm_up=MEMORY_BARS)
-def regimes(ohlcv: OHLCV) -> npt.NDArray[np.int8]:
+def regimes(ohlcv: OHLCV, context: DecisionContext | None = None) -> npt.NDArray[np.int8]:
     """The place in REGIMES of each bar's regime, int8; UNKNOWN while an indicator is not warm.
 
     Prices must be positive. Rows from MEMORY_BARS - 1 on no longer depend on where the window begins.
+    Of `context` only the memo counts: indicators that a strategy has asked for are not computed again.
     """
-    high, low, close = ohlcv.high, ohlcv.low, ohlcv.close
-    strength, activity = adx(high, low, close), relative_volatility(high, low, close)
-    up = plus_di(high, low, close) > minus_di(high, low, close)
+    once: Callable[..., Any] = context.once if context else _computed
+    bars = (ohlcv.high, ohlcv.low, ohlcv.close)
+    strength, activity = once(adx, *bars, PERIOD), once(relative_volatility, *bars, PERIOD)
+    up = once(plus_di, *bars, PERIOD) > once(minus_di, *bars, PERIOD)
     trending_up = _held(enter=(strength > 25) & up, leave=(strength < 20) | ~up)
     trending_down = _held(enter=(strength > 25) & ~up, leave=(strength < 20) | up)
     volatile = _held(enter=activity > 1.3, leave=activity < 1.15)
@@ -82,7 +88,7 @@ def regimes(ohlcv: OHLCV) -> npt.NDArray[np.int8]:
     place[trending_down] = REGIMES.index(Regime.TRENDING_DOWN)
     place[trending_up] = REGIMES.index(Regime.TRENDING_UP)
     place[volatile] = REGIMES.index(Regime.VOLATILE)
-    place[_breaking_out(ohlcv)] = REGIMES.index(Regime.BREAKOUT)
+    place[_breaking_out(ohlcv, once)] = REGIMES.index(Regime.BREAKOUT)
     place[np.isnan(strength + activity)] = UNKNOWN
     return place
 
@@ -95,10 +101,14 @@ def current_regime(ohlcv: OHLCV) -> Regime | None:
     return None if place == UNKNOWN else REGIMES[place]
 
 
-def _breaking_out(ohlcv: OHLCV) -> BoolArray:
+def _computed(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _breaking_out(ohlcv: OHLCV, once: Callable[..., Any]) -> BoolArray:
     high, low, close = ohlcv.high, ohlcv.low, ohlcv.close
-    channel = donchian(high, low, CHANNEL_BARS)
-    wide = high - low > 2 * shifted(atr(high, low, close), 1)
+    channel = once(donchian, high, low, CHANNEL_BARS)
+    wide = high - low > 2 * shifted(once(atr, high, low, close, PERIOD), 1)
     upwards = _held(
         enter=wide & (close > shifted(channel.upper, 1)), leave=close < channel.middle, bars=BREAKOUT_BARS
     )

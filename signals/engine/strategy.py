@@ -109,7 +109,7 @@ class DecisionContext:
         if self.memo is None:
             return function(*arguments, **parameters)
         told_apart = [id(each) if isinstance(each, np.ndarray) else each for each in arguments]
-        key = (function, *told_apart, *sorted(parameters.items()))
+        key = (function, *told_apart, *parameters.items())
         if key not in self.memo:
             # The arguments are kept too: an id is taken only as long as its object lives.
             self.memo[key] = (arguments, function(*arguments, **parameters))

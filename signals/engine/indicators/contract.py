@@ -1,11 +1,17 @@
 """What every indicator checks before it computes, and how long a smoothing remembers its seed."""
 
+import inspect
 from math import ceil, isfinite, log
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
+import talib
 
 from signals.engine.candle import FloatArray
+
+# TA-Lib's own functions: what its package wraps around them looks for pandas and polars at every call.
+ta_lib = SimpleNamespace(**{name: inspect.unwrap(getattr(talib, name)) for name in talib.get_functions()})
 
 LONGEST_PERIOD = 100_000  # TA-Lib's own limit
 _FORGOTTEN = 1e-8  # the seed may be off by a hundred deviations and still move nothing by 1e-6 of one
@@ -47,7 +53,7 @@ def column(name: str, values: npt.ArrayLike) -> FloatArray:
 def columns(**named: npt.ArrayLike) -> tuple[FloatArray, ...]:
     """Several columns, checked to be of equal length."""
     arrays = tuple([column(name, values) for name, values in named.items()])
-    if any(len(array) != len(arrays[0]) for array in arrays):
+    if len(set(map(len, arrays))) > 1:
         lengths = {name: len(array) for name, array in zip(named, arrays, strict=True)}
         raise ValueError(f"columns differ in length: {lengths}")
     return arrays

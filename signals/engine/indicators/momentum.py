@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy.typing as npt
-import talib
 
 from signals.engine.candle import FloatArray
-from signals.engine.indicators.contract import check_period, column, columns, wilder_memory
+from signals.engine.indicators.contract import check_period, column, columns, ta_lib, wilder_memory
 from signals.engine.registry import row_wise
 
 
@@ -24,7 +23,7 @@ def rsi(close: npt.ArrayLike, period: int = 14) -> FloatArray:
     Rows without any movement so far give 0, as TA-Lib has it: that is no sign of weakness.
     """
     check_period("period", period, 2)
-    result: FloatArray = talib.RSI(column("close", close), timeperiod=period)
+    result: FloatArray = ta_lib.RSI(column("close", close), timeperiod=period)
     return result
 
 
@@ -39,14 +38,14 @@ def stochastic(
     for name, period in (("k", k), ("smooth", smooth), ("d", d)):
         check_period(name, period, 1)
     arrays = columns(high=high, low=low, close=close)
-    return Stochastic(*talib.STOCH(*arrays, fastk_period=k, slowk_period=smooth, slowd_period=d))
+    return Stochastic(*ta_lib.STOCH(*arrays, fastk_period=k, slowk_period=smooth, slowd_period=d))
 
 
 @row_wise(warm_up=lambda period: period)
 def williams_r(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
     """How far the close is below the highest high, -100 to 0 of the range (Williams); row `period` - 1."""
     check_period("period", period, 2)
-    result: FloatArray = talib.WILLR(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.WILLR(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -56,7 +55,7 @@ def cci(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     0.015 mean absolute deviations; first row `period` - 1. Without any deviation 0.
     """
     check_period("period", period, 2)
-    result: FloatArray = talib.CCI(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.CCI(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -64,5 +63,5 @@ def cci(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
 def roc(close: npt.ArrayLike, period: int = 10) -> FloatArray:
     """Change against `period` bars before, in percent; first row `period`. Against a price of zero 0."""
     check_period("period", period, 1)
-    result: FloatArray = talib.ROC(column("close", close), timeperiod=period)
+    result: FloatArray = ta_lib.ROC(column("close", close), timeperiod=period)
     return result

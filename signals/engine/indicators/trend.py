@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import talib
 from numba import njit
 
 from signals.engine.candle import FloatArray
@@ -15,6 +14,7 @@ from signals.engine.indicators.contract import (
     columns,
     exponential_memory,
     shifted,
+    ta_lib,
     wilder_memory,
 )
 from signals.engine.registry import row_wise
@@ -55,7 +55,7 @@ class Ichimoku(NamedTuple):
 def sma(close: npt.ArrayLike, period: int) -> FloatArray:
     """Mean of the last `period` values; first value at row `period` - 1."""
     check_period("period", period, 1)
-    result: FloatArray = talib.SMA(column("close", close), timeperiod=period)
+    result: FloatArray = ta_lib.SMA(column("close", close), timeperiod=period)
     return result
 
 
@@ -63,7 +63,7 @@ def sma(close: npt.ArrayLike, period: int) -> FloatArray:
 def ema(close: npt.ArrayLike, period: int) -> FloatArray:
     """Exponential mean with smoothing 2 / (period + 1), seeded by the first `period` values' mean."""
     check_period("period", period, 1)
-    result: FloatArray = talib.EMA(column("close", close), timeperiod=period)
+    result: FloatArray = ta_lib.EMA(column("close", close), timeperiod=period)
     return result
 
 
@@ -78,14 +78,14 @@ def macd(close: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) 
     check_period("signal", signal, 1)
     if fast >= slow:
         raise ValueError(f"fast ({fast}) must be below slow ({slow})")
-    return Macd(*talib.MACD(column("close", close), fastperiod=fast, slowperiod=slow, signalperiod=signal))
+    return Macd(*ta_lib.MACD(column("close", close), fastperiod=fast, slowperiod=slow, signalperiod=signal))
 
 
 @row_wise(warm_up=lambda period: wilder_memory(period) + 6 * period)  # smoothed twice
 def adx(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
     """Average directional index, 0 to 100 (Wilder 1978): how much of a trend, either way; row 2 period - 1."""
     check_period("period", period, 2)
-    result: FloatArray = talib.ADX(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.ADX(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -93,7 +93,7 @@ def adx(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
 def plus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
     """Upward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`."""
     check_period("period", period, 1)
-    result: FloatArray = talib.PLUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.PLUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -101,7 +101,7 @@ def plus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, perio
 def minus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
     """Downward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`."""
     check_period("period", period, 1)
-    result: FloatArray = talib.MINUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.MINUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -109,7 +109,7 @@ def minus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, peri
 def aroon(high: npt.ArrayLike, low: npt.ArrayLike, period: int = 14) -> Aroon:
     """How long ago the extremes of the last `period` + 1 bars were (Chande 1995); first row `period`."""
     check_period("period", period, 2)
-    down, up = talib.AROON(*columns(high=high, low=low), timeperiod=period)
+    down, up = ta_lib.AROON(*columns(high=high, low=low), timeperiod=period)
     return Aroon(up, down)
 
 
@@ -126,7 +126,7 @@ def supertrend(
     check_period("period", period, 1)
     check_multiple("multiplier", multiplier)
     high, low, close = columns(high=high, low=low, close=close)
-    reach = multiplier * talib.ATR(high, low, close, timeperiod=period)
+    reach = multiplier * ta_lib.ATR(high, low, close, timeperiod=period)
     middle = (high + low) / 2
     return Supertrend(*_trail(close, middle, middle + reach, middle - reach))
 
@@ -167,7 +167,7 @@ def ichimoku(
         check_period(name, period, 2)
     high, low = columns(high=high, low=low)
     fast, slow, wide = (
-        (talib.MAX(high, timeperiod=period) + talib.MIN(low, timeperiod=period)) / 2
+        (ta_lib.MAX(high, timeperiod=period) + ta_lib.MIN(low, timeperiod=period)) / 2
         for period in (conversion, base, span)
     )
     return Ichimoku(fast, slow, shifted((fast + slow) / 2, base), shifted(wide, base))

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from signals.engine.candle import FloatArray
 from signals.engine.indicators.contract import (
@@ -20,6 +19,7 @@ from signals.engine.indicators.contract import (
     prices,
     rolling,
     shifted,
+    ta_lib,
     wilder_memory,
 )
 from signals.engine.registry import row_wise
@@ -37,7 +37,7 @@ class Bands(NamedTuple):
 def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
     """Average true range in units of price, Wilder's smoothing (1978); first value at row `period`."""
     check_period("period", period, 1)
-    result: FloatArray = talib.ATR(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.ATR(*columns(high=high, low=low, close=close), timeperiod=period)
     return result
 
 
@@ -47,7 +47,7 @@ def bollinger_bands(close: npt.ArrayLike, period: int = 20, deviations: float = 
     check_period("period", period, 2)
     check_multiple("deviations", deviations)
     width = {"nbdevup": float(deviations), "nbdevdn": float(deviations)}
-    return Bands(*talib.BBANDS(column("close", close), timeperiod=period, **width))
+    return Bands(*ta_lib.BBANDS(column("close", close), timeperiod=period, **width))
 
 
 @row_wise(warm_up=lambda period, atr_period: max(exponential_memory(period), wilder_memory(atr_period) + 1))
@@ -65,7 +65,7 @@ def keltner(
     check_multiple("multiplier", multiplier)
     high, low, close = columns(high=high, low=low, close=close)
     reach = multiplier * atr(high, low, close, atr_period)
-    middle = talib.EMA(close, timeperiod=period) + 0 * reach  # all three begin together
+    middle = ta_lib.EMA(close, timeperiod=period) + 0 * reach  # all three begin together
     return Bands(middle + reach, middle, middle - reach)
 
 
@@ -74,7 +74,7 @@ def donchian(high: npt.ArrayLike, low: npt.ArrayLike, period: int = 20) -> Bands
     """Highest high and lowest low of the last `period` bars, this one included, and their middle."""
     check_period("period", period, 2)
     high, low = columns(high=high, low=low)
-    upper, lower = talib.MAX(high, timeperiod=period), talib.MIN(low, timeperiod=period)
+    upper, lower = ta_lib.MAX(high, timeperiod=period), ta_lib.MIN(low, timeperiod=period)
     return Bands(upper, (upper + lower) / 2, lower)
 
 

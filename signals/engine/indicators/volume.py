@@ -2,10 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from signals.engine.candle import FloatArray
-from signals.engine.indicators.contract import check_period, columns, rolling
+from signals.engine.indicators.contract import check_period, columns, rolling, ta_lib
 from signals.engine.registry import row_wise
 
 
@@ -15,7 +14,7 @@ def obv(close: npt.ArrayLike, volume: npt.ArrayLike) -> FloatArray:
 
     The level depends on where the series begins; only its changes mean something.
     """
-    result: FloatArray = talib.OBV(*columns(close=close, volume=volume))
+    result: FloatArray = ta_lib.OBV(*columns(close=close, volume=volume))
     return result
 
 
@@ -26,7 +25,7 @@ def mfi(
     """Money flow index, 0 to 100: an RSI of typical price x volume (Quong, Soudack 1989); row `period`."""
     check_period("period", period, 2)
     arrays = columns(high=high, low=low, close=close, volume=volume)
-    result: FloatArray = talib.MFI(*arrays, timeperiod=period)
+    result: FloatArray = ta_lib.MFI(*arrays, timeperiod=period)
     return result
 
 
@@ -46,7 +45,8 @@ def vwap(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = rolling(typical * volume, period).sum(axis=1) / total
     untraded = total == 0
-    mean[untraded] = rolling(typical, period)[untraded].mean(axis=1)
+    if untraded.any():
+        mean[untraded] = rolling(typical, period)[untraded].mean(axis=1)
     return mean
 
 

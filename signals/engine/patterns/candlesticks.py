@@ -67,15 +67,14 @@ Sources: Nison, Japanese Candlestick Charting Techniques (1991); Morris, Candles
 (1995), whose rules TA-Lib follows. What is long or short is judged against the bars just before.
 """
 
-import inspect
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from signals.engine.candle import OHLCV
+from signals.engine.indicators.contract import ta_lib
 from signals.engine.registry import row_wise
 
 SignArray = npt.NDArray[np.int8]
@@ -152,10 +151,6 @@ def _ta_lib_name(name: str) -> str:
 PATTERNS: Mapping[str, str] = MappingProxyType({name: _ta_lib_name(name) for name in _NAMES})
 
 
-# TA-Lib's own functions: what stands around them looks for pandas and polars at every call.
-_FUNCTIONS = {name: inspect.unwrap(getattr(talib, ta_lib_name)) for name, ta_lib_name in PATTERNS.items()}
-
-
 def detect(ohlcv: OHLCV, name: str) -> SignArray:
     """100 where the bullish form of the pattern is complete at a row, -100 where the bearish one is, else 0.
 
@@ -176,4 +171,5 @@ def detect_all(ohlcv: OHLCV) -> Mapping[str, SignArray]:
 def sides(ohlcv: OHLCV, names: Iterable[str]) -> SignArray:
     """1, -1 or 0 (see `detect`), shape (names, rows); KeyError for a name that is not in PATTERNS."""
     columns = (ohlcv.open, ohlcv.high, ohlcv.low, ohlcv.close)
-    return np.sign(np.array([_FUNCTIONS[name](*columns) for name in names])).astype(np.int8)
+    found = [getattr(ta_lib, PATTERNS[name])(*columns) for name in names]
+    return np.sign(np.array(found)).astype(np.int8)
