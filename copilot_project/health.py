@@ -1,6 +1,7 @@
 """Probes: /livez says that this process answers, /readyz that the whole house works.
 
-Nobody needs a login to ask; the answers hold names and ages, never rows.
+Nobody needs a login to ask; the answers hold names and ages, never rows. An engaged kill switch is told,
+and fails nothing: the house works as somebody wants it, and the console must stay in reach to re-arm it.
 """
 
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from research.selectors.console import BEAT, Life, process_lives
 from signals.models import ScheduledSlot
+from signals.selectors import sending_allowed
 
 REDIS_PATIENCE_SECONDS = 2
 # Slower entries may be older than two periods after a night switched off; the quick ones prove the same.
@@ -38,9 +40,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every check says ok, else 503; the body names each check and what is wrong."""
     checks = readiness(now=timezone.now())
     ready = all(answer == OK for answer in checks.values())
-    return JsonResponse(
-        {"status": OK if ready else "not ready", "checks": checks}, status=200 if ready else 503
-    )
+    body = {"status": OK if ready else "not ready", "checks": checks}
+    if checks.get("migrations") == OK:
+        body["kill_switch"] = "armed" if sending_allowed() else "engaged"
+    return JsonResponse(body, status=200 if ready else 503)
 
 
 def readiness(*, now: datetime) -> Checks:

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from notifications.models import OPEN_STATES, Delivery
 from research.selectors.console import oldest_due
 from signals.models import Heartbeat
+from signals.selectors import sending_allowed
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
 REFUSAL = "Send METRICS_TOKEN as a bearer token; without a token set, only this machine may ask.\n"
@@ -69,7 +70,7 @@ def house_registry() -> CollectorRegistry:
 
 
 class HouseCollector(Collector):
-    """Gauges by SQL: ages of heartbeats, open deliveries by state, how late the oldest due one is."""
+    """Gauges by SQL: ages of heartbeats, the kill switch, open deliveries by state, how late the oldest due one is."""
 
     def describe(self) -> Iterable[Metric]:
         return ()  # registering shall not ask the database
@@ -82,6 +83,11 @@ class HouseCollector(Collector):
         for name, beat_at in Heartbeat.objects.values_list("name", "beat_at"):
             ages.add_metric([name], (now - beat_at).total_seconds())
         yield ages
+        yield GaugeMetricFamily(
+            "copilot_kill_switch_engaged",
+            "1 while nothing may be sent, 0 while the switch is armed.",
+            value=0.0 if sending_allowed() else 1.0,
+        )
         waiting = GaugeMetricFamily(
             "copilot_deliveries_open", "Deliveries not settled yet.", labels=["state"]
         )

@@ -44,6 +44,7 @@ GROUPS = (
     (
         "System",
         (
+            ("signals.KillSwitch", "emergency_home"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),
             ("users.User", "manage_accounts"),

@@ -1,15 +1,24 @@
 """The ledger, the decisions and the signs of life: to be read, never edited."""
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from signals.forms import KillSwitchForm
 from signals.models import (
     AnomalyForest,
     Evaluation,
     Heartbeat,
+    KillSwitch,
+    KillSwitchChange,
     PartnerChoice,
     ScheduledSlot,
     Signal,
@@ -17,6 +26,7 @@ from signals.models import (
     StrategyWeight,
     VolatilityFit,
 )
+from signals.services import kill_switch
 
 DIRECTION_LABELS = {"Long": "success", "Short": "danger"}
 EXIT_LABELS = {"Target": "success", "Stop": "danger", "Expiry": "info"}
@@ -203,3 +213,58 @@ class ScheduledSlotAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
     date_hierarchy = "slot"
     show_full_result_count = False
+
+
+@admin.register(KillSwitch)
+class KillSwitchAdmin(ReadOnlyAdmin):
+    """One page instead of a list: how the switch is, and the forms that change it."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """GET shows, POST acts; what was typed stays when it is refused."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        may_change = request.user.has_perm("signals.change_killswitch")
+        form = KillSwitchForm(request.POST if "reason" in request.POST else None)
+        if request.method == "POST":
+            if not may_change:
+                raise PermissionDenied
+            if self.changed(request, form):
+                return HttpResponseRedirect(reverse("admin:signals_killswitch_changelist"))
+        now, switch = timezone.now(), KillSwitch.objects.first()
+        frame = self.admin_site.each_context(request) | {"title": "Kill switch", "opts": self.opts}
+        context = frame | {
+            "form": form,
+            "switch": switch,
+            "may_change": may_change,
+            "is_armed": switch is not None and switch.is_armed,
+            "asked": switch is not None and switch.rearm_is_open(now),
+            "changes": KillSwitchChange.objects.all()[:20],
+        }
+        return TemplateResponse(request, "signals/admin/kill_switch.html", context)
+
+    def changed(self, request: HttpRequest, form: KillSwitchForm) -> bool:
+        """Do what the pressed button says; False when the form says what is missing."""
+        by, now, action = request.user.get_username(), timezone.now(), request.POST.get("action")
+        try:
+            if action == "confirm":
+                kill_switch.confirm_rearm(code=request.POST.get("code", ""), by=by, now=now)
+            elif not form.is_valid():
+                return False
+            elif action == "request":
+                kill_switch.request_rearm(reason=form.cleaned_data["reason"], by=by, now=now)
+            else:
+                kill_switch.engage(reason=form.cleaned_data["reason"], by=by, now=now)
+        except kill_switch.KillSwitchError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return action == "confirm"
+        return True
+
+
+@admin.register(KillSwitchChange)
+class KillSwitchChangeAdmin(ReadOnlyAdmin):
+    list_display = ["changed_at", "event", "changed_by", "reason"]
+    list_filter = ["event"]
+    search_fields = ["reason", "changed_by"]
+    date_hierarchy = "changed_at"

@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SignalsConfig(AppConfig):
@@ -9,3 +12,18 @@ class SignalsConfig(AppConfig):
         from signals.receivers import evaluate_closed_candle  # noqa: PLC0415
 
         candles_closed.connect(evaluate_closed_candle, dispatch_uid="signals.evaluate_closed_candle")
+        post_migrate.connect(install_kill_switch, sender=self)
+
+
+def install_kill_switch(using: str, **kwargs: Any) -> None:
+    """After the first migration the switch is armed. A row that was there before and is gone stays gone: engaged."""
+    from django.utils import timezone  # noqa: PLC0415  (models are loaded after apps)
+
+    from signals.models import KillSwitch, KillSwitchChange, KillSwitchState  # noqa: PLC0415
+
+    if (migrated := kwargs.get("apps")) and "killswitch" not in migrated.all_models["signals"]:
+        return
+    if not KillSwitchChange.objects.using(using).exists():
+        KillSwitch.objects.using(using).create(
+            state=KillSwitchState.ARMED, reason="Installed.", changed_by="migrate", changed_at=timezone.now()
+        )

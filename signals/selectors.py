@@ -1,4 +1,4 @@
-"""Reads over candles and evaluations."""
+"""Reads over candles, evaluations and the kill switch."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 
 from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
-from signals.models import Evaluation, SignalSource
+from signals.models import Evaluation, KillSwitch, KillSwitchState, SignalSource
 
 LOOK_BACK = timedelta(days=7)
 
@@ -67,3 +67,8 @@ def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
     stored = Candle.objects.filter(**candle, open_time=open_time)
     waiting = paired.filter(Exists(stored), ~Exists(judged))
     return list(waiting.order_by("pk").values_list("pk", flat=True).distinct())
+
+
+def sending_allowed() -> bool:
+    """Whether the kill switch is armed; a row that is gone counts as engaged."""
+    return KillSwitch.objects.filter(state=KillSwitchState.ARMED).exists()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from notifications.services.sender import rows
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
+from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import after_failure
 from notifications.services.sender.transmission import transmit
 
@@ -50,6 +51,7 @@ class Sender:
         self._lease = Lease(options.lease_seconds)
         self._rng = random.Random()  # noqa: S311  (jitter)
         self._wake = asyncio.Event()
+        self._switch = SwitchReader(options.conninfo, self._wake)
         self._stopping = False
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pool = AsyncConnectionPool(options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0)
@@ -59,10 +61,10 @@ class Sender:
         self._wake.set()
 
     async def run(self) -> None:
-        async with self._pool:
+        async with self._pool, beside(self._switch.follow()) as reader:
             while not self._stopping:
                 try:
-                    await self._lead()
+                    await self._lead(reader)
                 except LeaseLostError:
                     logger.warning("another sender took the lease: this one was out of touch for too long")
                 except OperationalError as error:
@@ -71,9 +73,13 @@ class Sender:
             if self._in_flight:
                 await asyncio.wait(self._in_flight)
 
-    async def _lead(self) -> None:
+    async def _lead(self, reader: asyncio.Task[None]) -> None:
         """Hold the lease and send, until a stop. Raises LeaseLostError."""
-        async with await self._connect() as leader, self._listener() as listener:
+        async with (
+            await self._connect() as leader,
+            await self._connect() as bell,
+            beside(self._listen(bell)) as listener,
+        ):
             await leader.execute(
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
             )
@@ -81,8 +87,9 @@ class Sender:
             await self._take_lease(leader)
             beaten_at = -LONGEST_WAIT_SECONDS
             while not self._stopping:
-                if listener.done():
-                    listener.result()
+                for task in (listener, reader):
+                    if task.done():
+                        task.result()
                 self._wake.clear()
                 await self._keep_lease(leader)
                 if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
@@ -126,19 +133,9 @@ class Sender:
             await asyncio.wait(self._in_flight, timeout=self._lease.renewal_seconds)
         await self._lease.give_up(leader)
 
-    @asynccontextmanager
-    async def _listener(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Wakes the loop at every NOTIFY of a fan-out."""
-        async with await self._connect() as connection:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
-            task = asyncio.create_task(self._listen(connection))
-            try:
-                yield task
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
-
     async def _listen(self, connection: AsyncConnection[Any]) -> None:
+        """Wake the loop at every NOTIFY of a fan-out."""
+        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
         async for _ in connection.notifies():
             self._wake.set()
 
@@ -165,6 +162,8 @@ class Sender:
 
     async def _start_ready(self, leader: AsyncConnection[Any]) -> int:
         """Claim what may be sent now and start sending it; return how many rows were settled or started."""
+        if not self._switch.lets_send():
+            return 0
         limit = min(IN_FLIGHT - len(self._in_flight), self._pace.allowance(self._now()))
         if limit <= 0:
             return 0
@@ -193,7 +192,7 @@ class Sender:
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
         message = compose(row)
-        if not self._lease.covers(claimed_at):
+        if not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             await self._put_back(row)
             return
         try:
@@ -252,3 +251,14 @@ class Sender:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """`work` as a task that ends with the block; what it raised is the caller's to look at."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

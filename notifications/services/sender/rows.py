@@ -37,7 +37,7 @@ WITH leader AS MATERIALIZED (
     SELECT d.id, d.subscriber_id, d.tier_rank, d.weight, d.due_at
     FROM notifications_delivery d
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
-        AND EXISTS (SELECT FROM leader)
+        AND EXISTS (SELECT FROM leader) AND EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed')
         AND NOT EXISTS (
             SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
@@ -171,8 +171,10 @@ SELECT extract(epoch FROM least(
 
 BEAT = """
 INSERT INTO signals_heartbeat (name, beat_at, expected_every_seconds, detail)
-VALUES (%(name)s, now(), %(every)s, coalesce((SELECT left('halted: ' || halted_reason, 200)
-    FROM notifications_senderstate WHERE halted_reason <> ''), ''))
+VALUES (%(name)s, now(), %(every)s, CASE
+    WHEN NOT EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed') THEN 'kill switch engaged'
+    ELSE coalesce((SELECT left('halted: ' || halted_reason, 200)
+        FROM notifications_senderstate WHERE halted_reason <> ''), '') END)
 ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,
     expected_every_seconds = excluded.expected_every_seconds, detail = excluded.detail
 """

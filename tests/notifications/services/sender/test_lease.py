@@ -27,6 +27,7 @@ from tests.notifications.rows import (
     sender_process,
     wait_for,
 )
+from users.models import Subscriber
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,10 +149,13 @@ def test_token_never_shrinks_and_the_row_never_goes() -> None:
     assert SenderLease.objects.get().fencing_token == 7
 
 
-@pytest.mark.parametrize("stale", ["claim", "lease"])
-def test_row_whose_time_ran_out_before_the_call_is_put_back_unsent(telegram: Controls, stale: str) -> None:
-    """As when the process was stopped between the claim and the call."""
+@pytest.mark.parametrize("stale", ["claim", "lease", "switch", None])
+def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_unsent(
+    telegram: Controls, stale: str | None
+) -> None:
+    """As when the process was stopped between the claim and the call, or the kill switch engaged there."""
     deliveries()
+    telegram.open_chats(Subscriber.objects.get())
 
     async def play(connection: AsyncConnection[Any]) -> None:
         async with TelegramClient(token=DEFAULT_TOKEN, api_url=telegram.url) as client:
@@ -159,18 +163,21 @@ def test_row_whose_time_ran_out_before_the_call_is_put_back_unsent(telegram: Con
             lease = sender._lease
             await lease.take(connection)
             (row,) = await rows.claim(connection, limit=9, busy=[], lease=lease)
-            claimed_at = suspend_aware_clock()
+            claimed_at = sender._switch._armed_at = suspend_aware_clock()
             if stale == "claim":
                 claimed_at -= LONG
-            else:
+            elif stale == "lease":
                 lease._taken_at -= LONG
+            elif stale == "switch":
+                sender._switch._armed_at -= 1.0
             async with sender._pool:
                 await sender._send(row, claimed_at)
 
     connected(play)
-    assert telegram.sent() == []
     row = Delivery.objects.get()
-    assert (row.state, row.attempts, row.is_repeat, row.lease_until) == ("pending", 0, False, None)
+    assert len(telegram.sent()) == (stale is None)
+    assert (row.state, row.attempts) == (("pending", 0) if stale else ("sent", 1))
+    assert (row.is_repeat, row.lease_until) == (False, None)
 
 
 def test_stopped_sender_is_replaced_and_sends_nothing_when_it_wakes(

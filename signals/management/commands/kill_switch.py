@@ -1,0 +1,51 @@
+"""`manage.py kill_switch engage --reason …`, `rearm --reason …`, `rearm --confirm CODE`, `status`."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from signals.models import KillSwitch
+from signals.services.kill_switch import KillSwitchError, confirm_rearm, engage, request_rearm
+
+
+class Command(BaseCommand):
+    help = "Stop all sending at once, or allow it again with a reason and a second confirmation."
+    requires_system_checks: list[str] = []  # in an emergency nothing else need be in order
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        stop = actions.add_parser("engage", help="nothing is sent from now on")
+        stop.add_argument("--reason", required=True)
+        rearm = actions.add_parser("rearm", help="ask with --reason, then again with the --confirm it tells")
+        either = rearm.add_mutually_exclusive_group(required=True)
+        either.add_argument("--reason")
+        either.add_argument("--confirm", type=UUID, metavar="CODE")
+        actions.add_parser("status", help="how it is")
+        for action in (stop, rearm):
+            action.add_argument("--by", default=os.environ.get("USER") or f"uid {os.getuid()}")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        try:
+            self.stdout.write(self.answer(action, options))
+        except KillSwitchError as error:
+            raise CommandError(str(error)) from error
+
+    def answer(self, action: str, options: dict[str, Any]) -> str:
+        now = timezone.now()
+        if action == "engage":
+            return str(engage(reason=options["reason"], by=options["by"], now=now))
+        if action == "rearm" and options["confirm"]:
+            return str(confirm_rearm(code=options["confirm"], by=options["by"], now=now))
+        if action == "rearm":
+            code = request_rearm(reason=options["reason"], by=options["by"], now=now)
+            return (
+                f"Still engaged. To arm it within five minutes: manage.py kill_switch rearm --confirm {code}"
+            )
+        switch = KillSwitch.objects.first()
+        return (
+            f"{switch}, by {switch.changed_by}: {switch.reason}" if switch else "No row: counts as engaged."
+        )

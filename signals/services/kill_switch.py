@@ -1,0 +1,78 @@
+"""The kill switch over everything that leaves the house. Engaging takes one call, re-arming two and a reason."""
+
+import uuid
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from signals.models import LONGEST_REASON, KillSwitch, KillSwitchState
+
+logger = structlog.get_logger(__name__)
+
+CONFIRM_WITHIN = timedelta(minutes=5)
+NO_REQUEST = {"rearm_code": None, "rearm_reason": "", "rearm_requested_by": "", "rearm_expires_at": None}
+
+
+class KillSwitchError(Exception):
+    """The switch stays as it is; the text says why and what to do."""
+
+
+def engage(*, reason: str, by: str, now: datetime) -> KillSwitch:
+    """Nothing is sent from now on; a request to re-arm that waits is void. Works without a row, too."""
+    switch, _ = KillSwitch.objects.update_or_create(
+        id=1,
+        defaults={
+            "state": KillSwitchState.ENGAGED,
+            "reason": given(reason),
+            "changed_by": by,
+            "changed_at": now,
+            **NO_REQUEST,
+        },
+    )
+    logger.error("kill switch engaged: nothing is sent", reason=switch.reason, by=by)
+    return switch
+
+
+def request_rearm(*, reason: str, by: str, now: datetime) -> uuid.UUID:
+    """The code with which `confirm_rearm` arms the switch within five minutes; an earlier request is void."""
+    with transaction.atomic():
+        switch = engaged_switch()
+        switch.rearm_code = uuid.uuid4()
+        switch.rearm_reason, switch.rearm_requested_by = given(reason), by
+        switch.rearm_expires_at = now + CONFIRM_WITHIN
+        switch.save(update_fields=list(NO_REQUEST))
+    return switch.rearm_code
+
+
+def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime) -> KillSwitch:
+    """Arm the switch by the second confirmation; the code works once."""
+    with transaction.atomic():
+        switch = engaged_switch()
+        if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
+            raise KillSwitchError("This request to re-arm is no longer open: request it again.")
+        switch.state, switch.reason = KillSwitchState.ARMED, switch.rearm_reason
+        switch.changed_by, switch.changed_at = by, now
+        for field, nothing in NO_REQUEST.items():
+            setattr(switch, field, nothing)
+        switch.save()
+    logger.warning("kill switch armed again", reason=switch.reason, by=by)
+    return switch
+
+
+def engaged_switch() -> KillSwitch:
+    """The row, locked."""
+    switch = KillSwitch.objects.select_for_update().first()
+    if switch is None:
+        raise KillSwitchError("The kill switch's row is gone, so nothing is sent: engage it, then re-arm it.")
+    if switch.is_armed:
+        raise KillSwitchError("The kill switch is armed already.")
+    return switch
+
+
+def given(reason: str) -> str:
+    """The reason as it is recorded."""
+    reason = reason.strip()
+    if not reason or len(reason) > LONGEST_REASON:
+        raise KillSwitchError(f"Say why, in at most {LONGEST_REASON} characters.")
+    return reason
