@@ -12,6 +12,8 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from signals.engine.patterns.anomaly import is_unusual
+from signals.engine.timeframe import TIMEFRAME_WEIGHTS
 from signals.forms import KillSwitchForm
 from signals.models import (
     AnomalyForest,
@@ -93,6 +95,8 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "shown_outcome",
         "shown_score",
         "shown_volatility",
+        "shown_anomaly",
+        "shown_patterns",
         "reason",
         "evaluated_at",
     ]
@@ -117,6 +121,18 @@ class EvaluationAdmin(ReadOnlyAdmin):
             return f"ATR: {known.get('volatility_missing', 'nothing was computed')}"
         model, loss = known["volatility_model"].upper(), known["volatility_qlike"]
         return f"{known['volatility']:.2%} ({model}, {loss:.3f})"
+
+    @display(description="Anomaly", label={"unusual": "warning"})
+    def shown_anomaly(self, evaluation: Evaluation) -> tuple[str, str] | str:
+        score = evaluation.features.get("anomaly")
+        if score is None:
+            return "–"
+        return ("unusual", f"{score:.2f} unusual") if is_unusual(score) else f"{score:.2f}"
+
+    @display(description="Patterns 1h / 4h / 1d")
+    def shown_patterns(self, evaluation: Evaluation) -> str:
+        scores = [evaluation.features.get(f"pattern_{timeframe}") for timeframe in TIMEFRAME_WEIGHTS]
+        return " / ".join("–" if score is None else f"{score:+.2f}" for score in scores)
 
 
 @admin.register(SignalOutcome)

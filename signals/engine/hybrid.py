@@ -15,6 +15,8 @@ Nothing is remembered between calls, so a replay and a restart decide the same.
 stood at. Votes, sentiment and partner in the context speak of base bars; on longer bars they are absent.
 A strategy without its input, or with too short a window, abstains and the decision says so.
 
+A base bar that the isolation forest finds unusual puts a caution beside the reasons and changes nothing else.
+
 Confidence is 1 - exp(-|score| / SCORE_SCALE): uncalibrated, a ranking rather than a probability.
 The volatility forecast draws the levels and never enters the blend; feedback weights enter neither.
 
@@ -37,6 +39,7 @@ from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.indicators.volatility import atr
+from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.regime import REGIMES, UNKNOWN, Regime, regimes
 from signals.engine.strategies import LISTENERS, STRATEGIES
 from signals.engine.strategy import (
@@ -164,7 +167,7 @@ def explain(windows: Mapping[Timeframe, OHLCV], context: DecisionContext) -> Dec
         regimes={timeframe: heard.regime for timeframe, heard in hearings.items() if heard.regime},
         abstentions=tuple(reason for heard in hearings.values() for reason in heard.abstentions),
     )
-    return silent if silent.reason else _propose(windows[BASE_TIMEFRAME], silent, context.volatility)
+    return silent if silent.reason else _propose(windows[BASE_TIMEFRAME], silent, context)
 
 
 def opinions(window: OHLCV, context: DecisionContext) -> Mapping[str, StrategySeries]:
@@ -282,11 +285,11 @@ def _silence(votes: tuple[Vote, ...], score: float) -> str | None:
     return None
 
 
-def _propose(base: OHLCV, decided: Decision, volatility: float | None) -> Decision:
+def _propose(base: OHLCV, decided: Decision, context: DecisionContext) -> Decision:
     score, votes = decided.score, decided.votes
     direction = Direction.LONG if score > 0 else Direction.SHORT
     entry = float(base.close[-1])
-    risk, drawn_by = _risk(base, volatility)
+    risk, drawn_by = _risk(base, context.volatility)
     stop, target = entry - direction.sign * risk, entry + direction.sign * TARGET_PER_STOP * risk
     if risk == 0 or min(stop, target) <= 0:
         reason = (
@@ -298,6 +301,8 @@ def _propose(base: OHLCV, decided: Decision, volatility: float | None) -> Decisi
         key=lambda vote: abs(vote.contribution),
         reverse=True,
     )
+    cautions = _cautions(context.anomaly)
+    shown = _shown(supporting, REASONS_SHOWN - len(cautions))
     signal = StrategySignal(
         strategy=supporting[0].strategy,
         direction=direction,
@@ -305,9 +310,9 @@ def _propose(base: OHLCV, decided: Decision, volatility: float | None) -> Decisi
         entry_price=entry,
         stop_loss=stop,
         take_profit=target,
-        reasons=tuple(vote.reason for vote in _shown(supporting)),
+        reasons=(*(vote.reason for vote in shown), *cautions),
     )
-    reason = f"blended score {score:+.2f}: {signal.reasons[0]}; {drawn_by}"
+    reason = "; ".join((f"blended score {score:+.2f}: {signal.reasons[0]}", drawn_by, *cautions))
     return replace(decided, outcome=Outcome.SIGNAL, reason=reason, signal=signal)
 
 
@@ -324,9 +329,15 @@ def _risk(base: OHLCV, volatility: float | None) -> tuple[float, str]:
     return risk, drawn_by
 
 
-def _shown(supporting: list[Vote]) -> list[Vote]:
+def _cautions(anomaly: float | None) -> tuple[str, ...]:
+    if anomaly is None or not is_unusual(anomaly):
+        return ()
+    return (f"caution: the last {BASE_TIMEFRAME} bar is unlike those before it (anomaly {anomaly:.2f})",)
+
+
+def _shown(supporting: list[Vote], count: int) -> list[Vote]:
     """The strongest votes, and in any case one that tells what has just happened."""
-    shown = supporting[:REASONS_SHOWN]
+    shown = supporting[:count]
     if not any(vote.fresh for vote in shown):
         shown[-1] = next(vote for vote in supporting if vote.fresh)
     return shown

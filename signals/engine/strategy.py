@@ -86,6 +86,7 @@ class DecisionContext:
     volatility: forecast deviation of the log return until a signal of now expires (hybrid.VALIDITY_BARS).
     weights: feedback weight 0.5 to 1.5 by strategy name; orders what is shown, never moves a confidence.
     partner: bars of the instrument that this one is paired with, of the window's timeframe.
+    anomaly: isolation-forest score of the last base bar, 0 to 1; only a caution to whoever reads the signal.
     memo: what `once` has computed; only who asks many strategies about one window brings one.
     """
 
@@ -95,6 +96,7 @@ class DecisionContext:
     volatility: float | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     partner: OHLCV | None = None
+    anomaly: float | None = None
     memo: dict[Any, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

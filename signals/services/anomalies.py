@@ -1,12 +1,15 @@
 """Stored isolation forests: grown once a day from stored candles, asked how unusual a bar is."""
 
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from math import isfinite
 
 import numpy as np
+import structlog
 
-from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.candle import OHLCV
 from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.engine.patterns.anomaly import anomaly_features
 from signals.engine.patterns.isolation_forest import (
@@ -19,9 +22,27 @@ from signals.market.models import Instrument
 from signals.market.selectors import load_window
 from signals.models import AnomalyForest
 
+logger = structlog.get_logger(__name__)
+
 FITTED_BARS = 2_160  # 90 days of hours
 REFRESHED_AFTER = timedelta(days=1)
 USABLE_FOR = timedelta(days=7)
+
+
+class ForestAlteredError(Exception):
+    """The stored bytes are not those that were written; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """0 to 1, above 0.5 for what is less usual than average; None where `missing` says why there is none."""
+
+    score: float | None
+    missing: str = ""
+
+    def features(self) -> dict[str, float | str]:
+        """What an evaluation keeps."""
+        return {"anomaly_missing": self.missing} if self.score is None else {"anomaly": self.score}
 
 
 def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) -> AnomalyForest | None:
@@ -55,16 +76,24 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
     return row
 
 
-def score_anomalies(*, instrument_id: int, window: OHLCV, as_of: datetime) -> FloatArray | None:
-    """0 to 1 per bar of `window` (base candles up to `as_of`), above 0.5 for what is unusual; NaN until warm.
+def score_anomaly(*, instrument_id: int, window: OHLCV, as_of: datetime) -> Anomaly:
+    """How unusual the last bar of `window` is (base candles up to `as_of`).
 
-    By the newest forest that was known at `as_of`; None without one of the last seven days.
-    ValueError when the stored bytes are not those that were written.
+    By the newest forest that was known at `as_of`, if it is of the last seven days and its bytes are those
+    that were written: a forest that was tampered with is named and never asked.
     """
     stored = _newest(instrument_id, as_of)
-    if stored is None or as_of - stored.fitted_through > USABLE_FOR:
-        return None
-    return anomaly_score(_unpacked(stored), anomaly_features(window))
+    if stored is None:
+        return Anomaly(None, "no forest yet")
+    if as_of - stored.fitted_through > USABLE_FOR:
+        return Anomaly(None, f"the newest forest is of {stored.fitted_through:%Y-%m-%d}, too old")
+    try:
+        forest = _unpacked(stored)
+    except ForestAlteredError as error:
+        logger.exception("forest altered", forest=str(stored))
+        return Anomaly(None, str(error))
+    (score,) = anomaly_score(forest, anomaly_features(window)[-1:]).tolist()
+    return Anomaly(score) if isfinite(score) else Anomaly(None, "too few candles to score")
 
 
 def _newest(instrument_id: int, as_of: datetime) -> AnomalyForest | None:
@@ -81,7 +110,7 @@ def _packed(forest: IsolationForest) -> bytes:
 def _unpacked(row: AnomalyForest) -> IsolationForest:
     arrays = bytes(row.arrays)
     if sha256(arrays).hexdigest() != row.sha256:
-        raise ValueError(
+        raise ForestAlteredError(
             f"the forest of {row} has been altered: delete the row, the next refresh grows another"
         )
     with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:

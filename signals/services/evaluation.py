@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Decision, Outcome, explain
+from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_window, newest_open_time
 from signals.models import Evaluation, SignalSource
+from signals.services.anomalies import score_anomaly
 from signals.services.pairing import chosen_partner
 from signals.services.publishing import publish
 from signals.services.volatility import forecast_volatility
@@ -84,16 +86,20 @@ def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = F
     if missing:
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
+    unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     context = DecisionContext(
         as_of=as_of,
         volatility=expected.deviation,
+        anomaly=unusual.score,
         partner=_base_window(partner.pk, as_of) if partner else None,
     )
     decision = explain(windows, context)
     closed = closed_market(instrument, as_of) if decision.signal else None
     if closed:
         decision = refused(decision, closed)
-    features = expected.features() | ({"partner": partner.symbol} if partner else {})
+    features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
+    if decision.scores:  # the windows could be judged
+        features |= {f"pattern_{name}": float(each[-1]) for name, each in pattern_scores(windows).items()}
     return replace(decision, features=features)
 
 

@@ -1,6 +1,7 @@
 """Bars that are unlike the bars before them.
 
-Source of the score: Iglewicz, Hoaglin, How to Detect and Handle Outliers (1993); 3.5 is their threshold.
+Source of the robust score: Iglewicz, Hoaglin, How to Detect and Handle Outliers (1993); 3.5 is their threshold.
+Of the isolation forest's: Liu, Ting, Zhou, Isolation Forest, ICDM 2008; near 1 is an anomaly, well below 0.5 is not.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from signals.engine.indicators.volatility import atr
 from signals.engine.registry import row_wise
 
 MAD_OF_A_NORMAL = 0.6745  # median absolute deviation of a normal distribution, in standard deviations
+UNUSUAL = 0.7  # about one hour in a hundred of recorded pairs scores more (test_anomaly.py)
 FEATURES = ("change", "range", "body_share", "log_volume")
 
 
@@ -29,6 +31,11 @@ def robust_z_score(close: npt.ArrayLike, period: int = 100) -> FloatArray:
     deviation = np.median(np.abs(before - middle[:, np.newaxis]), axis=1) / MAD_OF_A_NORMAL
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(deviation > 0, (values - middle) / deviation, np.nan)
+
+
+def is_unusual(score: float) -> bool:
+    """Whether an isolation-forest score calls for caution: above UNUSUAL, and False for NaN."""
+    return score > UNUSUAL
 
 
 @row_wise(warm_up=264)

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -274,6 +275,29 @@ def test_a_wild_forecast_draws_no_absurd_stop(generated: Market, volatility: flo
         share * (plain.entry_price - plain.stop_loss)
     )
     assert ("held to 1 to 4 ATR" in wild.reason) == (share != 1.0)
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "cautioned"), [(None, False), (0.7, False), (0.701, True), (float("nan"), False)]
+)
+def test_an_unusual_bar_is_a_caution_among_the_reasons_and_nothing_else(
+    generated: Market, anomaly: float | None, cautioned: bool
+) -> None:
+    for as_of in signals_of(generated, 5):
+        plain = told(generated, as_of)
+        beside = explain(at(generated, as_of), DecisionContext(as_of=as_of, anomaly=anomaly))
+        assert plain.signal is not None
+        assert beside.signal is not None
+        cautions = [reason for reason in beside.signal.reasons if reason.startswith("caution")]
+        assert (
+            cautions == ["caution: the last 1h bar is unlike those before it (anomaly 0.70)"]
+        ) is cautioned
+        assert ("caution" in beside.reason) is cautioned
+        assert len(beside.signal.reasons) <= 3
+        assert beside.signal.reasons[0] == plain.signal.reasons[0]
+        fresh = {vote.reason for vote in beside.votes if vote.fresh and vote.confidence * beside.score > 0}
+        assert fresh & set(beside.signal.reasons)
+        assert replace(beside.signal, reasons=plain.signal.reasons) == plain.signal
 
 
 def test_a_gaussian_market_s_forecast_stop_is_the_one_of_two_ranges() -> None:

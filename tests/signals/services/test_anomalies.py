@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 
 from signals.engine.patterns.anomaly import anomaly_features
@@ -10,7 +9,7 @@ from signals.engine.patterns.isolation_forest import anomaly_score, fit_isolatio
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.models import AnomalyForest
-from signals.services.anomalies import refresh_forest, score_anomalies
+from signals.services.anomalies import Anomaly, refresh_forest, score_anomaly
 from tests.factories import make_instrument, make_series, store, tail
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +31,8 @@ def refresh(instrument: Instrument, as_of: datetime = AS_OF) -> AnomalyForest | 
     return refresh_forest(instrument=instrument, as_of=as_of, now=as_of)
 
 
-def scores(instrument: Instrument, as_of: datetime = AS_OF) -> np.ndarray | None:
-    return score_anomalies(instrument_id=instrument.pk, window=SERIES[:400], as_of=as_of)
+def score(instrument: Instrument, as_of: datetime = AS_OF) -> Anomaly:
+    return score_anomaly(instrument_id=instrument.pk, window=SERIES[:400], as_of=as_of)
 
 
 def test_the_stored_forest_has_seen_the_past_only_and_scores_as_the_engine_does(
@@ -45,7 +44,9 @@ def test_the_stored_forest_has_seen_the_past_only_and_scores_as_the_engine_does(
     assert (row.fitted_through, row.rows_used) == (AS_OF, 385)
     past = anomaly_features(SERIES[:400])
     grown = fit_isolation_forest(past, seed=int(AS_OF.timestamp()) // 3600)
-    np.testing.assert_array_equal(scores(instrument), anomaly_score(grown, past))
+    expected = float(anomaly_score(grown, past)[-1])
+    assert score(instrument) == Anomaly(expected)
+    assert score(instrument).features() == {"anomaly": expected}
 
 
 def test_a_forest_is_grown_once_a_day_and_deleted_a_week_later(instrument: Instrument) -> None:
@@ -63,9 +64,22 @@ def test_a_forest_is_grown_once_a_day_and_deleted_a_week_later(instrument: Instr
 def test_no_forest_grown_later_or_older_than_a_week_is_asked(instrument: Instrument) -> None:
     refresh(instrument)
 
-    assert scores(instrument, AS_OF - HOUR) is None
-    assert scores(instrument, AS_OF + 7 * DAY) is not None
-    assert scores(instrument, AS_OF + 7 * DAY + HOUR) is None
+    assert score(instrument, AS_OF - HOUR).features() == {"anomaly_missing": "no forest yet"}
+    assert score(instrument, AS_OF + 7 * DAY).score is not None
+    assert "too old" in score(instrument, AS_OF + 7 * DAY + HOUR).missing
+
+
+def test_a_forest_grown_minutes_after_a_close_is_unknown_to_that_close(instrument: Instrument) -> None:
+    refresh(instrument, AS_OF + timedelta(minutes=7))
+
+    assert score(instrument, AS_OF).score is None
+    assert score(instrument, AS_OF + HOUR).score is not None
+
+
+def test_a_window_too_short_for_the_features_has_no_score(instrument: Instrument) -> None:
+    refresh(instrument)
+    found = score_anomaly(instrument_id=instrument.pk, window=SERIES[:10], as_of=AS_OF)
+    assert found == Anomaly(None, "too few candles to score")
 
 
 def test_too_few_candles_grow_no_forest() -> None:
@@ -73,13 +87,14 @@ def test_too_few_candles_grow_no_forest() -> None:
     store(instrument, Timeframe.H1, tail(SERIES, 100))
 
     assert refresh(instrument, START + 700 * HOUR) is None
-    assert scores(instrument, START + 700 * HOUR) is None
+    assert score(instrument, START + 700 * HOUR).score is None
 
 
-def test_bytes_that_are_not_those_written_are_refused(instrument: Instrument) -> None:
+def test_a_forest_whose_bytes_are_not_those_written_is_named_and_not_asked(instrument: Instrument) -> None:
     row = refresh(instrument)
     assert row is not None
     AnomalyForest.objects.filter(pk=row.pk).update(arrays=bytes(row.arrays)[:-1] + b"x")
 
-    with pytest.raises(ValueError, match="has been altered"):
-        scores(instrument)
+    found = score(instrument)
+    assert found.score is None
+    assert "has been altered: delete the row" in found.missing

@@ -4,16 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin import site
+from django.test import Client
 
 from signals.admin import EvaluationAdmin
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import explain
 from signals.engine.ledger import LedgerEntry, verify
+from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
 from signals.models import Evaluation, Signal
 from signals.selectors import candles_without_evaluation
+from signals.services.anomalies import refresh_forest, score_anomaly
 from signals.services.evaluation import evaluate
 from signals.services.publishing import ledger_payload
 from signals.services.volatility import refresh_volatility
@@ -90,6 +93,37 @@ def test_an_evaluation_keeps_the_forecast_that_drew_its_stop(instrument: Instrum
     shown = EvaluationAdmin(Evaluation, site).shown_volatility(evaluation)
     assert fit.chosen.upper() in shown
     assert f"{fit.qlike[fit.chosen]:.3f}" in shown
+
+
+def test_an_evaluation_keeps_pattern_and_anomaly_scores_and_shows_them(
+    instrument: Instrument, admin_client: Client
+) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+    forest = refresh_forest(instrument=instrument, as_of=closed_at - 2 * HOUR, now=closed_at)
+    assert forest is not None
+
+    evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
+
+    assert evaluation is not None
+    windows = windows_by_hand(closed_at)
+    expected = {name: each[-1] for name, each in pattern_scores(windows).items()}
+    kept = {name: evaluation.features[f"pattern_{name}"] for name in ("1h", "4h", "1d", "combined")}
+    assert kept == pytest.approx(expected)
+    base = windows[Timeframe.H1]
+    score = score_anomaly(instrument_id=instrument.pk, window=base, as_of=closed_at).score
+    assert evaluation.features["anomaly"] == score
+    shown = EvaluationAdmin(Evaluation, site)
+    assert shown.shown_patterns(evaluation) == " / ".join(
+        f"{expected[name]:+.2f}" for name in ("1h", "4h", "1d")
+    )
+    assert shown.shown_anomaly(evaluation) == f"{score:.2f}"
+    evaluation.features["anomaly"] = 0.71
+    assert shown.shown_anomaly(evaluation) == ("unusual", "0.71 unusual")
+    assert shown.shown_anomaly(Evaluation()) == "–"
+    assert shown.shown_patterns(Evaluation()) == "– / – / –"
+    evaluation.save()
+    page = admin_client.get("/admin/signals/evaluation/").content.decode()
+    assert "0.71 unusual" in page
 
 
 def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument: Instrument) -> None:

@@ -13,6 +13,7 @@ from signals.engine.volatility import fit_volatility, forecast
 from signals.market.models import Instrument
 from signals.market.selectors import load_window
 from signals.models import VolatilityFit
+from signals.services.anomalies import refresh_forest, score_anomaly
 from signals.services.evaluation import judge, load_windows
 from signals.services.volatility import Forecast, forecast_volatility, refresh_volatility
 from tests.factories import make_instrument, make_series, merge_bars, store, tail
@@ -123,11 +124,14 @@ def test_a_market_that_stands_still_is_stored_as_a_fallback_and_forecasts_nothin
     assert expected.deviation is None
 
 
-def test_a_decision_is_told_the_forecast(instrument: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decision_is_told_the_forecast_and_how_unusual_its_bar_is(
+    instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for timeframe in (Timeframe.H4, Timeframe.D1):
         store(instrument, timeframe, merge_bars(SERIES, timeframe))
     as_of = START + 1_008 * HOUR
     refresh(instrument, as_of)
+    refresh_forest(instrument=instrument, as_of=as_of, now=as_of)
     told: list[DecisionContext] = []
 
     def listening(windows: dict[Timeframe, OHLCV], context: DecisionContext) -> Decision:
@@ -143,3 +147,6 @@ def test_a_decision_is_told_the_forecast(instrument: Instrument, monkeypatch: py
     assert told[0].volatility is not None
     assert told[0].volatility == expected.deviation
     assert expected.features().items() <= decision.features.items()
+    unusual = score_anomaly(instrument_id=instrument.pk, window=window, as_of=as_of)
+    assert told[0].anomaly is not None
+    assert told[0].anomaly == unusual.score

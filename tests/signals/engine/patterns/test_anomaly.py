@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from statistics import median
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from sklearn import ensemble
 
 from signals.engine.candle import OHLCV
-from signals.engine.patterns.anomaly import FEATURES, anomaly_features, robust_z_score
+from signals.engine.patterns.anomaly import FEATURES, anomaly_features, is_unusual, robust_z_score
 from signals.engine.patterns.isolation_forest import IsolationForest, anomaly_score, fit_isolation_forest
+from signals.engine.timeframe import Timeframe
 from tests.signals.engine.gate import scene
 
 BARS = scene(1_200, seed=3).ohlcv
@@ -24,6 +26,21 @@ def test_robust_z_equals_a_plain_loop_over_what_came_before() -> None:
         spread = median(abs(value - middle) for value in before)
         expected = 0.6745 * (BARS.close[row] - middle) / spread if spread else np.nan
         assert result[row] == pytest.approx(expected, nan_ok=True)
+
+
+def test_about_one_hour_in_a_hundred_of_recorded_pairs_is_called_unusual(
+    recorded: Callable[[str, Timeframe], OHLCV],
+) -> None:
+    """Each week scored by a forest of the 90 days before, as live does it daily; calm alone must not be."""
+    scores = []
+    for pair in ("BTCUSDT", "DOGEUSDT"):
+        features = anomaly_features(recorded(pair, Timeframe.H1)[-9_000:])
+        for end in range(2_200, 8_800, 700):
+            forest = fit_isolation_forest(features[end - 2_160 : end], seed=1)
+            scores.append(anomaly_score(forest, features[end : end + 168]))
+    share = np.mean([is_unusual(score) for score in np.concatenate(scores)])
+    assert 0.003 < share < 0.03
+    assert not is_unusual(float("nan"))
 
 
 def test_an_outlier_stands_out_and_does_not_hide_the_next() -> None:
