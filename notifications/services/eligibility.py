@@ -108,7 +108,7 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
 SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank, coalesce(w.weight, 1) AS weight,
     r.moment AS due_at,
     CASE {STANDING_RULES}
-    WHEN p.daily_cap <= (
+    WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given
         WHERE given.subscriber_id = s.id
             AND given.due_at >= date_trunc('day', r.moment AT TIME ZONE p.timezone) AT TIME ZONE p.timezone
