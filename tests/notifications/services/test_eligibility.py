@@ -195,6 +195,25 @@ def test_why_not_of_a_delivered_signal_tells_its_state() -> None:
     assert why_not(signal=signal, subscriber=subscriber) == "There is a delivery: Pending."
 
 
+def test_given_deliveries_are_counted_for_those_only_who_have_a_cap() -> None:
+    """Otherwise each fan-out would read all deliveries ever written."""
+    tier = make_tier()
+    for cap in (None, None, 5):
+        make_subscriber(tier=tier, preference={"daily_cap": cap})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {candidates_sql()}",
+            signal_parameters(make_signal()),
+        )
+        plans = [cursor.fetchone()[0][0]["Plan"]]
+    counts = []
+    while plans:
+        plan = plans.pop()
+        plans += plan.get("Plans", [])
+        counts += [plan["Actual Loops"]] if plan["Node Type"] == "Aggregate" else []
+    assert counts == [1]
+
+
 def test_delay_of_the_tier_is_the_time_of_release() -> None:
     make_subscriber(tier=make_tier(delay_seconds=900))
     fan_out(signal=make_signal(published_at=NOON))
