@@ -20,6 +20,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_socket import socket_allow_hosts
 
 from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
+from copilot_project.embedded.state import own_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -32,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = []
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return  # pytest-xdist's controller runs no test; each of its workers has servers of its own
-    folder = config.stash[FOLDER] = _session_folder()
+    folder = config.stash[FOLDER] = own_folder(state_dir() / "test")
     os.environ["COPILOT_STATE_DIR"] = str(folder)  # a process that a test starts must not find the real one
     settings.STATE_DIR = folder
     if not os.environ.get("REDIS_URL"):
@@ -49,15 +50,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         server.stop()
     if FOLDER in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
-
-
-def _session_folder() -> Path:
-    """A new state folder; those of sessions that were killed are removed."""
-    home = state_dir() / "test"
-    for left in home.glob("*"):
-        if not Path("/proc", left.name).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return home / str(os.getpid())
 
 
 def _use_redis(url: str) -> None:

@@ -6,6 +6,7 @@ Nothing here touches the disk unless its name says so: settings ask for paths be
 import hashlib
 import os
 import pwd
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,14 @@ def redis_url(state: Path) -> str:
 def database_url(state: Path, name: str = "copilot") -> str:
     """The URL of a database of the embedded Postgres; its host is the quoted folder of the socket."""
     return f"postgresql://copilot@{quote(str(postgres_socket_dir(state)), safe='')}/{name}"
+
+
+def own_folder(home: Path) -> Path:
+    """A folder below `home` for this process alone, not made yet; those of processes that were killed are removed."""
+    for left in home.glob("*"):
+        if not Path("/proc", left.name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return home / str(os.getpid())
 
 
 def _socket_dir(state: Path, service: str, socket_name: str) -> Path:

@@ -27,11 +27,13 @@ def publish(
     source: SignalSource,
     variant: str = "",
     experimental: bool = False,
+    valid_for: timedelta | None = None,
 ) -> Signal:
     """Write the Signal with its ledger hash and, through `signal_published`, its deliveries.
 
     A repeat is harmless: the signal that stands for this candle, source and variant is returned.
     The instant of publication is the database's, which is also the clock that releases deliveries.
+    `valid_for` counts from then; by default VALIDITY_BARS bars.
     """
     key = {
         "instrument": instrument,
@@ -57,7 +59,7 @@ def publish(
             experimental=experimental,
             sessions=sorted(session.value for session in sessions_at(published_at)),
             published_at=published_at,
-            expires_at=published_at + timedelta(seconds=VALIDITY_BARS * timeframe.seconds),
+            expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
         )
         append_to_ledger(signal)
         signal_published.send(sender=Signal, published=signal)

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             load_instruments()
             subscribers = load_subscribers(timezone.now())
         if settings.SANDBOX:
-            register_chats(subscribers)
+            register_chats(subscribers, settings.SANDBOX_URL)
         self.stdout.write(f"Demo: {len(BASES)} instruments, {len(subscribers)} subscribers.")
 
 
@@ -100,11 +100,11 @@ def sessions_from(now: datetime) -> list[TradingSession]:
     return [*current, *(session for session in TradingSession if session not in current)]
 
 
-def register_chats(subscribers: list[Subscriber]) -> None:
+def register_chats(subscribers: list[Subscriber], url: str) -> None:
     """Tell the sandbox's Telegram who exists: as in the real one, a bot cannot write to strangers."""
     for subscriber in subscribers:
         request = urllib.request.Request(  # noqa: S310  (the sandbox's own loopback address)
-            f"{settings.SANDBOX_URL}/_sandbox/chats",
+            f"{url}/_sandbox/chats",
             data=json.dumps({"id": subscriber.chat_id, "first_name": subscriber.display_name}).encode(),
             headers={"Content-Type": "application/json"},
         )
@@ -112,6 +112,6 @@ def register_chats(subscribers: list[Subscriber]) -> None:
             urllib.request.urlopen(request, timeout=5).close()  # noqa: S310
         except urllib.error.URLError as error:
             raise CommandError(
-                f"The sandbox does not answer at {settings.SANDBOX_URL} ({error.reason}): start it with "
+                f"The sandbox does not answer at {url} ({error.reason}): start it with "
                 "`python -m copilot_project.sandbox`, or let `manage.py up` start everything."
             ) from error
