@@ -99,7 +99,6 @@ class Fills(NamedTuple):
 NO_ORDER = Order(0, MARKET, 0, 0, 0, 0, FOREVER, FOREVER)
 NO_POSITION = Position(0, 0, 0, 0, FOREVER, 0)
 NO_FILL = Fill(0, 0, 0, ENTRY, 0)
-NO_FILLS = Fills(NO_FILL, NO_FILL, NO_FILL)
 
 
 @njit(cache=True)
@@ -155,14 +154,12 @@ def equity(state: State, price: int) -> int:
     return worth
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)  # a call would copy the state in and out: three times the price per bar
 def step(state: State, bar: Bar, costs: Costs) -> tuple[State, Fills]:
     """What a closed bar does to order and position. ValueError for a bar not later than the last one."""
     if bar.open_time <= state.clock:
         raise ValueError("this bar was stepped already: an order can only fill on a later one")
     position, order, cash = state.position, state.order, state.cash
-    if order.side == 0 and _undisturbed(position, bar):
-        return State(bar.open_time, cash, NO_ORDER, _aged_position(position)), NO_FILLS
     closed = _exit_at_open(position, bar, costs)
     if closed.lots == 0:
         closed = _exit_inside(position, bar, extreme(bar, position.lots), costs)
@@ -180,20 +177,6 @@ def step(state: State, bar: Bar, costs: Costs) -> tuple[State, Fills]:
         cash, position = _settled(cash, closed_again), NO_POSITION
     after = State(bar.open_time, cash, _aged_order(order), _aged_position(position))
     return after, Fills(closed, opened, closed_again)
-
-
-@njit(cache=True)
-def _undisturbed(held: Position, bar: Bar) -> bool:
-    """Whether the bar can end nothing: most bars, so that the rest of a step is left out for them."""
-    if held.lots == 0:
-        return True
-    if held.closing == 1:
-        return False
-    side = 1 if held.lots > 0 else -1
-    for price in (bar.open, bar.high, bar.low):  # a feed's open may lie outside its high and low
-        if _beyond(price, held.stop, -side) or _beyond(price, held.target, side):
-            return False
-    return True
 
 
 @njit(cache=True)
