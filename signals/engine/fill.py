@@ -33,6 +33,7 @@ BUY, SELL = 1, -1
 MARKET, LIMIT, STOP = 0, 1, 2
 ENTRY, STOPPED, TARGET, CLOSED = 0, 1, 2, 3
 FOREVER = -1
+BEYOND = 2**62
 
 
 class Bar(NamedTuple):
@@ -317,6 +318,10 @@ class Grid:
 
 
 def bars_in_ticks(candles: OHLCV, tick: float) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Candles as int64 rows (open_time, open, high, low, close), prices rounded to the nearest tick."""
+    """Candles as int64 rows (open_time, open, high, low, close), prices rounded to the nearest tick.
+
+    A price of more than BEYOND ticks becomes BEYOND: whoever multiplies ticks refuses prices long before.
+    """
     prices = np.column_stack((candles.open, candles.high, candles.low, candles.close))
-    return np.column_stack((candles.open_time, np.rint(prices / tick).astype(np.int64)))
+    whole = np.rint(np.minimum(prices / tick, BEYOND)).astype(np.int64)
+    return np.column_stack((candles.open_time, whole))

@@ -40,6 +40,9 @@ from signals.engine.fill import (
 HORIZON_BARS = 24
 PRICE_DIGITS = 9
 FOLLOWED_LOTS = 1_000_000  # so many that rounding a fee to one tick x lot is invisible
+# Ticks x lots of an entry, an exit and their fees must fit into int64: a price of 4,600 times the levels or more.
+HIGHEST_TICKS = 2**62 // FOLLOWED_LOTS
+UNFINISHED, REFUSED = -1, -2
 
 REASONS = {STOPPED: ExitReason.STOP, TARGET: ExitReason.TARGET, CLOSED: ExitReason.EXPIRY}
 
@@ -50,12 +53,14 @@ IntArray = npt.NDArray[np.int64]
 class Outcomes:
     """One row per signal. Where `ended` is False the numbers are NaN and the integers -1.
 
+    refused: it lived through a bar so far above its levels (HIGHEST_TICKS) that the result cannot be reckoned.
     exit_reason: of engine.fill (STOPPED, TARGET, CLOSED = expiry), `REASONS` names them.
     entered_at, exited_at: open time (UTC ms) of the bar of the fill. returns: net, a ratio of the entry.
     bars_held: bars from the entry's to the exit's, 0 where one bar did both.
     """
 
     ended: npt.NDArray[np.bool_]
+    refused: npt.NDArray[np.bool_]
     exit_reason: IntArray
     entered_at: TimeArray
     exited_at: TimeArray
@@ -85,8 +90,9 @@ def follow(
 ) -> Outcomes:
     """Follow signals that were decided at the close of `rows` of `candles`; arrays of equal length.
 
-    directions: 1 or -1. Trades that the candles do not see the end of are not `ended`. ValueError for
-    levels that do not enclose the entry, rows outside the candles, prices at or below zero.
+    directions: 1 or -1. Trades that the candles do not see the end of are not `ended`, nor are those that
+    are `refused`. ValueError for levels that do not enclose the entry, rows outside the candles, prices at
+    or below zero.
     """
     row, sign = np.asarray(rows, dtype=np.int64), np.asarray(directions, dtype=np.int64)
     entry, stop, target = (
@@ -140,8 +146,11 @@ def _ticks(stop: FloatArray, entry: FloatArray, target: FloatArray) -> FloatArra
 def _follow_all(
     bars: IntArray, rows: IntArray, signs: IntArray, levels: IntArray, horizon: int, costs: Costs
 ) -> IntArray:
-    """Per signal: reason, entry bar, exit bar, entry ticks, exit ticks, fees, best, worst, ambiguous; else -1."""
-    found = np.full((len(rows), 9), -1, dtype=np.int64)
+    """Per signal: reason, entry bar, exit bar, entry ticks, exit ticks, fees, best, worst, ambiguous.
+
+    UNFINISHED throughout, or REFUSED, where there is no end.
+    """
+    found = np.full((len(rows), 9), UNFINISHED, dtype=np.int64)
     for each in range(len(rows)):
         _follow_one(found[each], bars, rows[each], signs[each], levels[each], horizon, costs)
     return found
@@ -156,6 +165,9 @@ def _follow_one(
     best, worst, entry, fees = 0, 0, 0, 0
     for at in range(row + 1, len(bars)):
         bar = Bar(bars[at, 0], bars[at, 1], bars[at, 2], bars[at, 3], bars[at, 4])
+        if bar.high > HIGHEST_TICKS:
+            found[:] = REFUSED
+            return
         state, fills = step(state, bar, costs)
         if fills.opened.lots != 0:
             entry, fees = fills.opened.price, fills.opened.fee
@@ -199,6 +211,7 @@ def _priced(candles: OHLCV, raw: IntArray, tick: FloatArray, sign: IntArray, ris
     net = np.where(ended, sign * (leave - entry) - fees / FOLLOWED_LOTS, np.nan)
     return Outcomes(
         ended=ended,
+        refused=raw[:, 0] == REFUSED,
         exit_reason=reason,
         entered_at=np.where(ended, candles.open_time[first], -1),
         exited_at=np.where(ended, candles.open_time[last], -1),

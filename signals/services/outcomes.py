@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import numpy as np
+import structlog
 from django.db import transaction
 
-from signals.engine.candle import OHLCV
+from signals.engine.candle import OHLCV, TimeArray
 from signals.engine.costs import SPOT_COSTS
 from signals.engine.outcome import REASONS, Outcomes, follow
 from signals.engine.strategy import Direction
@@ -15,6 +16,8 @@ from signals.engine.timeframe import Timeframe
 from signals.events import outcomes_recorded
 from signals.market.selectors import load_range
 from signals.models import Signal, SignalOutcome
+
+logger = structlog.get_logger(__name__)
 
 # A signal that was decided promptly is entered at the open that follows its candle. One that came later
 # is entered at the first open after it came: nobody could have traded on it before.
@@ -26,7 +29,8 @@ WAIT_FOR_CANDLES = timedelta(days=1)
 def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> int:
     """Write the outcome of every signal that ended on candles closed at `as_of`; how many were written.
 
-    `as_of` is the exchange's time. A signal whose candles have a hole younger than a day waits. A repeat
+    `as_of` is the exchange's time. A signal whose candles have a hole younger than a day waits; one that lived
+    through a bar too far above its levels to be reckoned with has no outcome, and the log says so. A repeat
     writes nothing. `outcomes_recorded` announces them in the transaction that writes them.
     """
     waiting = (
@@ -65,10 +69,22 @@ def _ended(
     begun = (rows >= 0) & (rows + 1 < len(candles))
     entered = [signal for signal, has_begun in zip(signals, begun, strict=True) if has_begun]
     outcomes = _follow(candles, entered, rows[begun])
-    unbroken = outcomes.exited_at - entry_opens[begun] == outcomes.bars_held * timeframe.milliseconds
-    waited = outcomes.exited_at <= _milliseconds(as_of - WAIT_FOR_CANDLES)
+    for each in np.flatnonzero(outcomes.refused):
+        logger.warning("a bar too far above its levels: no outcome", signal=str(entered[each]))
+    hole_ended = _newest_hole(candles, timeframe, outcomes.exited_at)
+    unbroken = hole_ended <= entry_opens[begun]
+    waited = hole_ended <= _milliseconds(as_of - WAIT_FOR_CANDLES)
     settled = np.flatnonzero(outcomes.ended & (unbroken | waited))
     return [_row(entered[each], outcomes, int(each), now) for each in settled]
+
+
+def _newest_hole(candles: OHLCV, timeframe: Timeframe, until: TimeArray) -> TimeArray:
+    """For each of `until` when the newest hole up to it ended: the open time of the bar after it, 0 without one."""
+    if len(candles) == 0:
+        return np.zeros_like(until)
+    after_hole = np.diff(candles.open_time, prepend=candles.open_time[0]) > timeframe.milliseconds
+    newest = np.maximum.accumulate(np.where(after_hole, candles.open_time, 0))
+    return newest[np.searchsorted(candles.open_time, until, side="right") - 1]
 
 
 def _entered_from(signal: Signal, period: timedelta) -> datetime:

@@ -243,6 +243,32 @@ def test_a_spike_after_the_exit_changes_no_digit_of_the_trade() -> None:
         np.testing.assert_array_equal(getattr(before, each.name), getattr(after, each.name))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("spike", "refused"), [(4e5, False), (5e6, True), (1e300, True)])
+def test_a_bar_too_far_above_the_levels_to_be_reckoned_with_is_refused(
+    sign: int, spike: float, refused: bool
+) -> None:
+    """Levels around 100: up to 4,600 times that the numbers are exact, beyond it there are none."""
+    market = candles(DECIDED, (100.0, 101.0, 99.0, 100.0), (spike, spike, 90.0, 100.0), DECIDED, DECIDED)
+    found = follow(
+        market,
+        rows=[0, 2],
+        directions=[sign, 1],
+        entry_prices=[100.0, 100.0],
+        stop_losses=[100.0 - sign * 5, 99.0],
+        take_profits=[100.0 + sign * 10, 200.0],
+    )
+
+    assert found.refused.tolist() == [refused, False]
+    assert found.ended.tolist() == [not refused, True]
+    if refused:
+        assert np.isnan(found.r_multiple[0])
+        assert found.exit_reason[0] == found.exited_at[0] == -1
+    else:
+        assert found.exit_price[0] == pytest.approx(spike, rel=1e-3)
+        assert found.returns[0] == pytest.approx(sign * (spike / 100 - 1), rel=0.01)
+
+
 def test_no_signals_have_no_outcomes() -> None:
     nothing: list[float] = []
     found = follow(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from django.db import DatabaseError, transaction
+from structlog.testing import capture_logs
 
 from signals.engine.candle import OHLCV
 from signals.engine.outcome import follow
@@ -113,11 +114,51 @@ def test_a_hole_that_nobody_fills_for_a_day_was_an_outage(instrument: Instrument
     store(instrument, Timeframe.H1, cut(np.flatnonzero(np.arange(120) != 11)))
     exits_in = START + 36 * HOUR  # the entry's candle is missing: in at 12:00, 24 bars that exist
 
-    assert record(exits_in + 24 * HOUR - timedelta(seconds=1)) == 0
-    assert record(exits_in + 24 * HOUR) == 1
+    assert record(exits_in + HOUR - timedelta(seconds=1)) == 0
+    assert record(exits_in + HOUR) == 1  # the hole is 25 hours old when the last bar has closed
     outcome = SignalOutcome.objects.get()
     assert (outcome.entered_at, outcome.exited_at) == (START + 12 * HOUR, exits_in)
     assert outcome.exit_reason == "expiry"
+
+
+@pytest.mark.parametrize("missing", [20, 35])
+def test_an_outcome_across_an_outage_is_written_a_day_after_the_outage(
+    instrument: Instrument, missing: int
+) -> None:
+    """Not a day after the exit: then nothing more is to come of the hole, whenever the trade ended."""
+    publish_at(instrument, 10, width=0.5)
+    store(instrument, Timeframe.H1, cut(np.flatnonzero(np.arange(120) != missing)))
+    a_day_after = START + (missing + 1 + 24) * HOUR
+
+    assert record(a_day_after - timedelta(seconds=1)) == 0
+    assert record(a_day_after) == 1
+    outcome = SignalOutcome.objects.get()
+    assert (outcome.exited_at, outcome.bars_held) == (START + 36 * HOUR, 24)
+
+
+def test_a_hole_before_the_entry_or_after_the_exit_delays_nothing(instrument: Instrument) -> None:
+    publish_at(instrument, 3, width=0.5)
+    publish_at(instrument, 10, width=0.5)
+    store(instrument, Timeframe.H1, cut(np.flatnonzero(~np.isin(np.arange(120), (6, 7, 36)))))
+
+    record(START + 38 * HOUR)
+
+    entries = SignalOutcome.objects.order_by("entered_at").values_list("entered_at", flat=True)
+    assert list(entries) == [START + 4 * HOUR, START + 11 * HOUR]
+
+
+def test_a_bar_that_no_price_can_follow_is_told_and_stops_nobody_else(instrument: Instrument) -> None:
+    store(instrument, Timeframe.H1, SERIES)
+    Candle.objects.filter(open_time=START + 20 * HOUR).update(high=1e9)
+    followed = publish_at(instrument, 40)
+    refused = publish_at(instrument, 10, width=0.5)
+
+    with capture_logs() as told:
+        assert record(LATE) == 1
+
+    assert SignalOutcome.objects.get().signal == followed
+    assert [(each["log_level"], each["signal"]) for each in told] == [("warning", str(refused))]
+    assert "too far above" in told[0]["event"]
 
 
 def test_a_signal_that_came_late_is_entered_after_it_came(instrument: Instrument) -> None:
