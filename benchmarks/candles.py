@@ -295,6 +295,14 @@ def report(ingest: list[Contender], reading: list[Contender], command: str) -> s
     )
 
 
+def write_section(path: Path, section: str, begin: str, end: str) -> None:
+    """Replace the section between these two lines, which it holds itself, or append it."""
+    text = path.read_text() if path.exists() else ""
+    before, found, rest = text.partition(begin)
+    after = rest.partition(end)[2].lstrip("\n") if found else ""
+    path.write_text(before.rstrip("\n") + "\n\n" + section + ("\n" + after if after else ""))
+
+
 def commit() -> str:
     found = subprocess.run(
         ["git", "describe", "--always", "--dirty"],

@@ -24,7 +24,7 @@ from numba import njit
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 
-from candles import commit, machine  # noqa: E402
+from candles import commit, machine, write_section  # noqa: E402
 
 from signals.engine.candle import OHLCV, FloatArray  # noqa: E402
 from signals.engine.costs import SPOT_COSTS, Costs  # noqa: E402
@@ -322,14 +322,6 @@ def report(timed: list[Part], candle: list[Part], found: Sweep, count: int, comm
     return "\n".join(lines)
 
 
-def write_section(path: Path, section: str) -> None:
-    """Replace the section that this program wrote before, or append it."""
-    text = path.read_text() if path.exists() else ""
-    before, found, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2].lstrip("\n") if found else ""
-    path.write_text(before.rstrip("\n") + "\n\n" + section + ("\n" + after if after else ""))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -348,7 +340,7 @@ def main() -> int:
     text = report(timed, candle, found, asked.instruments, command)
     print(text)
     if asked.markdown:
-        write_section(asked.markdown, text)
+        write_section(asked.markdown, text, BEGIN, END)
     return 1 if "MISSED" in text else 0
 
 
