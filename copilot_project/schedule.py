@@ -26,6 +26,7 @@ SCHEDULE = {
     "partners for pairs older than a day, every 10 minutes": every(600, "signals.tasks.refresh_partners"),
     "anomaly forests older than a day, every 10 minutes": every(600, "signals.tasks.refresh_forests"),
     "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
+    "pictures that were not drawn, every 30 seconds": every(30, "notifications.tasks.sweep_pictures"),
     "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),
     "proof that beat and worker live, every 15 seconds": every(15, "signals.tasks.beat_heart"),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),

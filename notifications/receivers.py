@@ -1,17 +1,25 @@
 """What notifications does when others announce something. All run inside the announcer's transaction."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+
+from django.db import transaction
 
 from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
+from notifications.services.pictures import request_picture
 from notifications.services.removal import forget_chat
+from notifications.tasks import wake_artist
 from signals.models import Signal
 
 
 def deliver(*, published: Signal, **kwargs: Any) -> None:
-    """A signal and its deliveries are committed together or not at all."""
-    fan_out(signal=published)
+    """A signal and its deliveries are committed together or not at all; a worker draws it after that."""
+    seconds = request_picture(signal=published)
+    fan_out(signal=published, picture_seconds=seconds)
+    if seconds:
+        transaction.on_commit(partial(wake_artist, published.pk))
 
 
 def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:

@@ -8,8 +8,9 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from notifications.services import inbox
+from notifications.services import inbox, pictures
 from notifications.services.reply import send_reply
+from signals.models import Signal
 
 logger = structlog.get_logger(__name__)
 
@@ -28,6 +29,38 @@ def sweep_updates() -> None:
     """Wake a worker for every update whose wake-up was lost or whose attempt failed."""
     for update_id in inbox.waiting_updates(received_before=timezone.now() - LEAVE_TO_ITS_WAKE_UP):
         wake_worker(update_id)
+
+
+@shared_task(name="notifications.tasks.draw_picture")
+def draw_picture(signal_id: int) -> None:
+    from notifications.services.drawing import draw_signal  # noqa: PLC0415  (matplotlib, which only a worker loads)
+
+    if not pictures.begin_drawing(signal_id=signal_id):
+        return
+    signal = Signal.objects.with_instrument().get(pk=signal_id)
+    try:
+        png = draw_signal(signal=signal)
+    except ValueError as error:
+        logger.exception("no picture, the signal goes out as text", signal=str(signal.public_id))
+        pictures.give_up_picture(signal_id=signal_id, error=str(error))
+    else:
+        pictures.keep_picture(signal_id=signal_id, png=png, now=timezone.now())
+
+
+@shared_task(name="notifications.tasks.sweep_pictures")
+def sweep_pictures() -> None:
+    """Draw what a lost wake-up, a failed attempt or a long queue left undrawn."""
+    now = timezone.now()
+    for signal_id in pictures.undrawn_pictures(requested_before=now - LEAVE_TO_ITS_WAKE_UP, now=now):
+        wake_artist(signal_id)
+
+
+def wake_artist(signal_id: int) -> None:
+    """Ask for a signal to be drawn; without a broker the sweeper does it within half a minute."""
+    try:
+        draw_picture.apply_async((signal_id,), retry=False)
+    except OperationalError as error:
+        logger.warning("broker unreachable, the sweeper will draw it", signal=signal_id, error=str(error))
 
 
 def wake_worker(update_id: int) -> None:

@@ -13,6 +13,7 @@ from copilot_project.sandbox.faults import Faults
 from copilot_project.sandbox.google import add_google
 from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.pages_routes import add_pages
+from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
 from copilot_project.sandbox.telegram import BOT, add_telegram
 from copilot_project.sandbox.telegram_methods import Bot
@@ -47,7 +48,9 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
 def _bot(config: SandboxConfig) -> Bot:
     sent, events = Journal(config.state / "telegram.jsonl"), Journal(config.state / "chats.jsonl")
     updates = Updates(config.state / "updates.json", config.webhook_url, config.webhook_secret)
-    return Bot(config.token, Chats(sent, events), SendGate(config.limits), updates, {})
+    return Bot(
+        config.token, Chats(sent, events), SendGate(config.limits), updates, Photos(config.state / "photos")
+    )
 
 
 async def _running(app: web.Application) -> AsyncIterator[None]:

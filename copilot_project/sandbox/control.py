@@ -124,9 +124,9 @@ async def press_button(request: web.Request) -> web.Response:
 
 
 async def photo(request: web.Request) -> web.Response:
-    content = request.app[BOT].photos.get(request.match_info["file_id"])
+    content = request.app[BOT].photos.find(request.match_info["file_id"])
     if content is None:
-        raise web.HTTPNotFound(text="pictures are kept in memory only and are gone after a restart")
+        raise web.HTTPNotFound(text="no picture has this id")
     return web.Response(body=content, content_type="image/png")
 
 

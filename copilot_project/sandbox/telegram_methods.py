@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from copilot_project.sandbox.chats import Chat, Chats, Message
+from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
 from copilot_project.sandbox.telegram_call import Call
 from copilot_project.sandbox.telegram_error import bad_request
@@ -15,6 +16,8 @@ from copilot_project.sandbox.webhook import Updates
 
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
+MAX_PHOTO_BYTES = 10 * 1024 * 1024
+MAX_SIDES, MAX_RATIO = 10_000, 20  # width + height in pixels, the longer by the shorter
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -26,7 +29,7 @@ class Bot:
     chats: Chats
     gate: SendGate
     updates: Updates
-    photos: dict[str, bytes]
+    photos: Photos
 
     def user(self) -> dict[str, object]:
         """Telegram's User object of the bot."""
@@ -105,21 +108,35 @@ async def send_message(bot: Bot, call: Call) -> Message:
 async def send_photo(bot: Bot, call: Call) -> Message:
     chat = _addressee(bot, call)
     caption, entities = formatted(call, "caption", MAX_CAPTION)
-    content = call.files.get("photo") or call.files.get(call.text("photo").removeprefix("attach://"))
-    if not content:
-        raise bad_request("there is no photo in the request")
-    keyboard = call.keyboard()
-    bot.gate.admit(chat.id, time.monotonic())
-    file_id = secrets.token_urlsafe(24)
-    bot.photos[file_id] = content
+    file_id, content = _photo(bot, call)
     width, height = _size(content)
+    keyboard, answered = call.keyboard(), _answered(chat, call)
+    bot.gate.admit(chat.id, time.monotonic())
+    bot.photos.keep(file_id, content)
     photo = {"file_id": file_id, "file_unique_id": file_id[:16], "file_size": len(content)}
     body: dict[str, object] = {
         "photo": [photo | {"width": width, "height": height}],
         "caption": caption,
         "caption_entities": entities,
+        **answered,
     }
     return await _accept(bot, call, _new_message(bot, chat, body, keyboard))
+
+
+def _photo(bot: Bot, call: Call) -> tuple[str, bytes]:
+    """Id and content of a picture that was uploaded, or sent before. Raises TelegramError."""
+    named = call.text("photo")
+    content = call.files.get("photo") or call.files.get(named.removeprefix("attach://"))
+    if content:
+        if len(content) > MAX_PHOTO_BYTES:
+            raise bad_request(f"file of size {len(content)} bytes is too big for a photo")
+        return secrets.token_urlsafe(24), content
+    if not named:
+        raise bad_request("there is no photo in the request")
+    stored = bot.photos.find(named)
+    if stored is None:
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    return named, stored
 
 
 async def edit_message_text(bot: Bot, call: Call) -> Message:
@@ -202,11 +219,13 @@ async def accept_silently(bot: Bot, call: Call) -> bool:
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Width and height of a PNG; Telegram's largest thumbnail for what we do not read."""
-    if content.startswith(PNG_SIGNATURE) and len(content) >= 24:
-        width, height = struct.unpack(">II", content[16:24])
-        return int(width), int(height)
-    return 1280, 720
+    """Width and height of a PNG. Raises TelegramError for what is none and for a shape that Telegram refuses."""
+    if not content.startswith(PNG_SIGNATURE) or len(content) < 24:
+        raise bad_request("IMAGE_PROCESS_FAILED")
+    width, height = struct.unpack(">II", content[16:24])
+    if width + height > MAX_SIDES or max(width, height) > MAX_RATIO * min(width, height):
+        raise bad_request("PHOTO_INVALID_DIMENSIONS")
+    return int(width), int(height)
 
 
 Method = Callable[[Bot, Call], Awaitable[object]]

@@ -29,7 +29,14 @@ CHAT_IS_GONE = (
     "user is deactivated",
     "user not found",
 )
-TEXT_IS_BAD = ("can't parse entities", "message is too long", "message text is empty")
+TEXT_IS_BAD = ("can't parse entities", "message is too long", "message text is empty", "caption is too long")
+PICTURE_IS_BAD = (
+    "wrong file identifier",
+    "wrong remote file",
+    "photo_invalid_dimensions",
+    "image_process_failed",
+    "photo in the request",
+)
 
 
 class Failure(StrEnum):
@@ -40,6 +47,7 @@ class Failure(StrEnum):
     AMBIGUOUS = "ambiguous"
     CHAT_GONE = "chat_gone"
     BAD_TEXT = "bad_text"
+    BAD_PICTURE = "bad_picture"
     MIGRATED = "migrated"
     BAD_TOKEN = "bad_token"  # noqa: S105
     REFUSED = "refused"
@@ -127,6 +135,30 @@ class TelegramClient:
         )
         return message.message_id
 
+    async def send_photo(
+        self,
+        *,
+        chat_id: int,
+        photo: str | bytes,
+        caption: str,
+        html: bool,
+        silent: bool = False,
+        buttons: Sequence[Button] = (),
+    ) -> tuple[int, str]:
+        """Send a picture, uploaded or by Telegram's file id; return the message id and the file id."""
+        message = await self._call(
+            self._bot.send_photo(
+                chat_id,
+                photo,
+                caption,
+                parse_mode=ParseMode.HTML if html else None,
+                disable_notification=silent,
+                reply_markup=_keyboard(buttons),
+                filename="signal.png",
+            )
+        )
+        return message.message_id, message.photo[-1].file_id if message.photo else ""
+
     async def answer_callback(self, *, callback_id: str, text: str) -> None:
         """The short notice that appears after a button was pressed."""
         await self._call(self._bot.answer_callback_query(callback_id, text))
@@ -194,6 +226,8 @@ def _bad_request(text: str) -> Failure:
         return Failure.CHAT_GONE
     if any(words in lowered for words in TEXT_IS_BAD):
         return Failure.BAD_TEXT
+    if any(words in lowered for words in PICTURE_IS_BAD):
+        return Failure.BAD_PICTURE
     return Failure.REFUSED
 
 

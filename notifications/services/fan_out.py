@@ -14,7 +14,8 @@ INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
 SELECT gen_random_uuid(), %(signal_id)s, subscriber_id, 'signal', 'pending', '', tier, tier_rank, weight,
-    due_at, %(expires_at)s, due_at, 0, false, false
+    due_at, %(expires_at)s, greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)),
+    0, false, false
 FROM ({candidates_sql()}) AS candidate
 WHERE reason IS NULL
 ON CONFLICT (signal_id, subscriber_id, kind) DO NOTHING
@@ -28,13 +29,15 @@ WHERE NOT EXISTS (
 """  # noqa: S608
 
 
-def fan_out(*, signal: Signal) -> int:
+def fan_out(*, signal: Signal, picture_seconds: float = 0.0) -> int:
     """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat adds none.
 
+    So many seconds after publication they are looked at without waiting for the picture any longer.
     Runs inside the caller's transaction: the sender is woken when that commits.
     """
+    parameters = signal_parameters(signal) | {"signal_id": signal.pk, "picture_seconds": picture_seconds}
     with connection.cursor() as cursor:
-        cursor.execute(FAN_OUT, signal_parameters(signal) | {"signal_id": signal.pk})
+        cursor.execute(FAN_OUT, parameters)
         written = cursor.rowcount
         if written:
             cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])

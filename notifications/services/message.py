@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from html import unescape
@@ -107,17 +107,28 @@ class Deliverable(DeliveredOutcome, Protocol):
     def reply_to(self) -> int | None: ...
     @property
     def is_plain(self) -> bool: ...
+    @property
+    def picture_id(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What Telegram is asked to show: Telegram's HTML or plain text, in answer to the message `reply_to`."""
+    """What Telegram is asked to show: Telegram's HTML or plain text, in answer to the message `reply_to`.
+
+    `with_picture`: there is one, and the text is short enough to stand below it.
+    """
 
     text: str
     is_html: bool
     buttons: Sequence[Button] = ()
     reply_to: int | None = None
     is_silent: bool = False
+    with_picture: bool = False
+
+    @property
+    def length(self) -> int:
+        """UTF-16 units, as Telegram counts."""
+        return visible_length(self.text) if self.is_html else utf16_length(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +159,9 @@ def compose(row: Deliverable) -> Message:
         text = outcome_text(row, html=is_html)
         return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
     text = signal_text(row, html=is_html)
-    return Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
+    message = Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
+    fits = row.picture_id is not None and message.length <= LONGEST_CAPTION
+    return replace(message, with_picture=fits)
 
 
 def price_decimals(price: float) -> int:
@@ -156,7 +169,24 @@ def price_decimals(price: float) -> int:
     return max(2, SIGNIFICANT_DIGITS - 1 - floor(log10(price)))
 
 
-def levels_of(signal: DeliveredSignal) -> Levels:
+class Priced(Protocol):
+    """The three prices of a signal, whatever else it is."""
+
+    @property
+    def entry_price(self) -> float: ...
+    @property
+    def stop_loss(self) -> float: ...
+    @property
+    def take_profit(self) -> float: ...
+
+
+def level_labels(signal: Priced) -> tuple[str, str, str]:
+    """Entry, stop and target as a message writes them."""
+    levels = levels_of(signal)
+    return f"{levels.entry:,}", f"{levels.stop:,}", f"{levels.target:,}"
+
+
+def levels_of(signal: Priced) -> Levels:
     return Levels(*_rounded(signal.entry_price, signal.stop_loss, signal.take_profit))
 
 
@@ -188,13 +218,14 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
     and no tag, entity or character is ever cut apart.
     """
     levels = levels_of(signal)
+    entry, stop, target = level_labels(signal)
     context = {
         "signal": signal,
         "is_long": signal.direction == Direction.LONG,
         **_names(signal),
-        "entry": f"{levels.entry:,}",
-        "stop": f"{levels.stop:,}",
-        "target": f"{levels.target:,}",
+        "entry": entry,
+        "stop": stop,
+        "target": target,
         "stop_percent": _percent(levels.stop, levels.entry),
         "target_percent": _percent(levels.target, levels.entry),
         "risk": f"{levels.risk:,}",

@@ -348,5 +348,11 @@ def _dated(timeframe: Timeframe, age: int, reason: str) -> str:
     return f"{timeframe}{when}: {reason}"
 
 
+def timeframe_of(reason: str) -> Timeframe | None:
+    """The timeframe of which a signal's reason speaks; None where it names none."""
+    named = reason.partition(":")[0].partition(",")[0]
+    return Timeframe(named) if named in set(Timeframe) else None
+
+
 def _instant(moment: int) -> str:
     return f"{_EPOCH + timedelta(milliseconds=moment):%Y-%m-%d %H:%M:%SZ}"

@@ -29,6 +29,7 @@ from tests.factories import make_instrument
 from users.models import Subscriber, Tier
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SENDS = ("sendMessage", "sendPhoto")
 ALL_SETTLED = (
     "SELECT NOT EXISTS (SELECT FROM notifications_delivery WHERE state IN ('pending', 'sending', 'retry'))"
 )
@@ -159,7 +160,7 @@ class Controls:
     def sent(self, chat_id: int | None = None) -> list[dict[str, Any]]:
         """Accepted messages, oldest first."""
         records = self.get(f"/journal?since={self._since}")["records"]
-        return [r for r in records if r["method"] == "sendMessage" and chat_id in (None, r["chat_id"])]
+        return [r for r in records if r["method"] in SENDS and chat_id in (None, r["chat_id"])]
 
 
 def send_until(

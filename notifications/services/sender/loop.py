@@ -14,14 +14,13 @@ from psycopg_pool import AsyncConnectionPool
 from notifications import telemetry
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.services.fan_out import WAKE_CHANNEL
-from notifications.services.message import compose
 from notifications.services.sender import rows
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
 from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import after_failure
-from notifications.services.sender.transmission import transmit
+from notifications.services.sender.transmission import prepare, transmit
 
 logger = structlog.get_logger(__name__)
 
@@ -191,17 +190,17 @@ class Sender:
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
-        message = compose(row)
+        parcel = await prepare(self._pool, row)
         if not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             await self._put_back(row)
             return
         try:
-            message_id = await transmit(self._client, row.chat_id, message)
+            sent = await transmit(self._client, parcel)
         except TelegramError as error:
             await self._settle_failure(row, error)
         else:
             await self._settle(
-                row, "sent", lambda connection: rows.record_sent(connection, row=row, message_id=message_id)
+                row, "sent", lambda connection: rows.record_sent(connection, row=row, sent=sent)
             )
 
     async def _put_back(self, row: Claimed) -> None:

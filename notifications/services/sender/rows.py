@@ -55,6 +55,7 @@ WITH leader AS MATERIALIZED (
     SELECT d.id, t.code AS tier, t.rank AS tier_rank, due.at AS due_at,
         CASE WHEN due.at >= d.expires_at OR d.expires_at <= now() THEN 'expired' END AS expiry,
         CASE WHEN NOT waits.so THEN rule.reason END AS reason, waits.so AS waits,
+        picture.id AS picture_id, coalesce(picture.file_id, '') AS file_id,
         original.telegram_message_id AS reply_to, coalesce(ended.exit_reason, '') AS exit_reason,
         coalesce(ended.entry_price, 0) AS paid_price, coalesce(ended.exit_price, 0) AS exit_price,
         coalesce(ended.return_ratio, 0) AS return_ratio, coalesce(ended.r_multiple, 0) AS r_multiple,
@@ -70,6 +71,8 @@ WITH leader AS MATERIALIZED (
         JOIN {SUBSCRIBERS} ON s.id = d.subscriber_id
         LEFT JOIN notifications_delivery original ON d.kind = 'outcome' AND original.kind = 'signal'
             AND original.signal_id = d.signal_id AND original.subscriber_id = d.subscriber_id
+        LEFT JOIN notifications_signalpicture picture
+            ON d.kind = 'signal' AND picture.signal_id = d.signal_id AND picture.png IS NOT NULL
         LEFT JOIN signals_signaloutcome ended ON d.kind = 'outcome' AND ended.signal_id = d.signal_id
         CROSS JOIN LATERAL (SELECT now() AS moment) AS r
         CROSS JOIN LATERAL (SELECT CASE
@@ -95,7 +98,8 @@ UPDATE notifications_delivery d SET
     attempt_id = gen_random_uuid(), lease_until = now() + make_interval(secs => %(lease_seconds)s)
 FROM judged WHERE d.id = judged.id
 RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts, d.is_repeat, d.is_plain,
-    d.kind, judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
+    d.kind, judged.picture_id, judged.file_id,
+    judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
     judged.r_multiple, judged.bars_held, judged.is_ambiguous,
     d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
@@ -130,6 +134,19 @@ UPDATE notifications_delivery SET
     state = CASE WHEN attempts > 0 THEN 'retry' ELSE 'pending' END, attempt_id = NULL, lease_until = NULL
 WHERE {STILL_OURS}
 """  # noqa: S608
+
+KEEP_FILE_ID = (
+    "UPDATE notifications_signalpicture SET file_id = %(file_id)s WHERE id = %(id)s AND file_id = ''"
+)
+
+# Refused by name: it is uploaded again. Refused as an upload: there is no picture. Whoever sent it under a name
+# that is not the row's any more says nothing about it.
+DROP_PICTURE = """
+UPDATE notifications_signalpicture SET
+    file_id = '', png = CASE WHEN file_id <> '' THEN png END,
+    error = CASE WHEN file_id <> '' THEN '' ELSE %(error)s END
+WHERE id = %(id)s AND file_id = %(file_id)s
+"""
 
 PAUSE_BOT = """
 UPDATE notifications_senderstate
@@ -201,6 +218,8 @@ class Claimed:
     is_repeat: bool
     is_plain: bool
     kind: str
+    picture_id: int | None
+    file_id: str
     reply_to: int | None
     exit_reason: str
     paid_price: float
@@ -243,6 +262,14 @@ class Claimed:
         return {"id": self.id, "attempt_id": self.attempt_id, "fencing_token": self.fencing_token}
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What Telegram answered; `file_id` names the picture that was sent, empty where there was none."""
+
+    message_id: int
+    file_id: str = ""
+
+
 async def claim(
     connection: AsyncConnection[Any], *, limit: int, busy: list[int], lease: Lease
 ) -> list[Claimed]:
@@ -263,10 +290,21 @@ async def claim(
         return await cursor.fetchall()
 
 
-async def record_sent(connection: AsyncConnection[Any], *, row: Claimed, message_id: int) -> bool:
+async def record_sent(connection: AsyncConnection[Any], *, row: Claimed, sent: Sent) -> bool:
     """Whether the row was still ours."""
-    cursor = await connection.execute(SENT, row.fences | {"message_id": message_id})
+    if sent.file_id and sent.file_id != row.file_id:
+        await connection.execute(KEEP_FILE_ID, {"id": row.picture_id, "file_id": sent.file_id})
+    cursor = await connection.execute(SENT, row.fences | {"message_id": sent.message_id})
     return cursor.rowcount == 1
+
+
+async def picture_bytes(connection: AsyncConnection[Any], *, picture_id: int) -> bytes | None:
+    """The PNG of a picture, None when it was given up since the claim."""
+    cursor = await connection.execute(
+        "SELECT png FROM notifications_signalpicture WHERE id = %s", [picture_id]
+    )
+    (png,) = await cursor.fetchone() or (None,)
+    return png
 
 
 async def put_back(connection: AsyncConnection[Any], *, row: Claimed) -> bool:
@@ -312,6 +350,9 @@ async def _move_chat(connection: AsyncConnection[Any], row: Claimed, new_chat_id
 async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transition: Transition) -> None:
     if transition.pause_bot_seconds:
         await connection.execute(PAUSE_BOT, {"seconds": transition.pause_bot_seconds})
+    if transition.bad_picture:
+        dropped = {"id": row.picture_id, "file_id": row.file_id, "error": transition.reason}
+        await connection.execute(DROP_PICTURE, dropped)
     if transition.halt:
         await connection.execute(
             "UPDATE notifications_senderstate SET halted_reason = %s", [transition.reason]

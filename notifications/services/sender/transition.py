@@ -26,6 +26,7 @@ class Attempt:
 class Transition:
     """The next state of the row, and what else everybody must be told.
 
+    `bad_picture`: Telegram refused it as it was sent, by name or by upload, and must not be sent it again.
     `pause_bot_seconds` stops all sending; `halt` until an operator acts; `chat_gone` ends the
     subscriber's other open rows; `alarm` is our own mistake and belongs in the error log.
     """
@@ -36,6 +37,7 @@ class Transition:
     counts: bool = True
     is_repeat: bool = False
     is_plain: bool = False
+    bad_picture: bool = False
     pause_bot_seconds: float = 0.0
     halt: bool = False
     chat_gone: bool = False
@@ -61,6 +63,8 @@ def after_failure(error: TelegramError, attempt: Attempt, rng: random.Random) ->
             result = replace(given_up, chat_gone=True)
         case Failure.BAD_TEXT if not attempt.is_plain:
             result = replace(again, is_plain=True, alarm=True)
+        case Failure.BAD_PICTURE:
+            result = replace(again, bad_picture=True, alarm=True)
         case Failure.BAD_TEXT | Failure.REFUSED:
             result = replace(given_up, alarm=True)
         case Failure.MIGRATED:

@@ -1,16 +1,64 @@
-"""A composed message on its way to Telegram."""
+"""A claimed row on its way to Telegram: what it says, the picture it brings, the one call."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool
 
 from notifications.clients.telegram import TelegramClient
-from notifications.services.message import Message
+from notifications.services.message import Message, compose
+from notifications.services.sender import rows
+from notifications.services.sender.rows import Claimed, Sent
+
+logger = structlog.get_logger(__name__)
 
 
-async def transmit(client: TelegramClient, chat_id: int, message: Message) -> int:
-    """Send once; return Telegram's message id. Raises TelegramError."""
-    return await client.send_message(
-        chat_id=chat_id,
-        text=message.text,
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """`picture`: Telegram's file id, or the bytes of a PNG that Telegram does not know yet."""
+
+    chat_id: int
+    message: Message
+    picture: str | bytes | None = None
+
+
+async def prepare(pool: AsyncConnectionPool[AsyncConnection[Any]], row: Claimed) -> Parcel:
+    """All that is to be read before the call; a picture that cannot be read now leaves the text."""
+    message = compose(row)
+    if not message.with_picture or row.picture_id is None:
+        return Parcel(row.chat_id, message)
+    if row.file_id:
+        return Parcel(row.chat_id, message, row.file_id)
+    try:
+        async with pool.connection() as connection:
+            png = await rows.picture_bytes(connection, picture_id=row.picture_id)
+    except OperationalError as error:
+        logger.warning("no picture, the database is away", delivery=str(row.public_id), error=str(error))
+        png = None
+    return Parcel(row.chat_id, message, png)
+
+
+async def transmit(client: TelegramClient, parcel: Parcel) -> Sent:
+    """Call once. Raises TelegramError."""
+    message = parcel.message
+    if parcel.picture is None:
+        message_id = await client.send_message(
+            chat_id=parcel.chat_id,
+            text=message.text,
+            html=message.is_html,
+            silent=message.is_silent,
+            buttons=message.buttons,
+            reply_to=message.reply_to,
+        )
+        return Sent(message_id)
+    message_id, file_id = await client.send_photo(
+        chat_id=parcel.chat_id,
+        photo=parcel.picture,
+        caption=message.text,
         html=message.is_html,
         silent=message.is_silent,
         buttons=message.buttons,
-        reply_to=message.reply_to,
     )
+    return Sent(message_id, file_id)

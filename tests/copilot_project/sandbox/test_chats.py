@@ -1,8 +1,9 @@
+import struct
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest
 
 from copilot_project.sandbox.journal import Journal
@@ -58,6 +59,50 @@ async def test_photo_is_kept_with_its_size_and_caption(served: Served) -> None:
         assert await response.read() == PNG
     assert (sent.photo[-1].width, sent.photo[-1].height) == (320, 200)
     assert (sent.caption, sent.caption_entities[0].type) == ("chart", "italic")
+
+
+async def test_photo_is_sent_again_by_its_id_and_an_unknown_id_is_refused(served: Served) -> None:
+    await served.open_chat(CHAT)
+    await served.open_chat(CHAT + 1)
+    async with served.bot() as bot:
+        first = await bot.send_photo(CHAT, BytesIO(PNG))
+        again = await bot.send_photo(CHAT + 1, first.photo[-1].file_id, caption="again")
+        assert again.photo == first.photo
+        with pytest.raises(BadRequest, match=r"(?i)wrong file identifier/http url specified"):
+            await bot.send_photo(CHAT, "AgACAgIAAxkBAAI")
+
+
+@pytest.mark.parametrize(
+    ("content", "caption", "refusal"),
+    [
+        (PNG, "x" * 1025, "caption is too long"),
+        (PNG, "😀" * 513, "caption is too long"),
+        (b"GIF89a", "", "IMAGE_PROCESS_FAILED"),
+        (PNG[:16] + struct.pack(">II", 4000, 100) + PNG[24:], "", "PHOTO_INVALID_DIMENSIONS"),
+        (PNG[:16] + struct.pack(">II", 6000, 4001) + PNG[24:], "", "PHOTO_INVALID_DIMENSIONS"),
+    ],
+)
+async def test_photo_beyond_telegrams_limits_is_refused(
+    served: Served, content: bytes, caption: str, refusal: str
+) -> None:
+    await served.open_chat()
+    async with served.bot() as bot:
+        with pytest.raises(BadRequest, match=f"(?i){refusal}"):
+            await bot.send_photo(CHAT, BytesIO(content), caption=caption)
+        await bot.send_photo(CHAT, BytesIO(PNG), caption="😀" * 512)
+
+
+async def test_reply_quotes_its_message_and_one_that_is_gone_is_refused_or_left_out(served: Served) -> None:
+    await served.open_chat()
+    await served.post("/_sandbox/limits", {"enabled": False})
+    async with served.bot() as bot:
+        first = await bot.send_message(CHAT, "first")
+        reply = await bot.send_message(CHAT, "reply", reply_parameters=ReplyParameters(first.message_id))
+        assert reply.reply_to_message.text == "first"
+        gone = ReplyParameters(999_999, allow_sending_without_reply=True)
+        assert (await bot.send_message(CHAT, "alone", reply_parameters=gone)).reply_to_message is None
+        with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
+            await bot.send_message(CHAT, "refused", reply_parameters=ReplyParameters(999_999))
 
 
 async def test_button_that_the_message_lacks_cannot_be_pressed(served: Served) -> None:

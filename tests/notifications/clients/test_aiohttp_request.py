@@ -217,7 +217,8 @@ async def test_same_form_is_on_the_wire_as_that_of_the_default_request_class() -
 
 
 async def test_picture_and_its_caption_arrive_as_they_are(telegram: Controls, chat: int) -> None:
-    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 300
+    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x40\x00\x00\x00\xc8"  # 320 x 200
+    picture = header + bytes(range(256)) * 300
     async with AiohttpRequest() as request:
         bot = Bot(DEFAULT_TOKEN, base_url=f"{telegram.url}/bot", request=request)
         message = await bot.send_photo(

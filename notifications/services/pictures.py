@@ -1,0 +1,69 @@
+"""Which pictures are wanted, which are there, and how long a signal waits for its own. Draws nothing."""
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from notifications.models import SignalPicture
+from notifications.services.fan_out import WAKE_CHANNEL
+from signals.models import Signal
+
+PATIENCE_SECONDS = 2.0
+# With more than that waiting to be drawn the next one will not be there in time, and nobody waits for it.
+LONGEST_QUEUE = 4
+RECENT = timedelta(minutes=1)
+MOST_ATTEMPTS = 3
+SWEPT_AT_ONCE = 20
+
+# Rows that wait for nothing but their picture.
+RELEASE = """
+UPDATE notifications_delivery SET next_attempt_at = due_at
+WHERE signal_id = %(signal_id)s AND kind = 'signal' AND state = 'pending' AND attempts = 0
+    AND next_attempt_at > due_at AND next_attempt_at > now()
+"""
+
+
+def request_picture(*, signal: Signal) -> float:
+    """Want a picture of a signal that is just being published; for how many seconds it is worth waiting."""
+    queue = _undrawn().filter(requested_at__gt=signal.published_at - RECENT)[:LONGEST_QUEUE].count()
+    SignalPicture.objects.create(signal=signal, requested_at=signal.published_at)
+    return PATIENCE_SECONDS if queue < LONGEST_QUEUE else 0.0
+
+
+def undrawn_pictures(*, requested_before: datetime, now: datetime) -> list[int]:
+    """Signals, newest first, whose picture is still worth drawing and whose wake-up may have been lost."""
+    waiting = _undrawn().filter(requested_at__lte=requested_before, signal__expires_at__gt=now)
+    return list(waiting.order_by("-requested_at").values_list("signal_id", flat=True)[:SWEPT_AT_ONCE])
+
+
+def begin_drawing(*, signal_id: int) -> bool:
+    """Whether the picture is still to be drawn. The attempt is counted before it is made: one that kills its
+
+    worker is given up after three.
+    """
+    return bool(_undrawn().filter(signal_id=signal_id).update(attempts=F("attempts") + 1))
+
+
+def keep_picture(*, signal_id: int, png: bytes, now: datetime) -> None:
+    """Store it and let those go who waited for it."""
+    with transaction.atomic():
+        SignalPicture.objects.filter(signal_id=signal_id, png=None).update(png=png, drawn_at=now)
+        _release(signal_id)
+
+
+def give_up_picture(*, signal_id: int, error: str) -> None:
+    with transaction.atomic():
+        SignalPicture.objects.filter(signal_id=signal_id, png=None).update(error=error[:300])
+        _release(signal_id)
+
+
+def _undrawn() -> QuerySet[SignalPicture]:
+    return SignalPicture.objects.filter(png=None, error="", attempts__lt=MOST_ATTEMPTS)
+
+
+def _release(signal_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE, {"signal_id": signal_id})
+        if cursor.rowcount:
+            cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
