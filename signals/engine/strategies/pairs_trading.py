@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.indicators.contract import rolling
@@ -59,10 +60,13 @@ class PairsTrading:
         true_range = context.once(atr, *bars, chosen.atr_period)
         spread = np.log(window.close) - np.log(partner)
         recent = rolling(spread, chosen.period)
+        usual = recent.mean(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = (spread - recent.mean(axis=1)) / recent.std(axis=1)
-        together = _correlation(window.close, partner, chosen.period) >= chosen.correlation
-        events = beginnings(signs(together & (z <= -chosen.bound), together & (z >= chosen.bound)))
+            z = (spread - usual) / recent.std(axis=1, mean=usual[:, np.newaxis])
+        parted = np.abs(z) >= chosen.bound
+        together = np.zeros(len(window), dtype=np.bool_)
+        together[parted] = _correlation(window.close, partner, chosen.period, parted) >= chosen.correlation
+        events = beginnings(signs(together & (z < 0), together & (z > 0)))
         # 0.35 at the bound, towards 0.95 the further they have parted.
         confidence = 0.35 + 0.6 * -np.expm1(-np.maximum(np.abs(z) - chosen.bound, 0) / 0.5)
 
@@ -93,9 +97,11 @@ def _closes_beside(window: OHLCV, partner: OHLCV) -> FloatArray:
     return np.where(found, partner.close[place], np.nan)
 
 
-def _correlation(ours: FloatArray, theirs: FloatArray, period: int) -> FloatArray:
-    """Of the log returns of the last `period` bars; NaN where one of them stands still."""
-    a, b = (rolling(np.diff(np.log(closes), prepend=np.nan), period) for closes in (ours, theirs))
+def _correlation(
+    ours: FloatArray, theirs: FloatArray, period: int, rows: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Of the last `period` bars' log returns at `rows`; NaN where one of the two stands still."""
+    a, b = (rolling(np.diff(np.log(closes), prepend=np.nan), period)[rows] for closes in (ours, theirs))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

@@ -4,9 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import talib
 
 from signals.engine.candle import OHLCV
-from signals.engine.regime import MEMORY_BARS, REGIMES, UNKNOWN, Regime, current_regime, regimes
+from signals.engine.regime import (
+    MEMORY_BARS,
+    REGIMES,
+    UNKNOWN,
+    Regime,
+    current_regime,
+    regimes,
+    relative_volatility,
+)
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe
 
 BARS = 600
@@ -65,6 +74,41 @@ def test_a_window_of_the_stated_memory_decides(walk: Callable[..., OHLCV]) -> No
         whole[last] for last in lasts
     ]
     assert len(set(whole[list(lasts)])) >= 4
+
+
+def held(enter: np.ndarray, leave: np.ndarray, bars: int) -> np.ndarray:
+    """For each row by itself: is there an entry among the last `bars` rows that has not been left since?"""
+    over = leave & ~enter
+    return np.array(
+        [
+            any(enter[at] and not over[at : row + 1].any() for at in range(max(row - bars + 1, 0), row + 1))
+            for row in range(len(enter))
+        ]
+    )
+
+
+def test_of_several_regimes_the_first_that_holds_is_told(recorded: Callable[[str, Timeframe], OHLCV]) -> None:
+    """The order and the thresholds of the module's text, row by row."""
+    bars = recorded("SOLUSDT", Timeframe.H4)[-1_000:]
+    high, low, close = bars.high, bars.low, bars.close
+    strength, activity = talib.ADX(high, low, close), relative_volatility(high, low, close)
+    up = talib.PLUS_DI(high, low, close) > talib.MINUS_DI(high, low, close)
+    top, bottom = talib.MAX(high, 20), talib.MIN(low, 20)
+    before = np.arange(len(bars)) - 1
+    wide = high - low > 2 * talib.ATR(high, low, close)[before]
+    middle = (top + bottom) / 2
+    told = (
+        (Regime.BREAKOUT, held(wide & (close > top[before]), close < middle, 6)),
+        (Regime.BREAKOUT, held(wide & (close < bottom[before]), close > middle, 6)),
+        (Regime.VOLATILE, held(activity > 1.3, activity < 1.15, 48)),
+        (Regime.TRENDING_UP, held((strength > 25) & up, (strength < 20) | ~up, 48)),
+        (Regime.TRENDING_DOWN, held((strength > 25) & ~up, (strength < 20) | up, 48)),
+        (Regime.QUIET, held(activity < 0.8, activity > 0.9, 48)),
+        (Regime.RANGING, np.ones(len(bars), np.bool_)),
+    )
+    expected = [next(regime for regime, holds in told if holds[row]) for row in range(MEMORY_BARS, len(bars))]
+    assert [REGIMES[place] for place in regimes(bars)[MEMORY_BARS:]] == expected
+    assert set(expected) == set(Regime)
 
 
 def test_a_regime_does_not_flicker_and_every_one_occurs_in_recorded_markets(

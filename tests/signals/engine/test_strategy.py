@@ -130,25 +130,27 @@ def test_recent_extreme_looks_back_only() -> None:
 def test_levels_stand_at_multiples_of_the_range_and_undrawable_events_are_dropped(
     walk: Callable[..., OHLCV],
 ) -> None:
-    bars = walk(6, seed=1)
+    bars = walk(8, seed=1)
     close = float(bars.close[1])
     series = build_series(
         "test",
         bars,
-        events=np.array([0, 1, -1, 1, -1, 1], np.int8),
-        confidence=np.array([0.9, 0.5, 0.5, np.nan, 1.7, 0.5]),
-        atr=np.array([2.0, 2.0, 2.0, 2.0, 0.0, 80.0]),
+        events=np.array([0, 1, -1, 1, -1, 1, -1, 1], np.int8),
+        confidence=np.array([0.9, 0.5, 0.5, np.nan, 0.5, 0.5, 0.5, 1.7]),
+        atr=np.array(
+            [2.0, 2.0, 2.0, 2.0, 0.0, 80.0, 40.0, 2.0]
+        ),  # a long's stop and a short's target below zero
         stop_atr=2.0,
         target_atr=3.0,
         describe=lambda row: f"row {row}",
     )
-    assert series.direction.tolist() == [0, 1, -1, 0, 0, 0]
+    assert series.direction.tolist() == [0, 1, -1, 0, 0, 0, 0, 1]
     assert series.direction.dtype == np.int8
     assert series.stop_loss[1] == pytest.approx(close - 4)
     assert series.take_profit[1] == pytest.approx(close + 6)
     assert series.take_profit[2] < bars.close[2] < series.stop_loss[2]
-    assert np.isnan(series.stop_loss[[0, 3, 4, 5]]).all()
-    assert series.confidence.tolist() == [0.0, 0.5, 0.5, 0.0, 0.0, 0.0]
+    assert np.isnan(series.stop_loss[[0, 3, 4, 5, 6]]).all()
+    assert series.confidence.tolist() == [0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 1.0]
     assert series.signal(0) is None
     signal = series.signal(1)
     assert signal is not None
