@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import DataError, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from notifications.models import Answer, Delivery, DeliveryKind, Feedback, TelegramUpdate
+from notifications.selectors import last_visible, visible_to
 from notifications.services import update
-from notifications.services.message import pressed_button
+from notifications.services.message import past_signal, pressed_button
 from notifications.services.reply import Reply, answer_reply, text_reply
 from signals.services.weights import adjust_weight
 from users.engine.subscriber import SubscriberStatus
@@ -17,6 +19,7 @@ from users.models import Subscriber
 from users.services import LinkError, mark_reachable, mark_unreachable, redeem_link_token
 
 MOST_ATTEMPTS = 5
+LAST_SHOWN = 5
 GIVEN_UP = "failed: given up, its errors are in the worker's log"
 BLOCKED = "The subscriber blocked the bot."
 
@@ -86,6 +89,8 @@ def _apply(row: TelegramUpdate, now: datetime) -> Effect:
             effect = _link(start, now)
         case update.Asked(chat_id=chat_id, command="status"):
             effect = Effect("asked for status", _status(chat_id, now))
+        case update.Asked(chat_id=chat_id, command="last"):
+            effect = Effect("asked for the last signals", _last(chat_id, now))
         case update.Asked(chat_id=chat_id):
             effect = Effect("asked for help", text_reply(chat_id, "help"))
         case update.Tap() as tap:
@@ -121,13 +126,23 @@ def _status(chat_id: int, now: datetime) -> Reply:
     )
 
 
+def _last(chat_id: int, now: datetime) -> Reply:
+    subscriber = Subscriber.objects.filter(chat_id=chat_id).first()
+    shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber else []
+    lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
+    return text_reply(chat_id, "last", subscriber=subscriber, lines=lines)
+
+
+def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) -> Delivery | None:
+    signals = visible_to(subscriber, now).filter(kind=DeliveryKind.SIGNAL)
+    return signals.select_related("signal__instrument").filter(public_id=public_id).first()
+
+
 def _feedback(tap: update.Tap, now: datetime) -> Effect:
     """The first answer stands; the weight moves with it and with no other."""
     pressed = pressed_button(tap.data)
-    found = pressed and Delivery.objects.filter(
-        public_id=pressed[0], subscriber__chat_id=tap.user_id, kind=DeliveryKind.SIGNAL
-    )
-    delivery = found.select_related("signal__instrument").first() if found else None
+    subscriber = Subscriber.objects.filter(chat_id=tap.user_id).first()
+    delivery = _pressed_delivery(subscriber, pressed[0], now) if subscriber and pressed else None
     if pressed is None or delivery is None:
         return Effect("not a button of this chat", answer_reply(tap, known=False))
     feedback, created = Feedback.objects.get_or_create(

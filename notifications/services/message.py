@@ -17,6 +17,7 @@ from notifications.models import Answer, DeliveryKind
 from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, position_size
 from signals.engine.strategy import Direction
+from signals.models import Signal, SignalOutcome
 
 # Telegram's limits and ours, all in UTF-16 units of the text that is read, without its tags.
 LONGEST_MESSAGE = 4096
@@ -255,6 +256,24 @@ def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
         "return_percent": f"{ended.return_ratio * 100:+.2f}",
     }
     return tidy(render_to_string(f"notifications/telegram/outcome.{'html' if html else 'txt'}", context))
+
+
+def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]:
+    """One signal in a list of them, with its outcome where that may be told."""
+    entry, stop, target = level_labels(signal)
+    ended = outcome and f"{outcome.r_multiple:+.2f} R ({outcome.return_ratio * 100:+.2f} %)"
+    return {
+        "direction": signal.direction,
+        "symbol": one_line(signal.instrument.symbol, LONGEST_NAME),
+        "timeframe": signal.timeframe,
+        "simulated": "simulated" if signal.instrument.exchange.is_simulated else "",
+        "published": f"{signal.published_at:%Y-%m-%d %H:%M} UTC",
+        "entry": entry,
+        "stop": stop,
+        "target": target,
+        "exit_reason": outcome.exit_reason if outcome else "",
+        "ended": ended or "",
+    }
 
 
 def _names(signal: DeliveredSignal) -> dict[str, str]:

@@ -63,7 +63,7 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Asked:
     chat_id: int
-    command: Literal["help", "status"]
+    command: Literal["help", "last", "status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ def _command(message: _Message) -> Start | Asked | None:
             return Start(message.chat.id, message.sender.username, rest.strip())
         case "/help":
             return Asked(message.chat.id, "help")
+        case "/last":
+            return Asked(message.chat.id, "last")
         case "/status":
             return Asked(message.chat.id, "status")
     return None

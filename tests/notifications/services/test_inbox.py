@@ -58,8 +58,10 @@ def receive(update: dict[str, Any], *, update_id: int | None = None) -> tuple[st
 
 @pytest.fixture
 def delivery() -> Delivery:
+    """A signal that has been sent."""
     make_subscriber()
-    fan_out(signal=make_signal())
+    fan_out(signal=make_signal(published_at=NOW - timedelta(minutes=1)))
+    Delivery.objects.update(state="sent", sent_at=NOW)
     return Delivery.objects.get()
 
 
@@ -97,7 +99,13 @@ def test_bad_token_is_answered_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("/start", "not linked"), ("/help@bot", "What I do"), ("/status", "not linked")]
+    ("text", "word"),
+    [
+        ("/start", "not linked"),
+        ("/help@bot", "What I do"),
+        ("/status", "not linked"),
+        ("/last", "not linked"),
+    ],
 )
 def test_commands_are_answered(text: str, word: str) -> None:
     _, reply = receive(says(text))
