@@ -14,6 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from signals.crash_points import parse
+
 PLACEHOLDER = re.compile(
     r"^(change[-_ ]?me.*|your[-_ ].*|placeholder.*|secret|password|example.*|xxx+|<.*>|)$", re.I
 )
@@ -61,6 +63,7 @@ class Configuration(BaseSettings):
     google_issuer_url: str | None = None
 
     log_json: bool | None = None
+    copilot_crash_at: str = ""
 
     @field_validator("allowed_hosts", "market_providers", "admin_emails", mode="before")
     @classmethod
@@ -81,6 +84,12 @@ class Configuration(BaseSettings):
     def require_telegram_alphabet(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()):
             raise ValueError("Telegram allows 1 to 256 of A-Z, a-z, 0-9, _ and - in the webhook secret")
+        return value
+
+    @field_validator("copilot_crash_at")
+    @classmethod
+    def require_crash_point(cls, value: str) -> str:
+        parse(value)
         return value
 
     @model_validator(mode="after")
@@ -123,6 +132,8 @@ class Configuration(BaseSettings):
         problems = [f"{name.upper()} is {state}" for name, state in self._secret_states() if state]
         services = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
         problems += [f"{name} {state}" for name, url in services.items() if (state := service_state(url))]
+        if self.copilot_crash_at:
+            problems.append("COPILOT_CRASH_AT is set: it ends processes, for tests")
         if not self.public_url.startswith("https://"):
             problems.append("PUBLIC_URL must begin with https://")
         if not self.admin_emails and not self.password_login:

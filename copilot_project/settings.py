@@ -238,6 +238,8 @@ CELERY_BEAT_SCHEDULER = "copilot_project.scheduler:BeatingScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = SCHEDULE
 
+COPILOT_CRASH_AT = config.copilot_crash_at
+
 LOGGING_CONFIG = "copilot_project.logs.configure"
 LOGGING = logging_settings(as_json=bool(config.log_json))
 

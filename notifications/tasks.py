@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from notifications.services import inbox, pictures
 from notifications.services.reply import send_reply
+from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
 
 logger = structlog.get_logger(__name__)
@@ -21,7 +22,10 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 def process_update(update_id: int) -> None:
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
     if reply is not None:
-        inbox.record_reply(update_id=update_id, result=asyncio.run(send_reply(reply)))
+        reach(CrashPoint.BEFORE_REPLY)
+        result = asyncio.run(send_reply(reply))
+        reach(CrashPoint.AFTER_REPLY)
+        inbox.record_reply(update_id=update_id, result=result)
 
 
 @shared_task(name="notifications.tasks.sweep_updates")

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -8,10 +9,12 @@ class SignalsConfig(AppConfig):
     name = "signals"
 
     def ready(self) -> None:
+        from signals import crash_points  # noqa: PLC0415
         from signals.market.events import candles_closed  # noqa: PLC0415  (models first)
         from signals.receivers import evaluate_closed_candle  # noqa: PLC0415
 
         candles_closed.connect(evaluate_closed_candle, dispatch_uid="signals.evaluate_closed_candle")
+        crash_points.arm(settings.COPILOT_CRASH_AT)
         post_migrate.connect(install_kill_switch, sender=self)
 
 

@@ -13,6 +13,7 @@ from notifications.selectors import last_visible, visible_to
 from notifications.services import update
 from notifications.services.message import past_signal, pressed_button
 from notifications.services.reply import Reply, answer_reply, text_reply
+from signals.crash_points import CrashPoint, reach
 from signals.services.weights import adjust_weight
 from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber
@@ -21,6 +22,7 @@ from users.services import LinkError, mark_reachable, mark_unreachable, redeem_l
 MOST_ATTEMPTS = 5
 LAST_SHOWN = 5
 GIVEN_UP = "failed: given up, its errors are in the worker's log"
+NOBODY_KNOWS = "; reply unknown"  # stands until the worker that sends the reply says how it went
 BLOCKED = "The subscriber blocked the bot."
 
 
@@ -44,6 +46,7 @@ def store_update(*, payload: Any, now: datetime) -> int | None:
             )
     except DataError:  # NUL characters and numbers beyond JSON
         return None
+    reach(CrashPoint.AFTER_UPDATE_INSERT)
     return update_id
 
 
@@ -63,7 +66,10 @@ def process_update(*, update_id: int, now: datetime) -> Reply | None:
             return None
         effect = _apply(row, now)
         row.outcome, row.processed_at = effect.outcome, now
+        if effect.reply:
+            row.outcome += NOBODY_KNOWS
         row.save(update_fields=["outcome", "processed_at"])
+        reach(CrashPoint.AFTER_EFFECT_BEFORE_COMMIT)
     return effect.reply
 
 
@@ -175,7 +181,7 @@ def _membership(membership: update.Membership, update_id: int) -> str:
 def record_reply(*, update_id: int, result: str) -> None:
     """Add to an update's outcome what became of the reply."""
     row = TelegramUpdate.objects.get(update_id=update_id)
-    row.outcome = f"{row.outcome}; {result}"[:200]
+    row.outcome = f"{row.outcome.removesuffix(NOBODY_KNOWS)}; {result}"[:200]
     row.save(update_fields=["outcome"])
 
 

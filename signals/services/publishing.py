@@ -1,10 +1,12 @@
 """The one way a signal comes into the world: ledger entry and deliveries in a single transaction."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 
+from signals.crash_points import CrashPoint, reach
 from signals.engine.hybrid import VALIDITY_BARS
 from signals.engine.ledger import GENESIS_HASH, entry_hash
 from signals.engine.session import sessions_at
@@ -62,7 +64,10 @@ def publish(
             expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
         )
         append_to_ledger(signal)
+        reach(CrashPoint.AFTER_SIGNAL_INSERT)
         signal_published.send(sender=Signal, published=signal)
+        reach(CrashPoint.AFTER_FAN_OUT_BEFORE_COMMIT)
+        transaction.on_commit(partial(reach, CrashPoint.AFTER_COMMIT))
         transaction.on_commit(SIGNALS_PUBLISHED.labels(source=source.value).inc)
     return signal
 

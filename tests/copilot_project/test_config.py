@@ -172,3 +172,8 @@ def test_secret_may_come_from_a_file_and_the_environment_wins(tmp_path: Path) ->
     }
     assert start(mounted, tmp_path).returncode == 0
     assert "SECRET_KEY is a placeholder" in refusal(mounted | {"SECRET_KEY": "change-me"}, tmp_path)
+
+
+def test_crash_point_is_refused_in_production_and_a_wrong_one_everywhere(tmp_path: Path) -> None:
+    assert "COPILOT_CRASH_AT is set" in refusal(PRODUCTION | {"COPILOT_CRASH_AT": "after_send"}, tmp_path)
+    assert "COPILOT_CRASH_AT" in refusal({"COPILOT_CRASH_AT": "nowhere"}, tmp_path)

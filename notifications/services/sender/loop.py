@@ -21,6 +21,7 @@ from notifications.services.sender.rows import Claimed
 from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import after_failure
 from notifications.services.sender.transmission import prepare, transmit
+from signals.crash_points import CrashPoint, reach
 
 logger = structlog.get_logger(__name__)
 
@@ -167,7 +168,10 @@ class Sender:
         if limit <= 0:
             return 0
         busy, asked_at = self._pace.busy(self._now()), suspend_aware_clock()
+        reach(CrashPoint.BEFORE_CLAIM)
         claimed = await rows.claim(leader, limit=limit, busy=busy, lease=self._lease)
+        if claimed:
+            reach(CrashPoint.AFTER_CLAIM)
         for row in claimed:
             if row.state == "sending":
                 self._start(row, asked_at)
@@ -194,11 +198,13 @@ class Sender:
         if not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             await self._put_back(row)
             return
+        reach(CrashPoint.BEFORE_SEND)
         try:
             sent = await transmit(self._client, parcel)
         except TelegramError as error:
             await self._settle_failure(row, error)
         else:
+            reach(CrashPoint.AFTER_SEND)
             await self._settle(
                 row, "sent", lambda connection: rows.record_sent(connection, row=row, sent=sent)
             )
@@ -220,6 +226,7 @@ class Sender:
 
     async def _settle(self, row: Claimed, state: str, write: Settlement) -> None:
         """Write the outcome; when the database is away, keep trying as long as the lease is ours."""
+        reach(CrashPoint.BEFORE_SETTLE)
         deadline = self._now() + self._options.lease_seconds
         while True:
             try:
@@ -230,6 +237,7 @@ class Sender:
                 if self._now() >= deadline:
                     raise
                 await asyncio.sleep(RECONNECT_SECONDS)
+        reach(CrashPoint.AFTER_SETTLE)
         if ours:
             telemetry.deliveries.labels(state=state).inc()
         else:
