@@ -12,9 +12,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
 from copilot_project import processes
-from copilot_project.embedded.checks import free_port
 from copilot_project.embedded.state import CHECKOUT
 from copilot_project.management.commands.up import Command
+from tests.ports import free_port
 
 
 def up(**environment: str) -> subprocess.CompletedProcess[str]:

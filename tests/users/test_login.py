@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from django.core.cache import cache
 from django.db import connections
 from django.test import Client
 
+from tests.notifications.rows import sandbox_process
+from tests.ports import free_port
 from users.adapters import ADMIN_GROUP
 from users.models import User
 
@@ -25,16 +26,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BOSS = "boss@example.com"
 STRICT = {"ADMIN_EMAILS": "other@example.com", "PASSWORD_LOGIN": "false"}  # one process for both
 StartWeb = Callable[..., str]
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
 def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The sandbox for all tests here, so that one web process can serve many of them."""
-    port, state = free_port(), tmp_path_factory.mktemp("sandbox")
-    command = ["copilot_project.sandbox", "--port", str(port), "--state", str(state), "--shift", "0"]
-    with running(command, dict(os.environ)):
-        wait_for(f"http://127.0.0.1:{port}/google/oauth2/v3/certs")
-        yield f"http://127.0.0.1:{port}"
+    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +70,8 @@ def web_processes(google: str, django_db_setup: None, redis_server: None) -> Ite
                     str(port),
                     "copilot_project.asgi:application",
                 ]
-                processes.enter_context(running(command, os.environ | client | environment))
-                wait_for(f"{url}/livez")
+                env = os.environ | client | environment
+                processes.enter_context(running(command, env, f"{url}/livez"))
             return started[key]
 
         yield start
@@ -84,36 +83,32 @@ def start_web(web_processes: StartWeb, transactional_db: None) -> StartWeb:
 
 
 @contextmanager
-def running(module: list[str], environment: Mapping[str, str]) -> Iterator[None]:
+def running(module: list[str], environment: Mapping[str, str], url: str) -> Iterator[None]:
+    """A process, from the moment at which `url` answers."""
     with subprocess.Popen([sys.executable, "-m", *module], cwd=REPOSITORY, env=environment) as process:
         try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not answers(url):
+                assert process.poll() is None, f"{module} left with status {process.returncode}"
+                assert time.monotonic() < deadline, f"{url} does not answer"
+                time.sleep(0.1)
             yield
         finally:
             process.terminate()
 
 
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
-
-
-def wait_for(url: str) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} does not answer")
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 class Person:
     """Somebody at a browser."""
 
     def __init__(self, web: str) -> None:
-        self.http = httpx.Client(base_url=web, follow_redirects=True, timeout=30)
+        self.http = httpx.Client(base_url=web, follow_redirects=True, timeout=PATIENCE_SECONDS)
 
     def post(self, path: str, **fields: str) -> httpx.Response:
         page = self.http.get("/accounts/login/")
@@ -132,7 +127,7 @@ class Person:
 
 
 def tell_google(google: str, **wishes: object) -> None:
-    httpx.post(f"{google}/_sandbox/google", json=wishes).raise_for_status()
+    httpx.post(f"{google}/_sandbox/google", json=wishes, timeout=PATIENCE_SECONDS).raise_for_status()
 
 
 def test_person_on_the_list_gets_in_and_works_with_everything_but_users(start_web: StartWeb) -> None:
