@@ -1,16 +1,21 @@
 """What was sent to whom and what came back: to be read, never edited."""
 
+from base64 import b64encode
+
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import action, display
 
-from notifications.forms import WhyNotForm
+from notifications.forms import PreviewForm, WhyNotForm
 from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
 from notifications.services.fan_out import exclusion_words, why_not
+from notifications.services.preview import preview
 from signals.admin import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -43,7 +48,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["public_id", "signal__public_id", "subscriber__display_name"]
     search_help_text = "Public id of the delivery or of its signal, or a subscriber's name"
     date_hierarchy = "due_at"
-    actions_list = ["ask_why_not"]
+    actions_list = ["ask_why_not", "show_preview"]
     fieldsets = [
         (None, {"fields": ["signal", "subscriber", "kind", "state", "words", "answer"]}),
         ("Time", {"fields": ["created_at", "due_at", "sent_at", "expires_at", "next_attempt_at"]}),
@@ -70,9 +75,41 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def ask_why_not(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:notifications_delivery_why_not"))
 
+    @action(description="Preview", icon="preview", url_path="show-preview")
+    def show_preview(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:notifications_delivery_preview"))
+
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.why_not_view)
-        return [path("why-not/", view, name="notifications_delivery_why_not"), *super().get_urls()]
+        why_not_page = self.admin_site.admin_view(self.why_not_view)
+        preview_page = self.admin_site.admin_view(self.preview_view)
+        return [
+            path("why-not/", why_not_page, name="notifications_delivery_why_not"),
+            path("preview/", preview_page, name="notifications_delivery_preview"),
+            *super().get_urls(),
+        ]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Any message as any subscriber would read it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = PreviewForm(request.GET or None)
+        context = self.admin_site.each_context(request) | {
+            "title": "Preview",
+            "opts": self.opts,
+            "form": form,
+        }
+        if form.is_valid():
+            asked = form.cleaned_data
+            shown = preview(**asked, now=timezone.now())
+            context |= {
+                "asked": asked,
+                "preview": shown,
+                "answer": why_not(signal=asked["signal"], subscriber=asked["subscriber"]),
+                # Made by the message's template, which escapes whatever is not its own.
+                "html": mark_safe(shown.message.text) if shown else "",  # noqa: S308
+                "png": b64encode(shown.png).decode() if shown and shown.png else "",
+            }
+        return TemplateResponse(request, "notifications/admin/preview.html", context)
 
     def why_not_view(self, request: HttpRequest) -> HttpResponse:
         """Why one subscriber did not get one signal."""

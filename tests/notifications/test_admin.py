@@ -6,10 +6,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from notifications.models import Delivery, Feedback, SenderState, TelegramUpdate
+from notifications.models import Delivery, Feedback, SenderState, SignalPicture, TelegramUpdate
 from notifications.services.fan_out import fan_out
 from signals.models import Signal
-from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
+from users.models import Subscriber, User
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +76,48 @@ def test_why_not_refuses_a_signal_that_does_not_exist(admin_client: Client, sign
     asked = {"signal": 999, "subscriber": 1}
     page = admin_client.get("/admin/notifications/delivery/why-not/", asked)
     assert "There is no signal with this number." in page.content.decode()
+
+
+def shown(client: Client, signal: Signal, subscriber: Subscriber, kind: str = "signal") -> str:
+    asked = {"signal": signal.sequence, "subscriber": subscriber.pk, "kind": kind}
+    page = client.get("/admin/notifications/delivery/preview/", asked)
+    assert page.status_code == 200
+    return page.content.decode()
+
+
+def test_preview_shows_each_subscriber_their_own_message(admin_client: Client, signal: Signal) -> None:
+    rich, poor = (make_subscriber(capital=capital) for capital in (50_000, 0))
+    page = shown(admin_client, signal, rich)
+    assert "50,000.00 × 1 % = 500.00 USDT at risk" in page
+    assert "<b>LONG " in page
+    assert "RSI left oversold &lt;30 &amp; turned up" in page
+    assert "Text alone" in page
+    assert "I acted" in page
+    assert "No size:" in shown(admin_client, signal, poor)
+
+
+def test_preview_shows_the_picture_and_counts_the_captions_units(
+    admin_client: Client, signal: Signal
+) -> None:
+    SignalPicture.objects.create(signal=signal, png=b"PNG", requested_at=signal.published_at)
+    subscriber = Subscriber.objects.get()
+    page = shown(admin_client, signal, subscriber)
+    assert "data:image/png;base64,UE5H" in page
+    assert "of at most 1024 UTF-16 units" in page
+
+
+def test_preview_of_a_follow_up_needs_an_end(admin_client: Client, signal: Signal) -> None:
+    subscriber = Subscriber.objects.get()
+    assert "This signal has not ended" in shown(admin_client, signal, subscriber, "outcome")
+    make_outcome(signal=signal)
+    page = shown(admin_client, signal, subscriber, "outcome")
+    assert "+1.94 R" in page
+    assert "I acted" not in page
+
+
+def test_preview_is_refused_to_whoever_may_not_see_deliveries(
+    client: Client, django_user_model: type[User], signal: Signal
+) -> None:
+    assert client.get("/admin/notifications/delivery/preview/").status_code == 302
+    client.force_login(django_user_model.objects.create_user("bo", "bo@example.com", is_staff=True))
+    assert client.get("/admin/notifications/delivery/preview/").status_code in (302, 403)

@@ -1,0 +1,102 @@
+"""Any message as any subscriber would read it: the row that a claim would give, through the sender's own code."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from notifications.models import DeliveryKind, SignalPicture
+from notifications.selectors import visible_to
+from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
+from notifications.services.sender.rows import Claimed
+from signals.models import Signal, SignalOutcome
+from users.models import Subscriber
+
+NOBODYS = UUID(int=0)  # a preview's buttons name no delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`png` is the picture that would be sent, None where the text goes alone.
+
+    `released_at` is the subscriber's by the tier as it is now; `is_visible` whether it has been sent already.
+    """
+
+    message: Message
+    plain: Message
+    png: bytes | None
+    limit: int
+    released_at: datetime
+    is_visible: bool
+
+
+def preview(*, signal: Signal, subscriber: Subscriber, kind: DeliveryKind, now: datetime) -> Preview | None:
+    """None for the follow-up of a signal that has not ended."""
+    outcome = SignalOutcome.objects.filter(signal=signal).first()
+    if kind is DeliveryKind.OUTCOME and outcome is None:
+        return None
+    picture = SignalPicture.objects.filter(signal=signal, png__isnull=False).first()
+    row = _row(signal, subscriber, kind, outcome, picture)
+    message = compose(row)
+    known_at = outcome.recorded_at if outcome and kind is DeliveryKind.OUTCOME else signal.published_at
+    return Preview(
+        message=message,
+        plain=compose(replace(row, is_plain=True)),
+        png=bytes(picture.png) if picture and picture.png and message.with_picture else None,
+        limit=LONGEST_CAPTION if message.with_picture else LONGEST_MESSAGE,
+        released_at=known_at + timedelta(seconds=subscriber.tier.delay_seconds),
+        is_visible=visible_to(subscriber, now).filter(signal=signal, kind=kind).exists(),
+    )
+
+
+def _row(
+    signal: Signal,
+    subscriber: Subscriber,
+    kind: DeliveryKind,
+    outcome: SignalOutcome | None,
+    picture: SignalPicture | None,
+) -> Claimed:
+    instrument = signal.instrument
+    return Claimed(
+        id=0,
+        public_id=NOBODYS,
+        subscriber_id=subscriber.pk,
+        state="pending",
+        attempt_id=NOBODYS,
+        attempts=0,
+        is_repeat=False,
+        is_plain=False,
+        kind=kind.value,
+        picture_id=picture.pk if picture and kind is DeliveryKind.SIGNAL else None,
+        file_id="",
+        reply_to=None,
+        exit_reason=outcome.exit_reason if outcome else "",
+        paid_price=outcome.entry_price if outcome else 0.0,
+        exit_price=outcome.exit_price if outcome else 0.0,
+        return_ratio=outcome.return_ratio if outcome else 0.0,
+        r_multiple=outcome.r_multiple if outcome else 0.0,
+        bars_held=outcome.bars_held if outcome else 0,
+        is_ambiguous=bool(outcome and outcome.is_ambiguous),
+        expires_at=signal.expires_at,
+        chat_id=subscriber.chat_id or 0,
+        capital=subscriber.capital,
+        risk_fraction=subscriber.risk_fraction,
+        signal_id=signal.public_id,
+        direction=signal.direction,
+        timeframe=signal.timeframe,
+        confidence=signal.confidence,
+        entry_price=signal.entry_price,
+        stop_loss=signal.stop_loss,
+        take_profit=signal.take_profit,
+        reasons=signal.reasons,
+        sessions=signal.sessions,
+        experimental=signal.experimental,
+        symbol=instrument.symbol,
+        base=instrument.base,
+        quote=instrument.quote,
+        exchange=instrument.exchange.name,
+        is_simulated=instrument.exchange.is_simulated,
+        lot_step=instrument.lot_step,
+        minimum_amount=instrument.minimum_amount,
+        minimum_notional=instrument.minimum_notional,
+        fencing_token=0,
+    )
