@@ -10,7 +10,7 @@ from signals import tasks
 from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import AnomalyForest, SignalOutcome, SignalSource, VolatilityFit
+from signals.models import AnomalyForest, PartnerChoice, SignalOutcome, SignalSource, VolatilityFit
 from signals.services.publishing import publish
 from tests.factories import make_instrument, make_series, store
 from users.models import User
@@ -83,3 +83,22 @@ def test_the_task_grows_one_forest_for_each_active_instrument_and_the_page_shows
     assert forest.instrument == instrument
     page = administrator.get(reverse("admin:signals_anomalyforest_changelist")).content.decode()
     assert forest.sha256 in page
+
+
+def test_the_task_chooses_partners_and_the_page_shows_who_moves_with_whom(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = make_series(bars=600, start=START, seed=4)
+    monkeypatch.setattr(tasks, "exchange_time", lambda *, exchange_code: START + timedelta(hours=600))
+    pair = [make_instrument(), make_instrument()]
+    for instrument in pair:
+        store(instrument, Timeframe.H1, series)
+
+    tasks.refresh_partners()
+    tasks.refresh_partners()
+
+    chosen = {choice.instrument: choice.partner for choice in PartnerChoice.objects.all()}
+    assert chosen == {pair[0]: pair[1], pair[1]: pair[0]}
+    page = administrator.get(reverse("admin:signals_partnerchoice_changelist")).content.decode()
+    assert page.count(pair[0].symbol) >= 2
+    assert "1.0" in page

@@ -56,3 +56,8 @@ def test_a_rate_that_cannot_be_meant_is_refused(change: dict[str, Decimal], mess
     rates = {"maker_bps": Decimal(1), "taker_bps": Decimal(1), "slippage_bps": Decimal(1)}
     with pytest.raises(ValueError, match=message):
         CostRates(**rates | change)
+
+
+def test_the_finest_and_the_highest_rates_are_kept_whole() -> None:
+    rates = CostRates(maker_bps=Decimal(-1_000), taker_bps=Decimal(1_000), slippage_bps=Decimal("0.01"))
+    assert rates.in_ppm() == (-100_000, 100_000, 1)

@@ -37,6 +37,7 @@ def test_the_formula_shows_every_number() -> None:
         ({"entry_price": Decimal(-1)}, "entry_price must be positive"),
         ({"stop_loss": Decimal(100)}, "risk per unit is zero"),
         ({"step": Decimal(0)}, "step must be positive"),
+        ({"step": Decimal("Infinity")}, "step must be positive"),
         ({"minimum_quantity": Decimal(-1)}, "minimum_quantity must not be negative"),
         ({"minimum_value": Decimal("Infinity")}, "minimum_value must not be negative"),
     ],
@@ -71,6 +72,16 @@ def test_a_size_below_the_minimum_is_refused_rather_than_raised(limits: dict, re
 
     assert (size.quantity, size.risk_amount) == (0, 0)
     assert size.refusal == refusal
+
+
+def test_all_of_the_capital_may_be_risked() -> None:
+    assert position_size(**ORDER | {"risk_fraction": Decimal(1)}).quantity == 4_000
+
+
+def test_a_refused_size_is_never_shown_as_the_minimum_that_it_misses() -> None:
+    """100 / 6 = 16.666666666…, which rounding would show as the minimum itself."""
+    size = position_size(**ORDER | {"stop_loss": Decimal(94)}, minimum_quantity=Decimal("16.66666667"))
+    assert size.refusal == "16.66666666 is below the exchange's minimum of 16.66666667"
 
 
 def test_a_size_of_exactly_the_minimum_is_traded() -> None:
