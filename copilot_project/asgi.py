@@ -7,3 +7,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
 
 application = get_asgi_application()
+
+from copilot_project import web_heartbeat  # noqa: E402  (its models are loaded now)
+
+web_heartbeat.start()

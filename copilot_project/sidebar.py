@@ -45,6 +45,7 @@ GROUPS = (
         "System",
         (
             ("signals.KillSwitch", "emergency_home"),
+            ("signals.Alarm", "notification_important"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),
             ("users.User", "manage_accounts"),

@@ -16,6 +16,7 @@ from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS
 from signals.forms import KillSwitchForm
 from signals.models import (
+    Alarm,
     AnomalyForest,
     Evaluation,
     Heartbeat,
@@ -220,6 +221,13 @@ class StrategyWeightAdmin(ReadOnlyAdmin):
 class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["name", "beat_at", "expected_every_seconds", "detail"]
     search_fields = ["name", "detail"]
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    list_display = ["name", "raised_at", "cleared_at", "detail"]
+    list_filter = ["name", ("cleared_at", admin.EmptyFieldListFilter)]
+    date_hierarchy = "raised_at"
 
 
 @admin.register(ScheduledSlot)

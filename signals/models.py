@@ -301,6 +301,26 @@ class Heartbeat(models.Model):
         return f"{self.name} at {self.beat_at:%H:%M:%S}"
 
 
+class Alarm(models.Model):
+    """A process that fell silent, told by one that lives (`signals.services.alarms`); open until it is back."""
+
+    name = models.CharField(max_length=100, help_text="Of the heartbeat.")
+    raised_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    detail = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["-raised_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(cleared_at=None), name="signals_one_open_alarm_per_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail}"
+
+
 class ScheduledSlot(models.Model):
     """One tick of the schedule; unique, so that a second beat or a redelivery runs nothing twice."""
 

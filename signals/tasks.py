@@ -13,10 +13,12 @@ from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
-from signals.services import anomalies, liveness, pairing, volatility
+from signals.services import alarms, anomalies, liveness, pairing, volatility
 from signals.services.evaluation import evaluate
 
 logger = structlog.get_logger(__name__)
+
+STARTED_AT = timezone.now()  # of this worker; its children inherit it
 
 
 def wake_up(task: Task, *args: Any) -> None:
@@ -92,6 +94,7 @@ def refresh_partners() -> None:
 def beat_heart() -> None:
     """Beat sent it and a worker ran it: both are alive."""
     liveness.record_heartbeat(name="worker", expected_every_seconds=15, now=timezone.now())
+    alarms.look(watching_since=STARTED_AT)
 
 
 @shared_task

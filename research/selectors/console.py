@@ -12,6 +12,7 @@ from notifications.models import OPEN_STATES, Delivery, DeliveryKind, DeliverySt
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
 from signals.models import Heartbeat, Signal
+from signals.services.alarms import PATIENCE_SECONDS
 from users.models import Subscriber, Tier
 
 BASE_BAR = timedelta(seconds=Timeframe.H1.seconds)
@@ -36,9 +37,9 @@ class Process:
     limit: timedelta
 
 
-BEAT = Process("Beat", "beat", timedelta(seconds=45))
-WORKER = Process("Worker", "worker", timedelta(seconds=45))
-SENDER = Process("Sender", "sender", timedelta(seconds=30))
+BEAT = Process("Beat", "beat", timedelta(seconds=PATIENCE_SECONDS["beat"]))
+WORKER = Process("Worker", "worker", timedelta(seconds=PATIENCE_SECONDS["worker"]))
+SENDER = Process("Sender", "sender", timedelta(seconds=PATIENCE_SECONDS["sender"]))
 PROCESSES = (BEAT, WORKER, SENDER)
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import after_failure
 from notifications.services.sender.transmission import prepare, transmit
 from signals.crash_points import CrashPoint, reach
+from signals.services import alarms
 
 logger = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._switch = SwitchReader(options.conninfo, self._wake)
         self._stopping = False
+        self._started_at = datetime.now(UTC)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pool = AsyncConnectionPool(options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0)
 
@@ -159,6 +162,8 @@ class Sender:
         for state in await rows.settle_overdue(leader):
             telemetry.deliveries.labels(state=state).inc()
         await rows.beat(leader)
+        cursor = await leader.execute(alarms.LOOK, alarms.parameters(watching_since=self._started_at))
+        alarms.tell(await cursor.fetchall())
 
     async def _start_ready(self, leader: AsyncConnection[Any]) -> int:
         """Claim what may be sent now and start sending it; return how many rows were settled or started."""

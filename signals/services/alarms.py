@@ -1,0 +1,59 @@
+"""Who fell silent. Web, worker and sender all look, so that whoever is stopped is told by one that lives."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import connection
+
+logger = structlog.get_logger(__name__)
+
+# How old a heartbeat may be. Everybody looks at least every 15 seconds, so each alarm is raised within a minute.
+PATIENCE_SECONDS = {"beat": 45, "worker": 45, "sender": 30, "web": 30}
+
+# A silence counts from the moment at which the one who looks began to: after a pause of the whole house
+# nobody is accused of it.
+LOOK = """
+WITH watched AS (
+    SELECT name, beat_at, make_interval(secs => patience) AS patience
+    FROM signals_heartbeat JOIN unnest(%(names)s::text[], %(patience)s::int[]) AS w (name, patience) USING (name)
+), cleared AS (
+    UPDATE signals_alarm SET cleared_at = now()
+    FROM watched
+    WHERE signals_alarm.name = watched.name AND cleared_at IS NULL AND beat_at >= now() - watched.patience
+    RETURNING signals_alarm.name
+), raised AS (
+    INSERT INTO signals_alarm (name, raised_at, detail)
+    SELECT name, now(), format('no sign of life since %%s UTC', date_trunc('second', beat_at AT TIME ZONE 'UTC'))
+    FROM watched WHERE greatest(beat_at, %(watching_since)s) < now() - patience
+    ON CONFLICT (name) WHERE cleared_at IS NULL DO NOTHING
+    RETURNING name, detail
+)
+SELECT name, detail FROM raised UNION ALL SELECT name, NULL FROM cleared
+"""
+
+
+def parameters(*, watching_since: datetime) -> dict[str, Any]:
+    """What LOOK must know."""
+    return {
+        "names": list(PATIENCE_SECONDS),
+        "patience": list(PATIENCE_SECONDS.values()),
+        "watching_since": watching_since,
+    }
+
+
+def look(*, watching_since: datetime) -> None:
+    """Raise an alarm for each process that is silent for too long, once, and clear those of who is back."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK, parameters(watching_since=watching_since))
+        tell(cursor.fetchall())
+
+
+def tell(changes: Iterable[tuple[str, str | None]]) -> None:
+    """Log what LOOK returned."""
+    for name, detail in changes:
+        if detail is None:
+            logger.warning("alarm over: there is a sign of life again", process=name)
+        else:
+            logger.error("alarm: a process is silent", process=name, detail=detail)
