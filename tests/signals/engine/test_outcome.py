@@ -218,7 +218,9 @@ def test_candles_to_come_change_no_outcome_that_has_ended() -> None:
         ({"directions": [0]}, "do not stand in order"),
         ({"rows": [9]}, "rows must lie within"),
         ({"rows": [0, 1]}, "differ in length"),
-        ({"horizon": 0}, "at least 1"),
+        ({"take_profits": [100.0]}, "do not stand in order"),
+        ({"stop_losses": [1e-7]}, "within 9 digits of each other"),
+        ({"horizon": 0}, "horizon is 0 bars"),
     ],
 )
 def test_a_signal_that_cannot_be_followed_is_refused(change: dict, message: str) -> None:
