@@ -52,6 +52,7 @@ class Configuration(BaseSettings):
     telegram_bot_username: str = "copilot_signals_bot"
     telegram_api_url: str | None = None
     telegram_webhook_secret: SecretStr | None = None
+    telegram_paid_broadcast_per_second: int = Field(default=0, ge=0, le=1000)
 
     exchange_api_url: str | None = None
     market_providers: CommaSeparated = ("binance",)

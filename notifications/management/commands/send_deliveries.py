@@ -26,7 +26,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they load every page; a sender that died is back sooner without
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--per-second", type=int, default=MESSAGES_PER_SECOND, help="messages overall")
+        parser.add_argument("--per-second", type=int, default=planned_rate(), help="messages overall")
         parser.add_argument(
             "--seconds-per-chat", type=float, default=SECONDS_PER_CHAT, help="pause in one chat"
         )
@@ -58,8 +58,14 @@ class Command(BaseCommand):
             ) from error
 
 
+def planned_rate() -> int:
+    """Messages a second: what is paid for, or what is free."""
+    return settings.TELEGRAM_PAID_BROADCAST_PER_SECOND or MESSAGES_PER_SECOND
+
+
 async def send(options: SenderOptions, pace: Pace) -> None:
-    async with TelegramClient.configured() as client:
+    paid = settings.TELEGRAM_PAID_BROADCAST_PER_SECOND > 0
+    async with TelegramClient.configured(paid_broadcast=paid) as client:
         sender = Sender(client, options, pace)
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, sender.stop)
