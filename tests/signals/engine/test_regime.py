@@ -76,6 +76,17 @@ def test_a_window_of_the_stated_memory_decides(walk: Callable[..., OHLCV]) -> No
     assert len(set(whole[list(lasts)])) >= 4
 
 
+def test_a_breakout_that_has_reached_far_beyond_its_close_is_one_all_the_same() -> None:
+    """Its close then stands below the channel's middle, which is where a breakout ends: but it has only begun."""
+    calm = market(swinging(), 0.5)
+    high, close = calm.high.copy(), calm.close.copy()
+    high[-1], close[-1] = 130.0, 102.0
+    bars = OHLCV(calm.open_time, calm.open, high, calm.low, close, calm.volume)
+    assert close[-1] > high[-21:-1].max()
+    assert close[-1] < (high[-1] + calm.low[-20:].min()) / 2
+    assert current_regime(bars) is Regime.BREAKOUT
+
+
 def held(enter: np.ndarray, leave: np.ndarray, bars: int) -> np.ndarray:
     """For each row by itself: is there an entry among the last `bars` rows that has not been left since?"""
     over = leave & ~enter

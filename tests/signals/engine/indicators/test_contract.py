@@ -5,6 +5,7 @@ import pytest
 import talib
 
 from signals.engine.candle import OHLCV
+from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.momentum import rsi
 from signals.engine.indicators.trend import ema, macd, sma
 from signals.engine.indicators.volatility import atr
@@ -94,3 +95,9 @@ def test_leading_nan_is_carried_and_a_hole_is_refused() -> None:
     values[0], values[20] = np.inf, 21.0
     with pytest.raises(ValueError, match="row 0 is inf"):
         ema(values, 5)
+
+
+@pytest.mark.parametrize("bars", [0, 1, 3, 4, 6])
+def test_a_shift_moves_rows_later_and_past_the_end(bars: int) -> None:
+    expected = [np.nan] * min(bars, 4) + [1.0, 2.0, 3.0, 4.0][: max(4 - bars, 0)]
+    np.testing.assert_array_equal(shifted(np.array([1.0, 2.0, 3.0, 4.0]), bars), expected)
