@@ -129,3 +129,16 @@ def test_scoring_loads_no_scikit_learn() -> None:
     code = "import sys; import signals.engine.patterns.isolation_forest; print('sklearn' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_a_value_at_the_cut_goes_left_as_in_scikit_learn() -> None:
+    forest = IsolationForest(
+        feature=np.zeros((1, 3), np.int64),
+        threshold=np.array([[1.0, 0.0, 0.0]]),
+        left=np.array([[1, 1, 2]]),
+        right=np.array([[2, 1, 2]]),
+        depth=np.array([[0.0, 1.0, 3.0]]),
+        normal_depth=1.0,
+        features=1,
+    )
+    assert anomaly_score(forest, np.array([[0.5], [1.0], [1.5]])).tolist() == [0.5, 0.5, 0.125]
