@@ -79,11 +79,11 @@ def _title(figure: Figure, chart: Chart) -> None:
     word, colour = ("LONG", RISING) if chart.direction is Direction.LONG else ("SHORT", FALLING)
     # A dollar sign in a symbol is no formula.
     title = figure.text(
-        0.03, 0.95, f"{word} {chart.symbol}", color=colour, size=19, weight="bold", va="center"
+        0.03, 0.95, f"{word} {chart.symbol}", color=colour, size=22, weight="bold", va="center"
     )
     title.set_parse_math(False)
     details = f"{chart.timeframe} · {chart.exchange} · closed {chart.decided_at:%Y-%m-%d %H:%M} UTC"
-    figure.text(0.03, 0.898, details, color=SOFT, size=12, va="center").set_parse_math(False)
+    figure.text(0.03, 0.898, details, color=SOFT, size=14.5, va="center").set_parse_math(False)
 
 
 def _mark_as_simulated(figure: Figure) -> None:
@@ -168,7 +168,7 @@ def _panel(axes: Axes, indicator: Indicator, chart: Chart) -> None:
         axes.axhline(bound, color=SOFT, linewidth=1, linestyle=(0, (4, 4)))
     axes.set_xlim(-1, shown - 1 + ROOM_BARS)
     axes.set_title(
-        f"{indicator.title} · {chart.deciding_timeframe}", loc="left", color=INK, size=12, parse_math=False
+        f"{indicator.title} · {chart.deciding_timeframe}", loc="left", color=INK, size=14, parse_math=False
     )
     _frame(axes)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
@@ -180,7 +180,7 @@ def _panel(axes: Axes, indicator: Indicator, chart: Chart) -> None:
 def _legend(axes: Axes) -> None:
     axes.legend(
         loc="upper left",
-        fontsize=10,
+        fontsize=12,
         labelcolor=INK,
         facecolor=PANEL,
         edgecolor="none",
@@ -192,7 +192,7 @@ def _legend(axes: Axes) -> None:
 def _frame(axes: Axes) -> None:
     axes.set_facecolor(PANEL)
     axes.yaxis.tick_right()
-    axes.tick_params(colors=SOFT, labelsize=10, length=0)
+    axes.tick_params(colors=SOFT, labelsize=12, length=0)
     axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     for side in axes.spines.values():
@@ -200,9 +200,9 @@ def _frame(axes: Axes) -> None:
 
 
 def _times(axes: Axes, open_time: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-    """Four instants; days where the bars span more than a week, else hours."""
+    """Three instants; days where the bars span more than a week, else hours."""
     shown = open_time[-SHOWN_BARS:]
-    rows = np.unique(np.linspace(0, len(shown) - 1, 4).round().astype(int))
+    rows = np.unique(np.linspace(0, len(shown) - 1, 3).round().astype(int))
     instants = [datetime.fromtimestamp(int(shown[row]) / 1000, UTC) for row in rows]
     is_long = int(shown[-1]) - int(shown[0]) > 7 * Timeframe.D1.milliseconds
     axes.set_xticks(rows, [f"{moment:%d %b}" if is_long else f"{moment:%d %b %H:%M}" for moment in instants])

@@ -59,7 +59,7 @@ function keys(message) {
 }
 
 function quote({ text, caption }) {
-  return make("div", { className: "quote" }, (text || caption || "Photo").split("\n")[0]);
+  return make("div", { className: "quote" }, (text || caption || "Photo").replace(/\s+/g, " "));
 }
 
 function bubble(message) {
