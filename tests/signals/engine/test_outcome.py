@@ -235,6 +235,11 @@ def test_a_signal_that_cannot_be_followed_is_refused(change: dict, message: str)
         follow(candles(DECIDED, DECIDED), **signal | change)
 
 
+def test_a_price_of_zero_cannot_be_followed() -> None:
+    with pytest.raises(ValueError, match="prices must be positive"):
+        follow_one(candles(DECIDED, (100.0, 101.0, 0.0, 100.0)), rates=DEARER)
+
+
 def test_a_spike_after_the_exit_changes_no_digit_of_the_trade() -> None:
     ended = [DECIDED, (100.0, 103.0, 96.0, 102.0), (102.0, 111.0, 101.0, 109.0)]
 
@@ -263,6 +268,7 @@ def test_a_bar_too_far_above_the_levels_to_be_reckoned_with_is_refused(
 
     assert found.refused.tolist() == [refused, False]
     assert found.ended.tolist() == [not refused, True]
+    assert not found.ambiguous[0]
     if refused:
         assert np.isnan(found.r_multiple[0])
         assert found.exit_reason[0] == found.exited_at[0] == -1

@@ -219,6 +219,31 @@ def test_a_garch_forecast_of_several_bars_decays_towards_the_long_run() -> None:
     assert forecast(fitted, returns, 100_000) ** 2 == pytest.approx(100_000 * long_run, rel=1e-3)
 
 
+def test_a_forecast_from_the_fewest_returns_remembers_where_it_started() -> None:
+    returns = simulate(100, 7)
+    slow = replace(TRUE, alpha=0.01, beta=0.985)
+
+    expected = garch_variances(returns, slow)[-1]
+    fitted = FittedVolatility(VolatilityModel.GARCH, slow, None, {})
+    assert forecast(fitted, returns) ** 2 == pytest.approx(expected, rel=1e-9)
+
+
+def test_models_are_judged_on_returns_that_neither_fit_nor_forecast_had_seen() -> None:
+    """GARCH by its recursion: parameters of the first three quarters, each return met by the variance before it."""
+    returns = simulate(800, 9)
+    fit = fit_garch(returns[:600])
+    residuals = (returns - fit.mu) ** 2
+    now = fit.omega + (fit.alpha + fit.beta) * residuals[:100].mean()
+    losses = []
+    for row in range(800):
+        if row:
+            now = fit.omega + fit.alpha * residuals[row - 1] + fit.beta * now
+        losses.append(log(now) + returns[row] ** 2 / now)
+
+    judged = fit_volatility(returns).qlike[VolatilityModel.GARCH]
+    assert judged == pytest.approx(float(np.mean(losses[600:])), rel=1e-9)
+
+
 def test_an_ewma_forecast_of_several_bars_grows_with_the_root_of_time() -> None:
     returns = simulate(600, 7)
     fitted = FittedVolatility(VolatilityModel.EWMA, fit_garch([]), None, {})
