@@ -228,6 +228,11 @@ def bodies(url: str) -> list[str]:
     return found
 
 
+def parameters(body: str) -> dict[str, str]:
+    """What was posted, as JSON or as a form."""
+    return json.loads(body) if body.startswith("{") else dict(parse_qsl(body))
+
+
 def transports(url: str, calls: int) -> dict[int, list[Contender]]:
     """python-telegram-bot's default and ours; the same messages, with the product's two buttons."""
     from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup  # noqa: PLC0415
@@ -271,7 +276,7 @@ def transports(url: str, calls: int) -> dict[int, list[Contender]]:
     for make in (ours, default):
         bodies(url)
         run(make, 10)()
-        forms.append(sorted(sorted(parse_qsl(body)) for body in bodies(url)))
+        forms.append(sorted(sorted(parameters(body).items()) for body in bodies(url)))
     assert forms[0] == forms[1], "other requests"
     assert len(forms[0]) == calls
     return {
@@ -336,7 +341,7 @@ def whole_path(name: str, signals: int, subscribers: int) -> Throughput:
 
 def accepted(body: str) -> dict[str, object]:
     """A posted form as the sandbox's journal would have it."""
-    form = dict(parse_qsl(body))
+    form = parameters(body)
     return {
         "method": "sendMessage",
         "text": form["text"],

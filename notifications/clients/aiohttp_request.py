@@ -11,7 +11,7 @@ from telegram.request import BaseRequest, RequestData
 
 CONNECTIONS = 100
 UPLOAD_SECONDS = 20.0  # python-telegram-bot's own for files
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Content-Type": "application/json"}
 
 
 class NotSentError(NetworkError):
@@ -110,7 +110,7 @@ def _body(data: RequestData | None) -> dict[str, Any]:
     if data is None:
         return {}
     if not data.contains_files:
-        return {"data": data.url_encoded_parameters().encode(), "headers": FORM}
+        return {"data": data.json_payload, "headers": JSON}
     form = aiohttp.FormData()
     for name, value in data.json_parameters.items():
         form.add_field(name, value)

@@ -18,13 +18,12 @@ from notifications.models import Delivery, Feedback, TelegramUpdate
 from notifications.services.fan_out import fan_out
 from notifications.services.inbox import store_update
 from notifications.tasks import sweep_updates, wake_worker
-from tests.chaos.processes import Sandbox, start_sandbox, start_sender, start_worker
+from tests.chaos.processes import IN_FLIGHT, Sandbox, start_sandbox, start_sender, start_worker
 from tests.chaos.watch import say, until, value
 from tests.factories import make_instrument
 from tests.notifications.rows import ALL_SETTLED, Controls, make_signal, make_subscriber, make_tier
 
 LEASE_SECONDS = 5.0
-IN_FLIGHT = 8
 SENDING = "FROM notifications_delivery WHERE state = 'sending' AND lease_until > now()"
 
 

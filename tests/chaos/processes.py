@@ -15,6 +15,8 @@ from copilot_project.embedded.process import die_with_parent
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from tests.chaos.services import REPOSITORY
 
+IN_FLIGHT = 8
+
 
 class Killable:
     """A process in a group of its own, which does not outlive us; its output is appended to `log`."""
@@ -56,6 +58,7 @@ def running(arguments: list[str], log: Path, **env: str) -> Iterator[Killable]:
 
 def start_sender(state: Path, url: str, lease_seconds: float) -> Any:
     options = ["--per-second", "100000", "--seconds-per-chat", "0", "--lease-seconds", str(lease_seconds)]
+    options += ["--in-flight", str(IN_FLIGHT)]  # as at Telegram's usual pace: what a kill may repeat
     command = ["manage.py", "send_deliveries", "--no-metrics", *options]
     return running(command, state / "sender.log", **_bot(url))
 

@@ -19,7 +19,7 @@ from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications.clients.telegram import TelegramClient
 from notifications.models import DeliveryPreference
 from notifications.services.sender.conninfo import conninfo
-from notifications.services.sender.loop import Sender, SenderOptions
+from notifications.services.sender.loop import FEWEST_IN_FLIGHT, Sender, SenderOptions
 from notifications.services.sender.pace import Pace
 from signals.engine.session import TradingSession
 from signals.market.models import Instrument
@@ -164,15 +164,22 @@ class Controls:
 
 
 def send_until(
-    url: str, until: str = ALL_SETTLED, *, seconds: float = 20, lease_seconds: float = 30.0
+    url: str,
+    until: str = ALL_SETTLED,
+    *,
+    seconds: float = 20,
+    lease_seconds: float = 30.0,
+    in_flight: int = FEWEST_IN_FLIGHT,
+    pace: Pace | None = None,
 ) -> None:
     """Run a sender against the sandbox until the SQL says true; AssertionError when it never does."""
-    asyncio.run(_send_until(url, until, seconds, lease_seconds))
+    options = SenderOptions(conninfo(), lease_seconds, in_flight)
+    asyncio.run(_send_until(url, until, seconds, options, pace or Pace()))
 
 
-async def _send_until(url: str, until: str, seconds: float, lease_seconds: float) -> None:
+async def _send_until(url: str, until: str, seconds: float, options: SenderOptions, pace: Pace) -> None:
     async with TelegramClient(token=DEFAULT_TOKEN, api_url=url) as client:
-        sender = Sender(client, SenderOptions(conninfo(), lease_seconds), Pace())
+        sender = Sender(client, options, pace)
         running = asyncio.create_task(sender.run())
         try:
             async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:

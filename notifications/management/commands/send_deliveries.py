@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 
 from notifications.clients.telegram import CALL_SECONDS, TelegramClient
 from notifications.services.sender.conninfo import conninfo
-from notifications.services.sender.loop import Sender, SenderOptions
+from notifications.services.sender.loop import Sender, SenderOptions, in_flight_at
 from notifications.services.sender.pace import MESSAGES_PER_SECOND, SECONDS_PER_CHAT, Pace
 
 logger = structlog.get_logger(__name__)
@@ -36,6 +36,9 @@ class Command(BaseCommand):
             default=30.0,
             help="after that a silent sender and its rows count as abandoned",
         )
+        parser.add_argument(
+            "--in-flight", type=int, help="calls at once; default: a tenth of --per-second, 8 to 100"
+        )
         parser.add_argument("--no-metrics", action="store_true", help="open no port for Prometheus")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,7 +49,8 @@ class Command(BaseCommand):
         if not options["no_metrics"]:
             self._serve_metrics()
         pace = Pace(per_second=options["per_second"], seconds_per_chat=options["seconds_per_chat"])
-        asyncio.run(send(SenderOptions(conninfo(), options["lease_seconds"]), pace))
+        in_flight = options["in_flight"] or in_flight_at(pace.per_second)
+        asyncio.run(send(SenderOptions(conninfo(), options["lease_seconds"], in_flight), pace))
 
     def _serve_metrics(self) -> None:
         port, host = settings.SENDER_METRICS_PORT, os.environ.get("SENDER_METRICS_HOST", "127.0.0.1")

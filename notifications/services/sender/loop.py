@@ -13,9 +13,11 @@ from psycopg import AsyncConnection, OperationalError, sql
 from psycopg_pool import AsyncConnectionPool
 
 from notifications import telemetry
+from notifications.clients.aiohttp_request import CONNECTIONS
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.sender import rows
+from notifications.services.sender.acknowledgements import Acknowledgements
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
@@ -27,7 +29,9 @@ from signals.services import alarms
 
 logger = structlog.get_logger(__name__)
 
-IN_FLIGHT = 8
+FEWEST_IN_FLIGHT = 8
+ANSWER_SECONDS = 0.1  # how long Telegram usually takes
+CLAIMED_TOGETHER = 8  # of so many places, one must be free before the next claim
 LONGEST_WAIT_SECONDS = 5.0
 STANDBY_POLL_SECONDS = 1.0
 RECONNECT_SECONDS = 1.0
@@ -41,6 +45,12 @@ class SenderOptions:
 
     conninfo: str
     lease_seconds: float = 30.0
+    in_flight: int = FEWEST_IN_FLIGHT
+
+
+def in_flight_at(per_second: int) -> int:
+    """Calls that must be under way to reach that pace (Little's law), no more than there are connections."""
+    return min(max(FEWEST_IN_FLIGHT, round(per_second * ANSWER_SECONDS)), CONNECTIONS)
 
 
 class Sender:
@@ -58,6 +68,7 @@ class Sender:
         self._started_at = datetime.now(UTC)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pool = AsyncConnectionPool(options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0)
+        self._acknowledgements = Acknowledgements(self._pool)
 
     def stop(self) -> None:
         self._stopping = True
@@ -96,8 +107,8 @@ class Sender:
                 self._wake.clear()
                 await self._keep_lease(leader)
                 if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
-                    await self._tick(leader)
-                    beaten_at = self._now()
+                    everything_settled = await self._tick(leader)
+                    beaten_at = self._now() if everything_settled else beaten_at
                 if not await self._start_ready(leader):
                     await self._wait(leader)
             await self._leave(leader)
@@ -115,7 +126,7 @@ class Sender:
                 logger.info(
                     "sending",
                     fencing_token=self._lease.token,
-                    in_flight=IN_FLIGHT,
+                    in_flight=self._options.in_flight,
                     per_second=self._pace.per_second,
                 )
                 return
@@ -158,18 +169,21 @@ class Sender:
         if cursor.rowcount:
             logger.warning("Telegram knows the token again, sending goes on", bot=name)
 
-    async def _tick(self, leader: AsyncConnection[Any]) -> None:
-        for state in await rows.settle_overdue(leader):
-            telemetry.deliveries.labels(state=state).inc()
+    async def _tick(self, leader: AsyncConnection[Any]) -> bool:
+        """Whether no overdue row is left for the next tick."""
+        settled = await rows.settle_overdue(leader)
+        for state, number in settled.items():
+            telemetry.deliveries.labels(state=state).inc(number)
         await rows.beat(leader)
         cursor = await leader.execute(alarms.LOOK, alarms.parameters(watching_since=self._started_at))
         alarms.tell(await cursor.fetchall())
+        return settled.total() < rows.MOST_EXPIRED
 
     async def _start_ready(self, leader: AsyncConnection[Any]) -> int:
         """Claim what may be sent now and start sending it; return how many rows were settled or started."""
-        if not self._switch.lets_send():
+        if not (self._switch.lets_send() and self._has_room()):
             return 0
-        limit = min(IN_FLIGHT - len(self._in_flight), self._pace.allowance(self._now()))
+        limit = min(self._free_places(), self._pace.allowance(self._now()))
         if limit <= 0:
             return 0
         busy, asked_at = self._pace.busy(self._now()), suspend_aware_clock()
@@ -184,6 +198,13 @@ class Sender:
                 telemetry.deliveries.labels(state=row.state).inc()
         return len(claimed)
 
+    def _free_places(self) -> int:
+        return self._options.in_flight - len(self._in_flight)
+
+    def _has_room(self) -> bool:
+        """Whether a claim is worth its statement: the many free places of a fast sender are filled together."""
+        return self._free_places() >= max(1, self._options.in_flight // CLAIMED_TOGETHER)
+
     def _start(self, row: Claimed, claimed_at: float) -> None:
         self._pace.started(row.subscriber_id, self._now())
         task = asyncio.create_task(self._send(row, claimed_at), name=f"delivery {row.public_id}")
@@ -193,7 +214,8 @@ class Sender:
     def _finished(self, task: asyncio.Task[None], row: Claimed) -> None:
         self._in_flight.discard(task)
         self._pace.finished(row.subscriber_id, self._now())
-        self._wake.set()
+        if self._has_room():
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             # The row stays `sending`: when the lease ends it is repeated, marked, like after any crash.
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
@@ -210,14 +232,12 @@ class Sender:
             await self._settle_failure(row, error)
         else:
             reach(CrashPoint.AFTER_SEND)
-            await self._settle(
-                row, "sent", lambda connection: rows.record_sent(connection, row=row, sent=sent)
-            )
+            await self._settle(row, "sent", lambda: self._acknowledgements.record(row, sent))
 
     async def _put_back(self, row: Claimed) -> None:
         """Telegram was not called: the row is as it was before the claim."""
         state = "retry" if row.attempts else "pending"
-        await self._settle(row, state, lambda connection: rows.put_back(connection, row=row))
+        await self._settle(row, state, lambda: self._written(lambda to: rows.put_back(to, row=row)))
 
     async def _settle_failure(self, row: Claimed, error: TelegramError) -> None:
         transition = after_failure(error, row.attempt, self._rng)
@@ -226,17 +246,20 @@ class Sender:
         await self._settle(
             row,
             transition.state.value,
-            lambda connection: rows.record_failure(connection, row=row, transition=transition),
+            lambda: self._written(lambda to: rows.record_failure(to, row=row, transition=transition)),
         )
 
-    async def _settle(self, row: Claimed, state: str, write: Settlement) -> None:
+    async def _written(self, write: Settlement) -> bool:
+        async with self._pool.connection() as connection:
+            return await write(connection)
+
+    async def _settle(self, row: Claimed, state: str, write: Callable[[], Awaitable[bool]]) -> None:
         """Write the outcome; when the database is away, keep trying as long as the lease is ours."""
         reach(CrashPoint.BEFORE_SETTLE)
         deadline = self._now() + self._options.lease_seconds
         while True:
             try:
-                async with self._pool.connection() as connection:
-                    ours = await write(connection)
+                ours = await write()
                 break
             except OperationalError:
                 if self._now() >= deadline:
@@ -252,7 +275,9 @@ class Sender:
 
     async def _wait(self, leader: AsyncConnection[Any]) -> None:
         """Until something may have changed: a NOTIFY, a finished call, a due row, the pace, the lease's age."""
-        instants = [await rows.seconds_until_due(leader), self._pace.seconds_until_change(self._now())]
+        instants = [self._pace.seconds_until_change(self._now())]
+        if self._has_room():
+            instants.append(await rows.seconds_until_due(leader))
         longest = min(LONGEST_WAIT_SECONDS, self._lease.renewal_seconds)
         seconds = min([longest, *(instant for instant in instants if instant is not None)])
         try:

@@ -4,6 +4,8 @@ A claim wants the lease (`lease.py`) under our token. Every update after it is f
 and by the token, which no other sender may have overtaken.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +23,7 @@ from notifications.services.sender.transition import Attempt, Transition, after_
 HEARTBEAT = "sender"
 HEARTBEAT_SECONDS = 10
 WAITING_SECONDS = 60
+MOST_EXPIRED = 10_000
 
 # A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
@@ -121,12 +124,17 @@ UPDATE notifications_delivery SET
 WHERE {STILL_OURS}
 """  # noqa: S608
 
-SENT = f"""
-UPDATE notifications_delivery SET
+# Several at once: one commit for all whose answers came while the one before was written.
+SENT = """
+UPDATE notifications_delivery d SET
     state = 'sent', reason = '', attempts = attempts + 1, lease_until = NULL,
-    sent_at = clock_timestamp(), telegram_message_id = %(message_id)s
-WHERE {STILL_OURS}
-"""  # noqa: S608
+    sent_at = clock_timestamp(), telegram_message_id = answered.message_id
+FROM unnest(%(ids)s::bigint[], %(attempt_ids)s::uuid[], %(fencing_tokens)s::bigint[], %(message_ids)s::bigint[])
+    AS answered (id, attempt_id, fencing_token, message_id)
+WHERE d.id = answered.id AND d.attempt_id = answered.attempt_id AND d.state = 'sending'
+    AND EXISTS (SELECT FROM notifications_senderlease l WHERE l.fencing_token = answered.fencing_token)
+RETURNING d.id
+"""
 
 # Telegram was not called.
 PUT_BACK = f"""
@@ -170,10 +178,12 @@ WHERE state = 'sending' AND lease_until <= now()
 RETURNING state
 """
 
+# So many at a time that the lease is renewed and messages are sent between two.
 EXPIRE = """
 UPDATE notifications_delivery
 SET state = CASE WHEN is_repeat THEN 'unknown' ELSE 'expired' END, reason = 'expired'
-WHERE state IN ('pending', 'retry') AND expires_at <= now()
+WHERE id IN (SELECT id FROM notifications_delivery
+    WHERE state IN ('pending', 'retry') AND expires_at <= now() LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 RETURNING state
 """
 
@@ -290,12 +300,25 @@ async def claim(
         return await cursor.fetchall()
 
 
-async def record_sent(connection: AsyncConnection[Any], *, row: Claimed, sent: Sent) -> bool:
-    """Whether the row was still ours."""
-    if sent.file_id and sent.file_id != row.file_id:
-        await connection.execute(KEEP_FILE_ID, {"id": row.picture_id, "file_id": sent.file_id})
-    cursor = await connection.execute(SENT, row.fences | {"message_id": sent.message_id})
-    return cursor.rowcount == 1
+async def record_sent(
+    connection: AsyncConnection[Any], *, answered: Sequence[tuple[Claimed, Sent]]
+) -> set[int]:
+    """Rows with Telegram's answers; return the ids of those that were still ours."""
+    new_files = {
+        row.picture_id: sent.file_id for row, sent in answered if sent.file_id not in ("", row.file_id)
+    }
+    for picture_id, file_id in new_files.items():
+        await connection.execute(KEEP_FILE_ID, {"id": picture_id, "file_id": file_id})
+    cursor = await connection.execute(
+        SENT,
+        {
+            "ids": [row.id for row, _ in answered],
+            "attempt_ids": [row.attempt_id for row, _ in answered],
+            "fencing_tokens": [row.fencing_token for row, _ in answered],
+            "message_ids": [sent.message_id for _, sent in answered],
+        },
+    )
+    return {row_id for (row_id,) in await cursor.fetchall()}
 
 
 async def picture_bytes(connection: AsyncConnection[Any], *, picture_id: int) -> bytes | None:
@@ -365,12 +388,12 @@ async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transitio
         await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
 
 
-async def settle_overdue(connection: AsyncConnection[Any]) -> list[str]:
-    """Settle rows whose lease ran out and rows that expired; return the states that they reached."""
-    states: list[str] = []
-    for statement in (RECOVER, EXPIRE):
-        cursor = await connection.execute(statement)
-        states += [state for (state,) in await cursor.fetchall()]
+async def settle_overdue(connection: AsyncConnection[Any]) -> Counter[str]:
+    """Settle rows whose lease ran out and rows that expired, MOST_EXPIRED at a time; count the states reached."""
+    states: Counter[str] = Counter()
+    for statement, parameters in ((RECOVER, None), (EXPIRE, {"most": MOST_EXPIRED})):
+        cursor = await connection.execute(statement, parameters)
+        states.update(state for (state,) in await cursor.fetchall())
     return states
 
 

@@ -1,6 +1,7 @@
 """What each way of failing means, told by a real server that fails that way; and what is on the wire."""
 
 import asyncio
+import json
 import logging
 import socket
 import traceback
@@ -199,9 +200,9 @@ async def test_token_is_in_no_error_and_no_log(
     assert not any(DEFAULT_TOKEN in text for text in [*told, caplog.text])
 
 
-async def test_same_form_is_on_the_wire_as_that_of_the_default_request_class() -> None:
+async def test_same_parameters_are_on_the_wire_as_those_of_the_default_request_class() -> None:
     keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("Acted ✓ & more", callback_data="fa:1")]])
-    bodies = []
+    posted = []
     async with server(well) as (url, seen):
         for request in (AiohttpRequest(), HTTPXRequest()):
             async with request:
@@ -211,9 +212,10 @@ async def test_same_form_is_on_the_wire_as_that_of_the_default_request_class() -
                 await bot._post(
                     "sendMessage", {"chat_id": 1, "text": "a\nb", "reply_markup": keyboard.to_dict()}
                 )
-            bodies.append([parse_qsl(each.decode().partition("\r\n\r\n")[2]) for each in seen])
+            posted.append([each.decode().partition("\r\n\r\n")[2] for each in seen])
             seen.clear()
-    assert bodies[0] == bodies[1]
+    ours, default = posted
+    assert [json.loads(body) for body in ours] == [dict(parse_qsl(body)) for body in default]
 
 
 async def test_picture_and_its_caption_arrive_as_they_are(telegram: Controls, chat: int) -> None:

@@ -133,7 +133,7 @@ def test_overtaken_sender_settles_nothing() -> None:
         await let_lapse(connection)
         await second.take(connection)
         doubt = after_doubt("?", Attempt())
-        assert not await rows.record_sent(connection, row=sent, sent=rows.Sent(1))
+        assert not await rows.record_sent(connection, answered=[(sent, rows.Sent(1))])
         assert not await rows.record_failure(connection, row=failed, transition=doubt)
         assert not await rows.put_back(connection, row=unsent)
 

@@ -9,7 +9,6 @@ import pytest
 
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
-from notifications.services.sender import loop
 from tests.factories import make_instrument
 from tests.notifications import rows
 from tests.notifications.rows import (
@@ -221,12 +220,11 @@ def test_downgrade_before_sending_postpones_to_the_lower_tiers_release(telegram:
     assert telegram.sent() == []
 
 
-def test_higher_tier_is_served_first(telegram: Controls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_higher_tier_is_served_first(telegram: Controls) -> None:
     people = [make_subscriber(tier=make_tier(rank=rank)) for rank in (1001, 1003, 1002)]
     telegram.open_chats(*people)
     fan_out(signal=make_signal())
-    monkeypatch.setattr(loop, "IN_FLIGHT", 1)
-    send_until(telegram.url)
+    send_until(telegram.url, in_flight=1)
     assert [record["chat_id"] for record in telegram.sent()] == [people[i].chat_id for i in (1, 2, 0)]
 
 
