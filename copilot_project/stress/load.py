@@ -74,7 +74,7 @@ def make_people(number: int) -> list[Subscriber]:
             account_type=AccountType.DEMO.value,
             risk_profile=RiskProfile.AGGRESSIVE.value,
             chat_id=FIRST_CHAT_ID + one,
-            capital=Decimal(10_000),
+            capital=Decimal(1_000) * (1 + one % 20),
         )
         for one in range(number)
     )

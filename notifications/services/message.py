@@ -1,13 +1,14 @@
 """A signal, and what became of it, as one subscriber reads it. Pure: everything comes in, nothing is looked up."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from html import unescape
 from math import floor, log10
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -220,8 +221,11 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
     """
     levels = levels_of(signal)
     entry, stop, target = level_labels(signal)
-    context = {
-        "signal": signal,
+    context: dict[str, Hashable] = {
+        "is_repeat": signal.is_repeat,
+        "is_simulated": signal.is_simulated,
+        "experimental": signal.experimental,
+        "timeframe": signal.timeframe,
         "is_long": signal.direction == Direction.LONG,
         **_names(signal),
         "entry": entry,
@@ -234,13 +238,19 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
         "confidence_percent": f"{signal.confidence * 100:.0f}",
         **_size_context(signal, levels),
-        "reasons": [one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]],
+        "reasons": tuple(one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]),
         "sessions": ", ".join(
             TradingSession(name).value.replace("_", " ").title() for name in signal.sessions
         ),
         "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
     }
-    return tidy(render_to_string(f"notifications/telegram/signal.{'html' if html else 'txt'}", context))
+    return _rendered(f"notifications/telegram/signal.{'html' if html else 'txt'}", tuple(context.items()))
+
+
+@lru_cache(maxsize=1024)
+def _rendered(template: str, context: tuple[tuple[str, Hashable], ...]) -> str:
+    """Subscribers with the same size read the same words, and a template takes as long as the call to Telegram."""
+    return tidy(render_to_string(template, dict(context)))
 
 
 def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
@@ -281,7 +291,7 @@ def _names(signal: DeliveredSignal) -> dict[str, str]:
     return {name: one_line(getattr(signal, name), LONGEST_NAME) for name in names}
 
 
-def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Any]:
+def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable]:
     """The size and the numbers from which anybody can work it out again."""
     size = size_of(signal, levels)
     if size is None:
