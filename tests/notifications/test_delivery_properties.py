@@ -1,0 +1,382 @@
+"""Random lives of signals and subscribers against what we promise of every delivery.
+
+The rows, the rules and the sender's SQL are the real ones, on a clock that the test puts forward. What
+would be Telegram is a list of accepted messages, which is the judge; the test decides the fate of each call.
+`make properties` runs 10,000 lives, `make test` 200.
+"""
+
+import asyncio
+import os
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from psycopg import AsyncConnection
+
+from notifications.clients.telegram import Failure, TelegramError
+from notifications.models import Delivery, DeliveryState, SenderState
+from notifications.services.fan_out import fan_out
+from notifications.services.follow_up import follow_up
+from notifications.services.sender import rows
+from notifications.services.sender.lease import Lease
+from notifications.services.sender.rows import Claimed
+from notifications.services.sender.transition import after_failure
+from signals.market.models import Instrument
+from signals.models import Signal, SignalOutcome
+from tests.factories import make_instrument
+from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from tests.notifications.virtual_clock import VirtualClock, virtual_clock
+from users.models import Subscriber, Tier
+
+LIVES = int(os.environ.get("PROPERTY_LIVES", "200"))
+STEPS = 20
+LEASE_SECONDS = 30.0
+TERMINAL = {"sent", "dead", "unknown", "expired"}
+# Between two looks a row may have taken several steps.
+REACHABLE = {
+    "pending": {"sending", "retry", *TERMINAL},
+    "retry": {"sending", "pending", *TERMINAL},
+    "sending": {"pending", "retry", *TERMINAL},
+    **{state: set[str]() for state in TERMINAL},
+}
+# What may become of a call that does not reach the chat.
+FAILURES = {
+    "never left": Failure.NOT_SENT,
+    "lost": Failure.AMBIGUOUS,
+    "rate limited": Failure.RATE_LIMITED,
+    "chat gone": Failure.CHAT_GONE,
+    "bad text": Failure.BAD_TEXT,
+    "refused": Failure.REFUSED,
+    "bad token": Failure.BAD_TOKEN,
+}
+ARRIVALS = ["arrives unseen", "sender dies before", "sender dies after", "answer read late"]
+FATES = st.sampled_from(["arrives"] * 3 + ARRIVALS + list(FAILURES))
+# A lease, Telegram's pause, the delays of tiers and of backoff; then days, in which everything expires.
+CALM = [timedelta(seconds=31)] * 4 + [timedelta(minutes=16)] * 3 + [timedelta(hours=12)] * 8
+SPANS = st.sampled_from([0.3, 2.0, 31.0, 240.0, 901.0, 3600.0])
+
+
+@dataclass
+class Person:
+    """What we know of a subscriber without asking the rows."""
+
+    pk: int
+    tier: Tier
+    is_active: bool = True
+    is_reachable: bool = True
+    paused_until: datetime | None = None
+    ends_at: datetime | None = None
+
+    def may_hear(self, moment: datetime) -> bool:
+        paused = self.paused_until is not None and self.paused_until > moment
+        over = self.ends_at is not None and self.ends_at <= moment
+        return self.is_active and self.is_reachable and not paused and not over
+
+
+@dataclass
+class Published:
+    signal: Signal
+    ended_at: datetime | None = None
+
+
+@dataclass
+class World:
+    """What outlives one life: the house in which it happens."""
+
+    clock: VirtualClock
+    runner: asyncio.Runner
+    sender: AsyncConnection[Any]
+    tiers: list[Tier]
+    instrument: Instrument
+    lives: int = 0
+    accepted: int = 0
+    repeats: int = 0
+    states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+class Lives(RuleBasedStateMachine):
+    """One life: a few subscribers, their signals, a sender that suffers."""
+
+    world: World
+
+    @initialize(
+        tiers=st.lists(st.integers(0, 3), min_size=2, max_size=4),
+        fates=st.lists(FATES, min_size=4, max_size=4),
+    )
+    def begin(self, tiers: list[int], fates: list[str]) -> None:
+        self._clear_the_house()
+        self.world.lives += 1
+        self.people = {}
+        for index in tiers:
+            tier = self.world.tiers[index]
+            subscriber = make_subscriber(tier=tier, preference={})
+            self.people[subscriber.pk] = Person(subscriber.pk, tier)
+        self.published: dict[int, Published] = {}
+        self.messages: dict[int, list[bool]] = defaultdict(list)  # delivery: is it certain that it arrived?
+        self.seen: dict[int, str] = {}
+        self.late: list[tuple[Claimed, int]] = []
+        self.bot_waits_until = self.world.clock.now()
+        self.lease = Lease(LEASE_SECONDS)
+        self.publish(confidence=0.9, minutes=240, experimental=False)
+        self._send(fates)
+
+    # What people do
+
+    @rule(
+        confidence=st.sampled_from([0.5, 0.9]),
+        minutes=st.sampled_from([1, 20, 240]),
+        experimental=st.booleans(),
+    )
+    def publish(self, confidence: float, minutes: int, experimental: bool) -> None:
+        with transaction.atomic():
+            now = self.world.clock.now()
+            signal = make_signal(
+                instrument=self.world.instrument,
+                published_at=now,
+                expires_at=now + timedelta(minutes=minutes),
+                confidence=confidence,
+                experimental=experimental,
+            )
+            fan_out(signal=signal)
+        self.published[signal.pk] = Published(signal)
+
+    @rule(number=st.integers(0, 9))
+    def end_signal(self, number: int) -> None:
+        running = [published for published in self.published.values() if published.ended_at is None]
+        if not running:
+            return
+        ended = running[number % len(running)]
+        with transaction.atomic():
+            now = self.world.clock.now()
+            entry = ended.signal.entry_price
+            SignalOutcome.objects.create(
+                signal=ended.signal, exit_reason="target", entered_at=now, exited_at=now, entry_price=entry,
+                exit_price=entry * 1.1, return_ratio=0.1, r_multiple=2.0, best_r=2.0, worst_r=0.0, bars_held=1,
+                is_ambiguous=False, maker_bps=1, taker_bps=1, slippage_bps=1, recorded_at=now,
+            )  # fmt: skip
+            follow_up(signal_ids=[ended.signal.pk])
+        ended.ended_at = now
+
+    @rule(number=st.integers(0, 9), tier=st.integers(0, 3))
+    def change_tier(self, number: int, tier: int) -> None:
+        person = self._person(number)
+        person.tier = self.world.tiers[tier]
+        Subscriber.objects.filter(pk=person.pk).update(tier=person.tier)
+
+    @rule(number=st.integers(0, 9), minutes=st.sampled_from([1, 60]))
+    def pause(self, number: int, minutes: int) -> None:
+        person = self._person(number)
+        person.paused_until = self.world.clock.now() + timedelta(minutes=minutes)
+        subscriber = Subscriber.objects.get(pk=person.pk)
+        subscriber.preference.paused_until = person.paused_until
+        subscriber.preference.save()
+
+    @rule(number=st.integers(0, 9))
+    def archive_or_restore(self, number: int) -> None:
+        person = self._person(number)
+        person.is_active = not person.is_active
+        status = "active" if person.is_active else "archived"
+        Subscriber.objects.filter(pk=person.pk).update(status=status)
+
+    @rule(number=st.integers(0, 9), minutes=st.sampled_from([None, 0, 10]))
+    def subscribe_until(self, number: int, minutes: int | None) -> None:
+        person = self._person(number)
+        person.ends_at = None if minutes is None else self.world.clock.now() + timedelta(minutes=minutes)
+        Subscriber.objects.filter(pk=person.pk).update(subscription_ends_at=person.ends_at)
+
+    @rule(number=st.integers(0, 9))
+    def come_back(self, number: int) -> None:
+        """The subscriber unblocks the bot."""
+        person = self._person(number)
+        person.is_reachable = True
+        Subscriber.objects.filter(pk=person.pk).update(unreachable_reason="")
+
+    @rule(seconds=SPANS)
+    def wait(self, seconds: float) -> None:
+        self.world.clock.put_forward(timedelta(seconds=seconds))
+
+    # What the sender does
+
+    @rule(fates=st.lists(FATES, min_size=4, max_size=4))
+    def send(self, fates: list[str]) -> None:
+        self._send(fates)
+
+    @rule(seconds=SPANS, fates=st.lists(FATES, min_size=4, max_size=4))
+    def wait_and_send(self, seconds: float, fates: list[str]) -> None:
+        self.wait(seconds)
+        self._send(fates)
+
+    @rule()
+    def read_late_answers(self) -> None:
+        """A sender that was suspended after its call writes what it knows, whoever leads now."""
+        for row, message_id in self.late:
+            self._run(rows.record_sent(self.world.sender, row=row, message_id=message_id))
+        self.late.clear()
+
+    @rule()
+    def end_halt(self) -> None:
+        SenderState.objects.update(halted_reason="")
+
+    def _send(self, fates: list[str]) -> int:
+        """One turn of the loop; returns how many rows it handled."""
+        if not self._run(self.lease.take(self.world.sender)):
+            return 0
+        self._run(rows.settle_overdue(self.world.sender))
+        self.started_at = self.world.clock.now()
+        claimed = self._run(rows.claim(self.world.sender, limit=len(fates), busy=[], lease=self.lease))
+        for row, fate in zip((row for row in claimed if row.state == "sending"), fates, strict=False):
+            self._meet(row, fate)
+        self._look()
+        return len(claimed)
+
+    def _meet(self, row: Claimed, fate: str) -> None:
+        match fate:
+            case "arrives":
+                message_id = self._accept(row, certain=True)
+                assert self._run(rows.record_sent(self.world.sender, row=row, message_id=message_id))
+            case "answer read late":
+                self.late.append((row, self._accept(row, certain=False)))
+            case "sender dies before":
+                self.lease = Lease(LEASE_SECONDS)
+            case "sender dies after":
+                self._accept(row, certain=False)
+                self.lease = Lease(LEASE_SECONDS)
+            case "arrives unseen":
+                self._accept(row, certain=False)
+                self._fail(row, Failure.AMBIGUOUS)
+            case _:
+                self._fail(row, FAILURES[fate])
+
+    def _fail(self, row: Claimed, failure: Failure) -> None:
+        error = TelegramError(f"as if: {failure}", failure, retry_after_seconds=5.0)
+        transition = after_failure(error, row.attempt, random.Random(1))
+        self._run(rows.record_failure(self.world.sender, row=row, transition=transition))
+        if failure is Failure.RATE_LIMITED:
+            self.bot_waits_until = self.world.clock.now() + timedelta(seconds=4.9)
+        if failure is Failure.CHAT_GONE:
+            self.people[row.subscriber_id].is_reachable = False
+
+    # What we promise
+
+    def _accept(self, row: Claimed, *, certain: bool) -> int:
+        """Telegram takes a message: every promise about that moment holds."""
+        now, person = self.world.clock.now(), self.people[row.subscriber_id]
+        delivery = Delivery.objects.get(pk=row.id)
+        published = self.published[delivery.signal_id]
+        delay = timedelta(seconds=person.tier.delay_seconds)
+        assert person.may_hear(now), (person, now)
+        assert now < row.expires_at, "sent after its end"
+        # Calls of one turn are under way together: the answer to one does not stop the others.
+        assert self.started_at >= self.bot_waits_until, "sent while Telegram wanted us to wait"
+        if row.kind == "signal":
+            assert now >= published.signal.published_at + delay, "seen before its release"
+            assert not (published.signal.experimental and not person.tier.experimental)
+        else:
+            assert published.ended_at is not None
+            assert now >= published.ended_at + delay, "the end was seen before its release"
+            original = Delivery.objects.get(
+                signal_id=delivery.signal_id, subscriber_id=delivery.subscriber_id, kind="signal"
+            )
+            assert self.messages[original.pk], "the end was told of a signal that never came"
+        earlier = self.messages[row.id]
+        assert len(earlier) < 2, "three times"
+        assert True not in earlier, "sent again although it was known to have arrived"
+        assert row.is_repeat or not earlier, "sent twice without the mark"
+        earlier.append(certain)
+        self.world.accepted += 1
+        self.world.repeats += len(earlier) == 2
+        return 1000 + row.id
+
+    def _look(self) -> None:
+        """No row took a forbidden step, none vanished, none was sent before it was due."""
+        rows_now = dict(Delivery.objects.filter(signal_id__in=self.published).values_list("pk", "state"))
+        assert self.seen.keys() <= rows_now.keys(), "a delivery vanished"
+        for pk, before in self.seen.items():
+            after = rows_now[pk]
+            assert after == before or after in REACHABLE[before], (before, after)
+        self.seen = rows_now
+
+    def teardown(self) -> None:
+        """Without further faults everything ends, and every end is accounted for."""
+        if not hasattr(self, "people"):
+            return
+        self.late.clear()
+        SenderState.objects.update(halted_reason="")
+        for span in CALM:
+            self.world.clock.put_forward(span)
+            while self._send(["arrives"] * 8):
+                pass
+            if not Delivery.objects.filter(
+                signal_id__in=self.published, state__in=("pending", "sending", "retry")
+            ).exists():
+                break
+        for delivery in Delivery.objects.filter(signal_id__in=self.published):
+            arrived = self.messages[delivery.pk]
+            self.world.states[delivery.state] += 1
+            assert delivery.state in TERMINAL, f"{delivery} never ended: {delivery.reason}"
+            assert (delivery.state == DeliveryState.SENT) <= bool(arrived), "says sent, but nobody got it"
+            assert bool(arrived) <= (delivery.state in ("sent", "unknown")), f"arrived, but {delivery.state}"
+            assert delivery.state == DeliveryState.SENT or delivery.reason, "ended without a reason"
+
+    def _clear_the_house(self) -> None:
+        """Whatever an earlier life left, one that failed included."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            for table in ("notifications_delivery", "signals_signaloutcome", "signals_signal"):
+                cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(
+                "UPDATE users_subscriber SET status = 'archived', chat_id = NULL WHERE chat_id IS NOT NULL"
+            )
+            cursor.execute("UPDATE notifications_senderlease SET lapses_at = '-infinity'")
+            cursor.execute(
+                "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '')"
+                " ON CONFLICT (id) DO UPDATE SET paused_until = NULL, halted_reason = ''"
+            )
+
+    def _person(self, number: int) -> Person:
+        people = list(self.people.values())
+        return people[number % len(people)]
+
+    def _run(self, work: Any) -> Any:
+        return self.world.runner.run(work)
+
+
+@pytest.mark.timeout(4 * 3600)  # for `make properties`
+def test_no_life_breaks_a_promise(transactional_db: None) -> None:
+    tiers = [
+        make_tier(rank=9004, experimental=True),
+        make_tier(rank=9003),
+        make_tier(rank=9002, delay_seconds=60),
+        make_tier(rank=9001, delay_seconds=900),
+    ]
+    with virtual_clock() as clock, asyncio.Runner() as runner:
+        sender = runner.run(AsyncConnection.connect(clock.conninfo, autocommit=True))
+        Lives.world = world = World(clock, runner, sender, tiers, make_instrument())
+        try:
+            run_state_machine_as_test(
+                Lives,
+                settings=settings(
+                    max_examples=LIVES,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    database=None,
+                    phases=[Phase.generate],  # shrinking would take hours
+                    derandomize="PROPERTY_LIVES" not in os.environ,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(sender.close())
+    # The search must have met what it is about.
+    assert world.lives >= LIVES
+    assert world.repeats > 0
+    assert {"sent", "dead", "unknown", "expired"} <= world.states.keys()
+    lived = f"{world.lives} lives, {world.accepted} messages, {world.repeats} repeats, {dict(world.states)}"
+    print(lived)  # noqa: T201  (`make properties` shows it)
