@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check chaos setup setup-dev lock clean
+.PHONY: run test properties check chaos setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -26,6 +26,11 @@ run: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# The property tests of `make test` at fifty times its length; hours.
+properties: setup-dev
+	PROPERTY_LIVES=10000 FUZZED_BODIES=100000 $(BIN)/python -m pytest -n 2 -rP -k "no_life_breaks or whatever_is_posted" \
+		tests/notifications $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff format --check .

@@ -26,7 +26,7 @@ from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
 from notifications.services.sender import rows
 from notifications.services.sender.lease import Lease
-from notifications.services.sender.rows import Claimed
+from notifications.services.sender.rows import Claimed, Sent
 from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
 from signals.models import Signal, SignalOutcome
@@ -170,6 +170,13 @@ class Lives(RuleBasedStateMachine):
         person.tier = self.world.tiers[tier]
         Subscriber.objects.filter(pk=person.pk).update(tier=person.tier)
 
+    @rule(number=st.integers(0, 9), tier=st.integers(2, 3), seconds=st.sampled_from([0.3, 61.0]))
+    def downgrade_between_publication_and_sending(self, number: int, tier: int, seconds: float) -> None:
+        self.publish(confidence=0.9, minutes=240, experimental=False)
+        self.change_tier(number, tier)
+        self.wait(seconds)
+        self._send(["arrives"] * 4)
+
     @rule(number=st.integers(0, 9), minutes=st.sampled_from([1, 60]))
     def pause(self, number: int, minutes: int) -> None:
         person = self._person(number)
@@ -217,7 +224,7 @@ class Lives(RuleBasedStateMachine):
     def read_late_answers(self) -> None:
         """A sender that was suspended after its call writes what it knows, whoever leads now."""
         for row, message_id in self.late:
-            self._run(rows.record_sent(self.world.sender, row=row, message_id=message_id))
+            self._record_sent(row, message_id)
         self.late.clear()
 
     @rule()
@@ -239,8 +246,7 @@ class Lives(RuleBasedStateMachine):
     def _meet(self, row: Claimed, fate: str) -> None:
         match fate:
             case "arrives":
-                message_id = self._accept(row, certain=True)
-                assert self._run(rows.record_sent(self.world.sender, row=row, message_id=message_id))
+                assert self._record_sent(row, self._accept(row, certain=True))
             case "answer read late":
                 self.late.append((row, self._accept(row, certain=False)))
             case "sender dies before":
@@ -253,6 +259,9 @@ class Lives(RuleBasedStateMachine):
                 self._fail(row, Failure.AMBIGUOUS)
             case _:
                 self._fail(row, FAILURES[fate])
+
+    def _record_sent(self, row: Claimed, message_id: int) -> bool:
+        return bool(self._run(rows.record_sent(self.world.sender, row=row, sent=Sent(message_id))))
 
     def _fail(self, row: Claimed, failure: Failure) -> None:
         error = TelegramError(f"as if: {failure}", failure, retry_after_seconds=5.0)

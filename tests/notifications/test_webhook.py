@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from kombu.exceptions import OperationalError as BrokerError
 from pytest_django.fixtures import Settings
 
@@ -113,63 +110,3 @@ def test_broker_that_is_down_costs_only_the_wake_up(client: Client, monkeypatch:
 
 def test_other_methods_are_refused(client: Client) -> None:
     assert client.get(URL).status_code == 405
-
-
-texts = st.text(max_size=8) | st.sampled_from(["/start x", "/status", "fa:" + "0" * 32, "private", "kicked"])
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | texts,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "message",
-                    "callback_query",
-                    "my_chat_member",
-                    "chat",
-                    "from",
-                    "id",
-                    "text",
-                    "data",
-                    "type",
-                    "message_id",
-                    "new_chat_member",
-                    "status",
-                ]
-            )
-            | texts,
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=20,
-)
-updates = st.dictionaries(
-    st.sampled_from(["message", "callback_query", "my_chat_member"]), values, max_size=3
-)
-
-
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    payload=updates | values,
-    update_id=st.integers(0, 2**63 - 1),
-    secret=st.sampled_from([SECRET] * 4 + ["no"]),
-)
-def test_whatever_is_posted_is_taken_or_refused_and_worked_off(
-    client: Client, payload: Any, update_id: int, secret: str
-) -> None:
-    from django.utils import timezone  # noqa: PLC0415
-
-    from notifications.services.inbox import process_update  # noqa: PLC0415
-
-    if isinstance(payload, dict):
-        payload = payload | {"update_id": update_id}
-    TelegramUpdate.objects.all().delete()
-    answer = post(client, json.dumps(payload).encode(), secret)
-    assert (answer.status_code, answer.content) == (200 if secret == SECRET else 403, b"")
-    assert secret == SECRET or not TelegramUpdate.objects.exists()
-    for row in TelegramUpdate.objects.all():
-        process_update(update_id=row.pk, now=timezone.now())
-        row.refresh_from_db()
-        assert row.processed_at
-        assert row.outcome
