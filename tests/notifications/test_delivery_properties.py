@@ -261,7 +261,8 @@ class Lives(RuleBasedStateMachine):
                 self._fail(row, FAILURES[fate])
 
     def _record_sent(self, row: Claimed, message_id: int) -> bool:
-        return bool(self._run(rows.record_sent(self.world.sender, row=row, sent=Sent(message_id))))
+        answered = [(row, Sent(message_id))]
+        return row.id in self._run(rows.record_sent(self.world.sender, answered=answered))
 
     def _fail(self, row: Claimed, failure: Failure) -> None:
         error = TelegramError(f"as if: {failure}", failure, retry_after_seconds=5.0)
