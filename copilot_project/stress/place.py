@@ -17,8 +17,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from copilot_project import processes
+from copilot_project.celery import app
 from copilot_project.config import SANDBOX_BOT_TOKEN
-from copilot_project.embedded import Postgres, checks, database_url
+from copilot_project.embedded import Postgres, Redis, checks, database_url, redis_url
 from copilot_project.embedded.process import Process
 from copilot_project.embedded.state import make_passable, own_folder
 from copilot_project.settings import config
@@ -61,12 +62,25 @@ def place() -> Iterator[Place]:
         checks.refuse_unreachable_database(url)
         with _database(f"copilot_stress_{folder.name}") as name:
             there = urlsplit(url)._replace(path=f"/{name}").geturl()
-            own = {"COPILOT_STATE_DIR": str(folder), "DATABASE_URL": there, "PYTHONUNBUFFERED": "1"}
-            yield Place(folder, processes.environment(config.web_port) | own)
+            own = {"COPILOT_STATE_DIR": str(folder), "DATABASE_URL": there, "REDIS_URL": redis_url(folder)}
+            with broker(folder):
+                yield Place(folder, processes.environment(config.web_port) | own)
     finally:
         if server:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def broker(folder: Path) -> Iterator[None]:
+    """A Redis that takes this process's wake-ups; nobody else's workers may hear of its signals."""
+    redis = Redis(folder)
+    redis.start()
+    app.conf.broker_url = redis_url(folder).replace("unix://", "redis+socket://")
+    try:
+        yield
+    finally:
+        redis.stop()
 
 
 @contextmanager
