@@ -43,7 +43,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "is_repeat",
         "answer",
     ]
-    list_filter = ["state", "tier", "is_repeat", "feedback__answer", "signal__instrument"]
+    list_filter = ["state", "kind", "tier", "is_repeat", "feedback__answer", "signal__instrument"]
     list_select_related = ["signal__instrument", "subscriber", "feedback"]
     search_fields = ["public_id", "signal__public_id", "subscriber__display_name"]
     search_help_text = "Public id of the delivery or of its signal, or a subscriber's name"

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from notifications.models import Delivery, DeliveryState
+from notifications.models import Delivery, DeliveryKind, DeliveryState
 from research.charts import delivery_columns
 from research.selectors import console, deliveries
 from signals.models import Signal
@@ -55,7 +55,10 @@ def overview_state(request: HttpRequest) -> dict[str, Any]:
 def signal_timeline(request: HttpRequest, public_id: UUID) -> HttpResponse:
     now = timezone.now()
     signal = get_object_or_404(Signal.objects.with_instrument(), public_id=public_id)
-    rows = Delivery.objects.filter(signal=signal).order_by("-tier_rank", "due_at", "id")
+    rows = Delivery.objects.filter(signal=signal, kind=DeliveryKind.SIGNAL).order_by(
+        "-tier_rank", "due_at", "id"
+    )
+    follow_ups = Delivery.objects.filter(signal=signal).exclude(kind=DeliveryKind.SIGNAL)
     shown = page_of(request, rows.select_related("subscriber", "feedback"))
     context = {
         "now": now,
@@ -63,6 +66,7 @@ def signal_timeline(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "page": shown,
         "ways": deliveries.ways(signal=signal, deliveries=list(shown), now=now),
         "latencies": deliveries.latencies(rows),
+        "follow_ups": state_totals(follow_ups),
         "excluded": deliveries.excluded(signal=signal),
     }
     return page(request, "research/signal_timeline.html", f"Deliveries of {signal}", context)

@@ -241,6 +241,19 @@ def test_signal_and_subscriber_in_the_admin_lead_to_their_deliveries(admin_clien
         assert title in admin_client.get(link, follow=True).content.decode()
 
 
+def test_follow_ups_are_counted_beside_the_timeline_not_on_its_scale(admin_client: Client) -> None:
+    signal, subscriber = full_house()
+    original = Delivery.objects.get(signal=signal, subscriber=subscriber)
+    original.pk, original.public_id, original.kind = None, uuid4(), "outcome"
+    original.due_at = original.sent_at = signal.published_at + timedelta(hours=3)
+    original.save()
+
+    page = text(admin_client, f"/admin/console/deliveries/signals/{signal.public_id}/")
+
+    assert "Told how it ended: 1 sent." in page
+    assert page.count("&lt;b&gt;Ada&lt;/b&gt;</a>") == 1
+
+
 @pytest.mark.parametrize("query", ["period=century", "period=", "page=x", "page=-3", "page=999"])
 def test_rubbish_in_the_query_shows_the_page_all_the_same(admin_client: Client, query: str) -> None:
     signal, subscriber = full_house()
