@@ -44,7 +44,7 @@ def fan_out(*, signal: Signal, picture_seconds: float = 0.0) -> int:
     return written
 
 
-def why_not(*, signal: Signal, subscriber: Subscriber) -> str:
+def why_not(signal: Signal, subscriber: Subscriber) -> str:
     """In words: what became of the signal for this subscriber, or which rule excludes it as settings are now."""
     delivery = Delivery.objects.filter(signal=signal, subscriber=subscriber, kind=DeliveryKind.SIGNAL).first()
     if delivery is not None:
