@@ -24,6 +24,7 @@ from copilot_project.embedded.state import (
 
 START_SECONDS = 60.0
 LEAVE_SECONDS = 15.0
+STOP_SECONDS = 120.0
 LOG_BYTES = 5_000_000
 VOLATILE = (
     "fsync=off",
@@ -71,7 +72,7 @@ class Postgres:
         """Stop the server that `start` started here."""
         if self._server and self._server.poll() is None:
             self._server.send_signal(signal.SIGINT)  # "fast": roll back and leave
-            self._server.wait(LEAVE_SECONDS)
+            self._server.wait(STOP_SECONDS)
         self._server = None
 
     def prepare(self) -> None:

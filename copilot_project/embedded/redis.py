@@ -16,6 +16,7 @@ from copilot_project.embedded.state import explained, make_service_dir, make_soc
 
 START_SECONDS = 30.0
 LEAVE_SECONDS = 15.0
+STOP_SECONDS = 120.0
 
 
 class Redis:
@@ -55,7 +56,7 @@ class Redis:
         """Stop the server that `start` started here."""
         if self._server and self._server.poll() is None:
             self._server.terminate()
-            self._server.wait(LEAVE_SECONDS)
+            self._server.wait(STOP_SECONDS)
         self._server = None
 
     def prepare(self) -> None:

@@ -32,7 +32,7 @@ def up(**environment: str) -> subprocess.CompletedProcess[str]:
         env=inherited | ports | {"COPILOT_STATE_DIR": str(state)} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

@@ -120,7 +120,7 @@ class Controls:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=f"{url}/_sandbox", timeout=10)
+        self._http = httpx.Client(base_url=f"{url}/_sandbox", timeout=120)
         self._since = 0
 
     def __enter__(self) -> Self:
@@ -167,7 +167,7 @@ def send_until(
     url: str,
     until: str = ALL_SETTLED,
     *,
-    seconds: float = 20,
+    seconds: float = 120,
     lease_seconds: float = 30.0,
     in_flight: int = FEWEST_IN_FLIGHT,
     pace: Pace | None = None,

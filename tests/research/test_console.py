@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import ConsoleMessage, sync_playwright
 from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -16,6 +15,7 @@ from research.selectors.console import Life, delivery_rows, life_of, newest_cand
 from research.templatetags.console import age, price
 from signals.market.models import Candle
 from signals.models import Heartbeat
+from tests.browser import visiting
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.models import User
@@ -202,25 +202,14 @@ def test_price_keeps_the_digits_that_matter(value: float, words: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_page_refreshes_itself_and_breaks_no_policy(chromium: Path, live_server: LiveServer) -> None:
     User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
-    complaints: list[str] = []
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(message.text)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", complain)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    with visiting(chromium) as (page, complaints):
         page.goto(f"{live_server.url}/admin/")
         page.fill("[name=login]", "boss")
         page.fill("[name=password]", "a-password-1")
         page.click("text=Log in >> nth=-1")
         page.wait_for_selector(".tile.not-seen-yet")
-        Heartbeat.objects.create(name="sender", beat_at=timezone.now(), expected_every_seconds=5)
+        Heartbeat.objects.create(name="sender", beat_at=timezone.now(), expected_every_seconds=3600)
         page.wait_for_selector("a.tile.alive:has-text('Sender')")
         assert complaints == []
         page.route("**/admin/console/state/", lambda route: route.abort())
         page.wait_for_selector(".clock.stale:has-text('what you see is old')")
-        browser.close()

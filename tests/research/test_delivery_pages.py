@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import ConsoleMessage, sync_playwright
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.live_server_helper import LiveServer
 
@@ -29,6 +28,7 @@ from research.selectors.deliveries import (
     ways,
 )
 from signals.models import Signal
+from tests.browser import visiting
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.models import Subscriber, User
@@ -292,17 +292,7 @@ def test_more_rows_need_no_more_queries(
 def test_page_is_live_and_breaks_no_policy(chromium: Path, live_server: LiveServer) -> None:
     User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
     full_house()
-    complaints: list[str] = []
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(message.text)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.on("console", complain)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    with visiting(chromium, viewport={"width": 390, "height": 800}) as (page, complaints):
         page.goto(f"{live_server.url}/admin/console/deliveries/")
         page.fill("[name=login]", "boss")
         page.fill("[name=password]", "a-password-1")
@@ -315,4 +305,3 @@ def test_page_is_live_and_breaks_no_policy(chromium: Path, live_server: LiveServ
         page.wait_for_selector("td.way svg rect.sent")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert complaints == []
-        browser.close()

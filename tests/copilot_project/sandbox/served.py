@@ -47,7 +47,7 @@ class Served:
             client.urls["api"][name] = re.sub(r"^https?://[^/]+", f"{self.url}/binance", address)
         return client
 
-    def bot(self, token: str | None = None, read_timeout: float = 5.0) -> Bot:
+    def bot(self, token: str | None = None, read_timeout: float = 60.0) -> Bot:
         """The real python-telegram-bot client."""
         request = HTTPXRequest(connection_pool_size=50, read_timeout=read_timeout)
         return Bot(token or self.config.token, base_url=f"{self.url}/bot", request=request)

@@ -35,7 +35,7 @@ def test_process_announces_its_port_and_stops_cleanly(tmp_path: Path) -> None:
         with urllib.request.urlopen(url + "/_sandbox/status") as answer:
             status = json.load(answer)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert status["market"] == "simulated"
     assert "imulated" in status["label"]
 
@@ -66,7 +66,7 @@ def test_accepted_message_outlives_kill_9(tmp_path: Path) -> None:
 )
 def test_bad_input_leaves_one_line_and_status_2(tmp_path: Path, arguments: list[str], hint: str) -> None:
     with run("--port", "0", "--state", str(tmp_path), *arguments) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert hint in errors
     assert errors.count("\n") == 1
@@ -76,7 +76,7 @@ def test_busy_port_leaves_one_line_and_status_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with run("--port", port, "--state", str(tmp_path), "--shift", "0") as process:
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert port in errors
     assert errors.count("\n") == 1

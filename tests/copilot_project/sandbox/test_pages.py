@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright, expect
 
+from tests.browser import PATIENCE_MS
 from tests.copilot_project.sandbox.served import CHAT, Served
 
 KEYBOARD = {"inline_keyboard": [[{"text": "Acted", "callback_data": "a1"}]]}
@@ -14,8 +15,12 @@ async def test_visitor_opens_a_chat_reads_a_signal_and_presses_its_button(
 ) -> None:
     complaints: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=str(chromium), args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.goto(served.url)
@@ -36,7 +41,7 @@ async def test_visitor_opens_a_chat_reads_a_signal_and_presses_its_button(
 
         await page.get_by_role("button", name="Acted").click()
         offset = updates["result"][0]["update_id"] + 1
-        _, _, pressed = await served.call("getUpdates", {"offset": offset, "timeout": 10})
+        _, _, pressed = await served.call("getUpdates", {"offset": offset, "timeout": 50})
         query = pressed["result"][0]["callback_query"]
         await served.call("answerCallbackQuery", {"callback_query_id": query["id"], "text": "Noted"})
         await expect(page.get_by_role("status")).to_have_text("Noted")

@@ -26,7 +26,7 @@ class Product:
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
     async def wait_for(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.posts) < count:
                 await asyncio.sleep(0.02)
         return [update for _, update in self.posts]

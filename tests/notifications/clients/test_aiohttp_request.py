@@ -116,13 +116,13 @@ async def test_connection_that_does_not_come_about_in_time_was_not_sent() -> Non
 
 
 async def test_call_that_found_no_free_connection_was_not_sent() -> None:
-    request = AiohttpRequest(connections=1, connect_timeout=0.1, pool_timeout=0.1, read_timeout=600)
+    request = AiohttpRequest(connections=1, read_timeout=600)
     async with server(never) as (url, seen), request:
         first = asyncio.create_task(request.do_request(f"{url}/bot1:A/first", "POST"))
         while not seen:
             await asyncio.sleep(0.01)
         with pytest.raises(NotSentError):
-            await request.do_request(f"{url}/bot1:A/second", "POST")
+            await request.do_request(f"{url}/bot1:A/second", "POST", connect_timeout=0.1, pool_timeout=0.1)
         first.cancel()
         await asyncio.wait([first])
     assert [b"first" in request for request in seen] == [True]

@@ -118,7 +118,10 @@ async def waits_for(reader: SwitchReader, answer: bool) -> None:
             await asyncio.sleep(0.02)
 
 
-def test_reader_follows_each_change_and_wakes_the_loop() -> None:
+def test_reader_follows_each_change_and_wakes_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The clock stands still: no reading grows old, so that only changes wake the loop.
+    monkeypatch.setattr(switch, "suspend_aware_clock", lambda: 1000.0)
+
     async def play() -> None:
         wake = asyncio.Event()
         reader = SwitchReader(conninfo(), wake)
