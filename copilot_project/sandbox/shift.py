@@ -48,12 +48,14 @@ class Choice:
 
 def choose_shift(market: Market, now_ms: int, candidates: Iterable[int]) -> Choice:
     """The best of the candidate shifts (days); stops at a convincing one or when the time budget is spent."""
-    give_up = time.monotonic() + BUDGET_S
+    give_up: float | None = None
     as_of = now_ms + ARRIVAL_MS
     as_of -= as_of % HOUR_MS
     best: Choice | None = None
     for days in candidates:
         tried = try_shift(market, as_of - days * DAY_MS, days)
+        # The first decision of a fresh checkout compiles the engine's loops: the search begins after it.
+        give_up = give_up or time.monotonic() + BUDGET_S
         if best is None or tried.rank > best.rank:
             best = tried
         convincing = best.best >= CONVINCING and best.fired == SEVERAL
