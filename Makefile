@@ -44,6 +44,7 @@ check: setup-dev
 chaos: setup-dev
 	$(BIN)/python -m tests.chaos.delivery --write $(DELIVERY)
 	$(BIN)/python -m tests.chaos.evaluation --write $(EVALUATION)
+	$(BIN)/python -m tests.chaos.storm --write $(STORM)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.development

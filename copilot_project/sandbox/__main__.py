@@ -44,6 +44,7 @@ def parse(arguments: list[str]) -> SandboxConfig:
     parser.add_argument("--webhook-secret", default=env.get("TELEGRAM_WEBHOOK_SECRET", ""))
     parser.add_argument("--token", default=env.get("TELEGRAM_BOT_TOKEN") or DEFAULT_TOKEN)
     parser.add_argument("--no-limits", action="store_true", help="switch Telegram's message limits off")
+    parser.add_argument("--record-calls", action="store_true", help="write refused calls down as well")
     asked = parser.parse_args(arguments)
     return SandboxConfig(
         state=asked.state,
@@ -58,6 +59,7 @@ def parse(arguments: list[str]) -> SandboxConfig:
         webhook_secret=asked.webhook_secret,
         token=asked.token,
         limits=None if asked.no_limits else SendLimits(),
+        record_calls=asked.record_calls,
         accounts=_addresses(env.get("ADMIN_EMAILS", "")),
     )
 

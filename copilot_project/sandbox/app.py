@@ -15,7 +15,7 @@ from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.pages_routes import add_pages
 from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
-from copilot_project.sandbox.telegram import BOT, add_telegram
+from copilot_project.sandbox.telegram import BOT, CALLS, add_telegram
 from copilot_project.sandbox.telegram_methods import Bot
 from copilot_project.sandbox.venue import Venue
 from copilot_project.sandbox.webhook import Updates
@@ -37,7 +37,8 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     faults = Faults(config.seed)
     bot = _bot(config)
     add_exchange(app, venue, faults, config.weight_limit)
-    add_telegram(app, bot, faults)
+    calls = Journal(config.state / "calls.jsonl") if config.record_calls else None
+    add_telegram(app, bot, faults, calls)
     add_google(app, config.accounts)
     add_control(app, config)
     add_pages(app)
@@ -60,3 +61,5 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await bot.updates.stop()
     await bot.chats.sent.close()
     await bot.chats.events.close()
+    if (calls := app[CALLS]) is not None:
+        await calls.close()

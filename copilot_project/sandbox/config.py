@@ -28,7 +28,10 @@ class SendLimits:
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """Settings of one sandbox; `data` None: simulated market; `shift_days` None: chosen."""
+    """Settings of one sandbox; `data` None: simulated market; `shift_days` None: chosen.
+
+    With `record_calls` the state holds each call of the Bot API, refused ones too, in `calls.jsonl`.
+    """
 
     state: Path
     host: str = "127.0.0.1"
@@ -42,6 +45,7 @@ class SandboxConfig:
     webhook_secret: str = ""
     token: str = DEFAULT_TOKEN
     limits: SendLimits | None = field(default_factory=SendLimits)
+    record_calls: bool = False
     weight_limit: int = 6000
     accounts: tuple[str, ...] = ("admin@example.com",)
 

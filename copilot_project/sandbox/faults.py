@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Kind = Literal["429", "403", "400", "500", "hang", "close", "garbage", "late"]
+Kind = Literal["429", "403", "400", "500", "502", "hang", "close", "garbage", "late"]
 Target = Literal["telegram", "exchange"]
 KINDS: tuple[str, ...] = get_args(Kind)
 TARGETS: tuple[str, ...] = get_args(Target)
@@ -45,7 +45,7 @@ class Fault:
     @property
     def accepts(self) -> bool:
         """Whether the request takes effect although the caller may never learn it."""
-        return self.kind in ("hang", "close", "garbage", "late")
+        return self.kind in ("502", "hang", "close", "garbage", "late")
 
     def matches(self, target: Target, method: str, chat_id: int | None) -> bool:
         wanted_chat = self.chat_id is None or self.chat_id == chat_id

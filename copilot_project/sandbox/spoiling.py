@@ -5,12 +5,15 @@ import asyncio
 from aiohttp import web
 
 from copilot_project.sandbox.faults import Fault
+from copilot_project.sandbox.telegram_error import TelegramError
 
 HANG_S = 3600.0
 
 
 async def spoil(request: web.Request, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
     """What the caller sees of a request that was accepted."""
+    if fault.kind == "502":
+        return TelegramError(502, "Bad Gateway").response()
     if fault.kind == "garbage":
         return web.Response(text="<html>502 Bad Gateway", content_type="text/html")
     if fault.kind == "close":

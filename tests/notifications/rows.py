@@ -193,11 +193,11 @@ async def _send_until(url: str, until: str, seconds: float, options: SenderOptio
 
 
 @contextmanager
-def sandbox_process(state: Path) -> Iterator[str]:
+def sandbox_process(state: Path, *options: str) -> Iterator[str]:
     """The sandbox as its own process; the value is its URL."""
     command = ["-m", "copilot_project.sandbox", "--port", "0", "--shift", "0", "--state", str(state)]
     with subprocess.Popen(
-        [sys.executable, *command], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        [sys.executable, *command, *options], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield next(line.split()[1] for line in process.stdout or () if line.startswith("ready "))

@@ -222,7 +222,8 @@ class Sender:
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
         parcel = await prepare(self._pool, row)
-        if not (self._switch.lets_send() and self._lease.covers(claimed_at)):
+        silent = self._pace.is_silent(self._now())
+        if silent or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             await self._put_back(row)
             return
         reach(CrashPoint.BEFORE_SEND)
@@ -241,6 +242,8 @@ class Sender:
 
     async def _settle_failure(self, row: Claimed, error: TelegramError) -> None:
         transition = after_failure(error, row.attempt, self._rng)
+        # At once, for what is claimed already; the row is for whoever leads next.
+        self._pace.silence(self._now() + transition.pause_bot_seconds)
         log = logger.error if transition.alarm else logger.info
         log("not delivered", delivery=str(row.public_id), state=transition.state.value, why=str(error))
         await self._settle(

@@ -26,11 +26,18 @@ class Pace:
 
     def follow_another(self, now: float) -> None:
         """Nobody knows what was sent until now, and to whom: start as if every limit had just been used up."""
-        self._silent_until = now + max(1.0, self.seconds_per_chat)
+        self.silence(now + max(1.0, self.seconds_per_chat))
+
+    def silence(self, until: float) -> None:
+        """Nothing starts before that moment."""
+        self._silent_until = max(self._silent_until, until)
+
+    def is_silent(self, now: float) -> bool:
+        return now < self._silent_until
 
     def allowance(self, now: float) -> int:
         """How many messages may start now."""
-        if now < self._silent_until:
+        if self.is_silent(now):
             return 0
         while self._starts and now - self._starts[0] >= 1.0:
             self._starts.popleft()
@@ -51,7 +58,7 @@ class Pace:
 
     def seconds_until_change(self, now: float) -> float | None:
         """How long until the next message or chat is free again; None when nothing holds us up."""
-        if now < self._silent_until:
+        if self.is_silent(now):
             return self._silent_until - now
         instants = list(self._free_at.values())
         if len(self._starts) >= self.per_second:

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from telegram.error import NetworkError, TimedOut
 
-from tests.copilot_project.sandbox.served import CHAT, Served
+from tests.copilot_project.sandbox.served import CHAT, Served, configured, serving
 
 
 async def ask_for(served: Served, **fault: object) -> None:
@@ -52,6 +52,27 @@ async def test_server_error_accepts_nothing_and_is_used_up(served: Served) -> No
     assert (await served.call("sendMessage", message))[0] == 500
     assert await served.journal() == []
     assert (await served.call("sendMessage", message))[0] == 200
+
+
+async def test_bad_gateway_leaves_the_message_accepted(served: Served) -> None:
+    await served.open_chat()
+    await ask_for(served, kind="502", count=1)
+    status, _, body = await served.call("sendMessage", {"chat_id": CHAT, "text": "x"})
+    assert (status, body["description"]) == (502, "Bad Gateway")
+    assert len(await served.journal()) == 1
+
+
+async def test_calls_are_written_down_before_they_are_answered_refused_ones_too(tmp_path: Path) -> None:
+    async with serving(configured(tmp_path, record_calls=True)) as served:
+        await served.open_chat()
+        await ask_for(served, kind="429", retry_after=3, count=1)
+        for _ in range(2):
+            await served.call("sendMessage", {"chat_id": CHAT, "text": "x"})
+        lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    refused, accepted = map(json.loads, lines)
+    assert (refused["fault"], refused["refusal"], refused["retry_after"]) == ("429", 429, 3)
+    assert (accepted["fault"], accepted["refusal"], accepted["chat_id"]) == (None, None, CHAT)
+    assert refused["arrived"] <= refused["monotonic"] <= accepted["arrived"] <= accepted["monotonic"]
 
 
 async def test_fault_for_one_chat_leaves_the_others_alone(served: Served) -> None:

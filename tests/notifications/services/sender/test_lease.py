@@ -149,7 +149,7 @@ def test_token_never_shrinks_and_the_row_never_goes() -> None:
     assert SenderLease.objects.get().fencing_token == 7
 
 
-@pytest.mark.parametrize("stale", ["claim", "lease", "switch", None])
+@pytest.mark.parametrize("stale", ["claim", "lease", "switch", "pause", None])
 def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_unsent(
     telegram: Controls, stale: str | None
 ) -> None:
@@ -170,6 +170,8 @@ def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_uns
                 lease._taken_at -= LONG
             elif stale == "switch":
                 sender._switch._armed_at -= 1.0
+            elif stale == "pause":
+                sender._pace.silence(sender._now() + 3600)
             async with sender._pool:
                 await sender._send(row, claimed_at)
 
