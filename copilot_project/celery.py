@@ -22,7 +22,8 @@ class RecordedTask(Task):
     """Every task binds its id to the logs; a scheduled one also claims its slot and leaves a heartbeat.
 
     The schedule passes the period as the header `period_seconds`. A slot is the moment rounded down to
-    the period; its unique row makes a second beat, a restart or a redelivery harmless.
+    the period; its unique row makes a second beat, a restart or a redelivery harmless. Every task that a
+    worker begins is a sign of that worker's life; the worker for training has none of its own.
     """
 
     abstract = True
@@ -31,6 +32,9 @@ class RecordedTask(Task):
         from signals.services import liveness  # noqa: PLC0415  (apps are not loaded when celery.py is imported)
 
         period = (self.request.headers or {}).get("period_seconds")
+        delivery = self.request.delivery_info or {}
+        if not self.request.called_directly and delivery.get("routing_key") != "training":
+            liveness.show_worker_alive(now=timezone.now())
         with structlog.contextvars.bound_contextvars(task_id=self.request.id, task=self.name):
             if not period:
                 return super().__call__(*args, **kwargs)
@@ -38,7 +42,7 @@ class RecordedTask(Task):
             slot = liveness.claim_slot(
                 name=self.scheduled_name(args, kwargs),
                 period_seconds=int(period),
-                redelivered=bool((self.request.delivery_info or {}).get("redelivered")),
+                redelivered=bool(delivery.get("redelivered")),
                 now=started_at,
             )
             if slot is None:

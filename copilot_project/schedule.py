@@ -28,6 +28,6 @@ SCHEDULE = {
     "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
     "pictures that were not drawn, every 30 seconds": every(30, "notifications.tasks.sweep_pictures"),
     "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),
-    "proof that beat and worker live, every 15 seconds": every(15, "signals.tasks.beat_heart"),
+    "proof that beat and worker live, every 10 seconds": every(10, "signals.tasks.beat_heart"),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

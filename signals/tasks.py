@@ -49,6 +49,7 @@ def sweep_evaluations() -> None:
             continue
         instruments = Instrument.objects.active().select_related("exchange").in_bulk()
         for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
+            liveness.show_worker_alive(now=timezone.now())
             evaluate(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
 
 
@@ -70,6 +71,7 @@ def refresh_volatility() -> None:
     for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
         as_of = exchange_time(exchange_code=exchange_code)
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
+            liveness.show_worker_alive(now=timezone.now())
             volatility.refresh_volatility(instrument=instrument, as_of=as_of, now=now)
 
 
@@ -79,6 +81,7 @@ def refresh_forests() -> None:
     for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
         as_of = exchange_time(exchange_code=exchange_code)
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
+            liveness.show_worker_alive(now=timezone.now())
             anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
 
 
@@ -93,7 +96,7 @@ def refresh_partners() -> None:
 @shared_task
 def beat_heart() -> None:
     """Beat sent it and a worker ran it: both are alive."""
-    liveness.record_heartbeat(name="worker", expected_every_seconds=15, now=timezone.now())
+    liveness.show_worker_alive(now=timezone.now())
     alarms.look(watching_since=STARTED_AT)
 
 

@@ -9,15 +9,24 @@ from django.db import connection
 
 logger = structlog.get_logger(__name__)
 
-# How old a heartbeat may be. Everybody looks at least every 15 seconds, so each alarm is raised within a minute.
-PATIENCE_SECONDS = {"beat": 45, "worker": 45, "sender": 30, "web": 30}
+# How old a heartbeat may be: each comes every ten seconds or more often, and whoever looks does so every ten
+# seconds or more often, so each alarm is raised 40 seconds after the last sign of life, a slow machine's delay apart.
+PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30}
 
 # A silence counts from the moment at which the one who looks began to: after a pause of the whole house
-# nobody is accused of it.
+# nobody is accused of it. An idle worker lives by beat's ticks: it is judged as of the last one that beat may have
+# sent, and after an alarm about beat only when that has been over for the worker's patience.
 LOOK = """
-WITH watched AS (
+WITH signs AS (
     SELECT name, beat_at, make_interval(secs => patience) AS patience
     FROM signals_heartbeat JOIN unnest(%(names)s::text[], %(patience)s::int[]) AS w (name, patience) USING (name)
+), watched AS (
+    SELECT name, beat_at, patience,
+        CASE WHEN name = 'worker' THEN least(now(), (SELECT beat_at FROM signs WHERE name = 'beat'))
+            ELSE now() END AS as_of,
+        CASE WHEN name = 'worker' THEN
+            (SELECT max(coalesce(cleared_at, now())) FROM signals_alarm WHERE name = 'beat') END AS excused_until
+    FROM signs
 ), cleared AS (
     UPDATE signals_alarm SET cleared_at = now()
     FROM watched
@@ -26,7 +35,7 @@ WITH watched AS (
 ), raised AS (
     INSERT INTO signals_alarm (name, raised_at, detail)
     SELECT name, now(), format('no sign of life since %%s UTC', date_trunc('second', beat_at AT TIME ZONE 'UTC'))
-    FROM watched WHERE greatest(beat_at, %(watching_since)s) < now() - patience
+    FROM watched WHERE greatest(beat_at, excused_until, %(watching_since)s) < as_of - patience
     ON CONFLICT (name) WHERE cleared_at IS NULL DO NOTHING
     RETURNING name, detail
 )

@@ -7,6 +7,8 @@ from django.db import IntegrityError, transaction
 from signals.models import Heartbeat, ScheduledSlot
 
 KEEP_SLOTS = timedelta(days=7)
+WORKER_EVERY_SECONDS = 10
+WORKER_OFTEN_ENOUGH = timedelta(seconds=WORKER_EVERY_SECONDS / 2)
 
 
 def record_heartbeat(*, name: str, expected_every_seconds: int, now: datetime, detail: str = "") -> None:
@@ -14,6 +16,12 @@ def record_heartbeat(*, name: str, expected_every_seconds: int, now: datetime, d
         name=name,
         defaults={"beat_at": now, "expected_every_seconds": expected_every_seconds, "detail": detail},
     )
+
+
+def show_worker_alive(*, now: datetime) -> None:
+    """The worker's sign of life, by whatever it does: beat's task for it may have to wait behind long ones."""
+    if not Heartbeat.objects.filter(name="worker", beat_at__gt=now - WORKER_OFTEN_ENOUGH).exists():
+        record_heartbeat(name="worker", expected_every_seconds=WORKER_EVERY_SECONDS, now=now)
 
 
 def claim_slot(*, name: str, period_seconds: int, redelivered: bool, now: datetime) -> ScheduledSlot | None:

@@ -42,13 +42,14 @@ def test_everything_alive_is_ready(now: datetime, client: Client) -> None:
         "redis",
         "database",
         "migrations",
+        "beat",
         "worker",
         "sender",
         "schedule",
     }
 
 
-@pytest.mark.parametrize(("name", "patience"), [("sender", 30), ("worker", 45)])
+@pytest.mark.parametrize(("name", "patience"), [("beat", 30), ("worker", 30), ("sender", 30)])
 def test_silent_process_is_named_once_its_patience_is_over(now: datetime, name: str, patience: int) -> None:
     silent = Heartbeat.objects.filter(name=name)
 
@@ -61,7 +62,7 @@ def test_silent_process_is_named_once_its_patience_is_over(now: datetime, name: 
 
 
 def test_schedule_that_stands_still_is_named(now: datetime) -> None:
-    ScheduledSlot.objects.update(slot=now - timedelta(seconds=31))
+    ScheduledSlot.objects.update(slot=now - timedelta(seconds=61))
 
     assert wrong(now) == {"schedule": f"late: {TICK}"}
 

@@ -97,6 +97,7 @@ class Sender:
             await leader.execute(
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
             )
+            await rows.stand_by(leader)  # before Telegram, which may take its time to answer
             await self._check_token(leader)
             await self._take_lease(leader)
             beaten_at = -LONGEST_WAIT_SECONDS

@@ -83,9 +83,9 @@ def test_worker_tells_of_the_web_process(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sender_tells_of_worker_and_beat() -> None:
+def test_sender_tells_of_worker_and_web() -> None:
     beat_of("worker", timedelta(hours=1))
-    beat_of("beat", timedelta(hours=1))
+    beat_of("web", timedelta(hours=1))
 
     async def tick() -> None:
         client = TelegramClient(token=DEFAULT_TOKEN, api_url="http://127.0.0.1:9")
@@ -95,4 +95,19 @@ def test_sender_tells_of_worker_and_beat() -> None:
             await sender._tick(connection)
 
     asyncio.run(tick())
-    assert sorted(Alarm.objects.values_list("name", flat=True)) == ["beat", "worker"]
+    assert sorted(Alarm.objects.values_list("name", flat=True)) == ["web", "worker"]
+
+
+@pytest.mark.django_db
+def test_worker_is_not_accused_of_a_beat_that_sends_no_ticks() -> None:
+    beat_of("beat", timedelta(minutes=10))
+    beat_of("worker", timedelta(minutes=10, seconds=9))
+    look(watching_since=LONG_AGO)
+    assert [alarm.name for alarm in Alarm.objects.all()] == ["beat"]
+    beat_of("beat", timedelta(0))
+    look(watching_since=LONG_AGO)  # the alarm about beat ends here
+    look(watching_since=LONG_AGO)
+    assert not Alarm.objects.filter(cleared_at=None).exists()
+    Alarm.objects.update(cleared_at=datetime.now(UTC) - patience("worker") - MARGIN)
+    look(watching_since=LONG_AGO)
+    assert Alarm.objects.get(cleared_at=None).name == "worker"

@@ -49,6 +49,13 @@ def test_finishing_a_slot_leaves_a_heartbeat() -> None:
     assert (heartbeat.beat_at, heartbeat.expected_every_seconds) == (NOW, 30)
 
 
+def test_worker_shows_life_at_most_every_five_seconds() -> None:
+    for seconds in (0, 4, 6):
+        liveness.show_worker_alive(now=NOW + timedelta(seconds=seconds))
+        expected = NOW + timedelta(seconds=6 if seconds == 6 else 0)
+        assert Heartbeat.objects.get(name="worker").beat_at == expected
+
+
 def test_slots_older_than_a_week_are_forgotten() -> None:
     claim(now=NOW - timedelta(days=8))
     claim()

@@ -1,0 +1,44 @@
+"""Whatever a worker begins is a sign of its life; a call within another process is none."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from copilot_project.celery import app
+from signals.models import Heartbeat
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def task() -> Any:
+    @app.task(name="tests.nothing", shared=False)
+    def nothing() -> None: ...
+
+    yield nothing
+    app.tasks.pop("tests.nothing")
+
+
+def begin(task: Any, queue: str) -> None:
+    """As a worker's child does with a message from that queue."""
+    task.push_request(called_directly=False, id="1", delivery_info={"routing_key": queue})
+    try:
+        task()
+    finally:
+        task.pop_request()
+
+
+def test_task_that_a_worker_begins_is_its_sign_of_life(task: Any) -> None:
+    before = datetime.now(UTC)
+
+    begin(task, "signals")
+
+    assert Heartbeat.objects.get(name="worker").beat_at >= before
+
+
+def test_worker_for_training_does_not_speak_for_the_worker(task: Any) -> None:
+    begin(task, "training")
+    task()
+
+    assert not Heartbeat.objects.filter(name="worker").exists()
