@@ -19,6 +19,7 @@ GROUPS = (
             ("signals.Evaluation", "fact_check"),
             ("signals.VolatilityFit", "ssid_chart"),
             ("signals.AnomalyForest", "forest"),
+            ("signals.PartnerChoice", "join_inner"),
             ("signals.StrategyWeight", "balance"),
         ),
     ),
@@ -45,6 +46,7 @@ GROUPS = (
         "System",
         (
             ("signals.KillSwitch", "emergency_home"),
+            ("signals.KillSwitchChange", "history_toggle_off"),
             ("signals.Alarm", "notification_important"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
@@ -31,6 +32,7 @@ from tests.notifications.rows import (
     make_tier,
     send_until,
     sender_process,
+    wait_for,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,9 +81,22 @@ def bot_of(telegram: Controls, settings: Settings) -> None:
 def dies(code: str, env: dict[str, str], point: CrashPoint) -> bool:
     """Whether a process of ours that runs the code ends at the place."""
     command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
-    told = {"COPILOT_CRASH_AT": point.value, "DJANGO_SETTINGS_MODULE": "copilot_project.settings"}
+    told = {
+        "COPILOT_CRASH_AT": point.value,
+        "DJANGO_SETTINGS_MODULE": "copilot_project.settings",
+        "PGAPPNAME": "dies",
+    }
     process = subprocess.run(command, cwd=REPOSITORY, env=env | told, check=False, timeout=300)
+    wait_for(lambda: sessions("dies") == 0)  # until then the dead process's locks are held
     return process.returncode == EXIT_STATUS
+
+
+def sessions(name: str) -> int:
+    """How many sessions of such a process the database still has."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [name])
+        number: int = cursor.fetchone()[0]
+    return number
 
 
 def publish_one() -> None:
@@ -161,6 +176,7 @@ def test_worker_that_dies_before_its_commit_applies_a_tap_once(
 ) -> None:
     make_subscriber(tier=make_tier(max_sessions=None))
     fan_out(signal=make_signal())
+    Delivery.objects.update(state="sent", sent_at=datetime.now(UTC))
     store_update(payload=tap(Delivery.objects.get()), now=datetime.now(UTC))
     assert dies(WORK_OFF, process_env, CrashPoint.AFTER_EFFECT_BEFORE_COMMIT)
     assert not Feedback.objects.exists()
