@@ -1,5 +1,6 @@
 """Entry points of the worker: read the clock, call one service."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +42,7 @@ def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> No
 @shared_task
 def sweep_evaluations() -> None:
     """Judge every closed candle that was missed: a lost wake-up costs half a minute, never a signal."""
-    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
-        try:
-            as_of = exchange_time(exchange_code=exchange_code)
-        except ProviderError as error:
-            logger.warning("no exchange time, its candles wait", exchange=exchange_code, error=str(error))
-            continue
+    for exchange_code, as_of in _times(_active_exchanges()):
         instruments = Instrument.objects.active().select_related("exchange").in_bulk()
         for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
             liveness.show_worker_alive(now=timezone.now())
@@ -60,16 +56,14 @@ def record_outcomes() -> None:
 
     now = timezone.now()
     codes = Signal.objects.filter(outcome__isnull=True).values_list("instrument__exchange__code", flat=True)
-    for exchange_code in codes.order_by("instrument__exchange__code").distinct():
-        as_of = exchange_time(exchange_code=exchange_code)
+    for exchange_code, as_of in _times(codes.order_by("instrument__exchange__code").distinct()):
         outcomes.record_outcomes(exchange_code=exchange_code, as_of=as_of, now=now)
 
 
 @shared_task
 def refresh_volatility() -> None:
     now = timezone.now()
-    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
-        as_of = exchange_time(exchange_code=exchange_code)
+    for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
             liveness.show_worker_alive(now=timezone.now())
             volatility.refresh_volatility(instrument=instrument, as_of=as_of, now=now)
@@ -78,8 +72,7 @@ def refresh_volatility() -> None:
 @shared_task
 def refresh_forests() -> None:
     now = timezone.now()
-    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
-        as_of = exchange_time(exchange_code=exchange_code)
+    for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
             liveness.show_worker_alive(now=timezone.now())
             anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
@@ -88,8 +81,7 @@ def refresh_forests() -> None:
 @shared_task
 def refresh_partners() -> None:
     now = timezone.now()
-    for exchange_code in Instrument.objects.active().values_list("exchange__code", flat=True).distinct():
-        as_of = exchange_time(exchange_code=exchange_code)
+    for exchange_code, as_of in _times(_active_exchanges()):
         pairing.refresh_partners(exchange_code=exchange_code, as_of=as_of, now=now)
 
 
@@ -103,3 +95,18 @@ def beat_heart() -> None:
 @shared_task
 def forget_old_slots() -> None:
     liveness.forget_old_slots(now=timezone.now())
+
+
+def _active_exchanges() -> Iterable[str]:
+    return Instrument.objects.active().values_list("exchange__code", flat=True).distinct()
+
+
+def _times(exchange_codes: Iterable[str]) -> Iterator[tuple[str, datetime]]:
+    """Each with the time of its clock; an exchange whose clock cannot be read is left for the next tick."""
+    for exchange_code in exchange_codes:
+        try:
+            as_of = exchange_time(exchange_code=exchange_code)
+        except ProviderError as error:
+            logger.warning("no exchange time, its candles wait", exchange=exchange_code, error=str(error))
+            continue
+        yield exchange_code, as_of

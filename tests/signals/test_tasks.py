@@ -9,8 +9,15 @@ from django.urls import reverse
 from signals import tasks
 from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Instrument
-from signals.models import AnomalyForest, PartnerChoice, SignalOutcome, SignalSource, VolatilityFit
+from signals.market.models import Exchange, Instrument
+from signals.market.providers import ProviderError
+from signals.models import (
+    AnomalyForest,
+    PartnerChoice,
+    SignalOutcome,
+    SignalSource,
+    VolatilityFit,
+)
 from signals.services.publishing import publish
 from tests.factories import make_instrument, make_series, store
 from users.models import User
@@ -102,3 +109,23 @@ def test_the_task_chooses_partners_and_the_page_shows_who_moves_with_whom(
     page = administrator.get(reverse("admin:signals_partnerchoice_changelist")).content.decode()
     assert page.count(pair[0].symbol) >= 2
     assert "1.0" in page
+
+
+def test_exchange_whose_clock_cannot_be_read_holds_up_nobody_else(
+    instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(make_instrument(exchange=Exchange.objects.create(code="atlantis", name="A")), Timeframe.H1, SERIES)
+    answer = tasks.exchange_time
+
+    def read(*, exchange_code: str) -> datetime:
+        if exchange_code == "atlantis":
+            raise ProviderError("no answer", permanent=False)
+        return answer(exchange_code=exchange_code)
+
+    monkeypatch.setattr(tasks, "exchange_time", read)
+    tasks.refresh_volatility()
+    tasks.refresh_forests()
+    tasks.refresh_partners()
+
+    assert VolatilityFit.objects.get().instrument == instrument
+    assert AnomalyForest.objects.get().instrument == instrument
