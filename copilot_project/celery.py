@@ -63,6 +63,12 @@ def keep_django_logging(**kwargs: Any) -> None:
     settings.LOGGING_CONFIG  # noqa: B018  (settings are set up by reading them)
 
 
+@celery_signals.worker_init.connect
+def load_artist(**kwargs: Any) -> None:
+    """Before the children are forked: the first signal must not wait for matplotlib in each of them."""
+    from notifications.services import drawing  # noqa: F401, PLC0415  (only a worker loads matplotlib)
+
+
 @celery_signals.worker_ready.connect
 def catch_up(**kwargs: Any) -> None:
     """A worker that starts, first of all or after a crash, does not wait for the next tick."""

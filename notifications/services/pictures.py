@@ -9,7 +9,7 @@ from notifications.models import SignalPicture
 from notifications.services.fan_out import WAKE_CHANNEL
 from signals.models import Signal
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 3.0
 # With more than that waiting to be drawn the next one will not be there in time, and nobody waits for it.
 LONGEST_QUEUE = 4
 RECENT = timedelta(minutes=1)
