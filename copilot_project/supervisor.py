@@ -54,13 +54,17 @@ class Supervisor:
     """Use as `async with`: leaving it stops all children, the latest first.
 
     Should this process be killed, the kernel signals the direct children, and a reaper ends their families.
-    `lock` is a descriptor which the reaper keeps open until then.
+    `lock` is a descriptor which the reaper keeps open until then. `longest_delay`: seconds between an exit and
+    the next start of what dies again and again.
     """
 
-    def __init__(self, *, out: TextIO | None = None, lock: int | None = None) -> None:
+    def __init__(
+        self, *, out: TextIO | None = None, lock: int | None = None, longest_delay: float = LONGEST_DELAY
+    ) -> None:
         self._out = out or sys.stdout
         self._lock = lock
-        self._children: list[Child] = []
+        self._longest_delay = longest_delay
+        self.children: list[Child] = []
         self._colours = cycle(COLOURS)
         self._stop = asyncio.Event()
 
@@ -74,7 +78,7 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in reversed(self._children):
+        for child in reversed(self.children):
             await self._end(child)
         if self._reaper.stdin:
             self._reaper.stdin.close()
@@ -86,7 +90,7 @@ class Supervisor:
         Raises StartError when it left `ATTEMPTS` times before, StopRequestedError when a stop was asked for.
         """
         child = Child(process, next(self._colours))
-        self._children.append(child)
+        self.children.append(child)
         child.keeper = asyncio.create_task(self._keep(child))
         while not (child.running and (ready is None or await asyncio.to_thread(ready))):
             if child.keeper.done():
@@ -141,7 +145,7 @@ class Supervisor:
                 self.say(child.process.name, again, 31)
             with suppress(TimeoutError):
                 await asyncio.wait_for(child.stopping.wait(), delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, self._longest_delay)
 
     async def _run(self, child: Child) -> int:
         """One life of the child: from its start until nothing of it is left."""

@@ -56,13 +56,6 @@ def running(arguments: list[str], log: Path, **env: str) -> Iterator[Killable]:
         process.kill()
 
 
-def start_sender(state: Path, url: str, lease_seconds: float) -> Any:
-    options = ["--per-second", "100000", "--seconds-per-chat", "0", "--lease-seconds", str(lease_seconds)]
-    options += ["--in-flight", str(IN_FLIGHT)]  # as at Telegram's usual pace: what a kill may repeat
-    command = ["manage.py", "send_deliveries", "--no-metrics", *options]
-    return running(command, state / "sender.log", **_bot(url))
-
-
 def start_worker(state: Path, url: str, queues: str) -> Any:
     command = ["-m", "celery", "-A", "copilot_project", "worker", "-Q", queues, "-c", "2"]
     market = {"EXCHANGE_API_URL": f"{url}/binance", "MARKET_PROVIDERS": "binance"}
@@ -84,6 +77,11 @@ class Sandbox:
 
     def post(self, path: str, body: dict[str, Any]) -> None:
         httpx.post(f"{self.url}/_sandbox{path}", json=body, timeout=10).raise_for_status()
+
+    def bot(self, method: str) -> Any:
+        """The result of a call of the Bot API."""
+        answer = httpx.post(f"{self.url}/bot{DEFAULT_TOKEN}/{method}", timeout=30).raise_for_status()
+        return answer.json()["result"]
 
     def journal(self) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/_sandbox/journal", timeout=120).json()

@@ -1,0 +1,78 @@
+"""The verdict. What arrived is told by the sandbox's journal, written and synced before it answers."""
+
+from typing import Any
+
+from notifications.models import Delivery, Feedback
+from signals.engine.ledger import LedgerEntry, verify
+from signals.models import Signal
+from signals.services.publishing import ledger_payload
+from tests.chaos.blows import SENDER
+from tests.chaos.house import House
+from tests.chaos.processes import IN_FLIGHT
+from tests.chaos.report import Report
+from tests.notifications.rows import SENDS
+
+Record = dict[str, Any]
+
+
+def judge(house: House, report: Report) -> None:
+    """Fill in what came of everything that was published and pressed."""
+    signals = list(Signal.objects.order_by("sequence").select_related("instrument__exchange"))
+    rows = {row.public_id.hex: row for row in Delivery.objects.select_related("subscriber")}
+    of_signals = sum(row.kind == "signal" for row in rows.values())
+    report.signals = len(signals)
+    report.signals_missing = house.released - len(signals)
+    # A signal without one of its deliveries: everybody is eligible for everything here.
+    report.signals_missing += len(signals) * house.plan.subscribers != of_signals
+    report.deliveries = len(rows)
+    report.states.update(row.state for row in rows.values())
+    entries = [LedgerEntry(s.sequence, s.prev_hash, s.hash, ledger_payload(s)) for s in signals]
+    report.ledger_broken = int(verify(entries) is not None)
+    report.taps = house.taps
+    report.taps_without_effect = house.taps - Feedback.objects.count()
+    _judge_messages(arrivals(house.sandbox.journal(), rows), rows, report)
+
+
+def arrivals(records: list[Record], rows: dict[str, Delivery]) -> dict[str, list[Record]]:
+    """Accepted messages by delivery: a signal's by the name in its button, a follow-up's by what it answers."""
+    found: dict[str, list[Record]] = {}
+    outcomes = {
+        (row.signal_id, row.subscriber_id): name for name, row in rows.items() if row.kind == "outcome"
+    }
+    name_of_message: dict[tuple[int, int], str] = {}
+    for record in records:
+        if record["method"] not in SENDS:
+            continue
+        if record["reply_markup"]:
+            name = record["reply_markup"]["inline_keyboard"][0][0]["callback_data"].partition(":")[2]
+            name_of_message[record["chat_id"], record["message_id"]] = name
+        else:
+            answered = record["message"]["reply_to_message"]["message_id"]
+            original = rows[name_of_message[record["chat_id"], answered]]
+            name = outcomes[original.signal_id, original.subscriber_id]
+        found.setdefault(name, []).append(record)
+    return found
+
+
+def _judge_messages(found: dict[str, list[Record]], rows: dict[str, Delivery], report: Report) -> None:
+    report.accepted = sum(len(copies) for copies in found.values())
+    report.accepted_pictures = sum(c["method"] == "sendPhoto" for copies in found.values() for c in copies)
+    report.accepted_follow_ups = sum(
+        len(copies) for name, copies in found.items() if rows[name].kind == "outcome"
+    )
+    unknown = {name for name, row in rows.items() if row.state == "unknown"}
+    absent = rows.keys() - found.keys()
+    report.left_unknown = len(unknown)
+    report.left_unknown_and_never_arrived = len(unknown & absent)
+    report.lost = len(absent - unknown)
+    twice = {name: copies for name, copies in found.items() if len(copies) > 1}
+    report.sent_twice = len(twice)
+    report.sent_more_than_twice = sum(len(copies) > 2 for copies in twice.values())
+    report.sent_twice_unmarked = sum(not _is_marked(rows[name], copies[1]) for name, copies in twice.items())
+    interrupted = report.kills["sender"] + report.kills["postgres"]
+    interrupted += sum(report.crash_points[point.value] for point in SENDER)
+    report.sent_twice_allowed = interrupted * IN_FLIGHT
+
+
+def _is_marked(row: Delivery, copy: Record) -> bool:
+    return row.is_repeat and "(repeat)" in copy["text"] and copy["disable_notification"]
