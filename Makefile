@@ -45,6 +45,7 @@ chaos: setup-dev
 	$(BIN)/python -m tests.chaos.delivery --write $(DELIVERY)
 	$(BIN)/python -m tests.chaos.evaluation --write $(EVALUATION)
 	$(BIN)/python -m tests.chaos.storm --write $(STORM)
+	$(BIN)/python -m tests.chaos.stopped --write $(STOPPED)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.development

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
-from signals.models import Evaluation, KillSwitch, KillSwitchState, SignalSource
+from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, SignalSource
 
 LOOK_BACK = timedelta(days=7)
 
@@ -72,3 +72,8 @@ def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
 def sending_allowed() -> bool:
     """Whether the kill switch is armed; a row that is gone counts as engaged."""
     return KillSwitch.objects.filter(state=KillSwitchState.ARMED).exists()
+
+
+def open_alarms() -> QuerySet[Alarm]:
+    """Who is silent now, the latest first."""
+    return Alarm.objects.filter(cleared_at=None)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from research.selectors import console as selectors
 from signals.engine.session import TradingSession, next_opening, sessions_at
-from signals.selectors import sending_allowed
+from signals.selectors import open_alarms, sending_allowed
 
 SIGNALS_SHOWN = 8
 DELIVERIES_OF = timedelta(hours=24)
@@ -35,6 +35,7 @@ def console_state() -> dict[str, Any]:
         "lives": selectors.process_lives(now=now),
         "sender_state": selectors.sender_state(),
         "sending_allowed": sending_allowed(),
+        "alarms": open_alarms(),
         "candles": selectors.newest_candles(now=now),
         "signals": selectors.last_signals(count=SIGNALS_SHOWN),
         "delivery_rows": selectors.delivery_rows(start=now - DELIVERIES_OF),

@@ -14,7 +14,7 @@ from notifications.services.fan_out import fan_out
 from research.selectors.console import Life, delivery_rows, life_of, newest_candles, oldest_due, process_lives
 from research.templatetags.console import age, price
 from signals.market.models import Candle
-from signals.models import Heartbeat
+from signals.models import Alarm, Heartbeat
 from tests.browser import visiting
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
@@ -145,6 +145,14 @@ def test_halted_sender_is_the_first_thing_to_read(admin_client: Client) -> None:
     SenderState.objects.create(halted_reason="Telegram refuses the bot token")
 
     assert "Nothing is being sent:</strong> Telegram refuses the bot token" in text(admin_client)
+
+
+def test_open_alarm_is_named_until_it_is_over(admin_client: Client) -> None:
+    alarm = Alarm.objects.create(name="web", raised_at=timezone.now(), detail="no sign of life since noon")
+    assert "Alarm: web is silent:</strong> no sign of life since noon" in text(admin_client)
+    alarm.cleared_at = timezone.now()
+    alarm.save()
+    assert "Alarm:" not in text(admin_client)
 
 
 def test_more_rows_need_no_more_queries(
