@@ -22,6 +22,10 @@ class Journal:
 
     async def append(self, record: Record) -> None:
         """Return when the record, stamped with wall and monotonic seconds, has reached the disk."""
+        await asyncio.shield(self.note(record))
+
+    def note(self, record: Record) -> asyncio.Future[None]:
+        """Like `append`, for who need not wait."""
         stamped = {"wall": time.time(), "monotonic": time.monotonic()} | record
         self.records.append(stamped)
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -29,7 +33,7 @@ class Journal:
         self._waiting.append((line, written))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._drain())
-        await asyncio.shield(written)
+        return written
 
     async def close(self) -> None:
         if self._writer is not None:

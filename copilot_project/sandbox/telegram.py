@@ -58,7 +58,7 @@ async def _answer(request: web.Request) -> web.StreamResponse:
 async def _record(
     calls: Journal | None, call: Call, arrived: float, fault: Fault | None, error: TelegramError | None
 ) -> None:
-    """One line for each call, on disk before it is answered; the journal's own stamp is when that was decided."""
+    """One line for each call, on disk before it is answered, and one for the moment of the answer."""
     if calls is None:
         return
     await calls.append(
@@ -73,6 +73,7 @@ async def _record(
             "retry_after": error.retry_after if error else None,
         }
     )
+    calls.note({"answer_to": arrived})  # which no caller waits for: the disk may have taken its time
 
 
 def _refuse(fault: Fault | None) -> None:

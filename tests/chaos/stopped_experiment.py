@@ -16,8 +16,8 @@ from typing import Any
 from notifications.models import Delivery
 from notifications.services.fan_out import fan_out
 from signals.models import Alarm, Heartbeat, KillSwitch
-from tests.chaos.up import MARKS, House, start_house
 from tests.chaos.services import REPOSITORY
+from tests.chaos.up import MARKS, House, start_house
 from tests.chaos.watch import say, until
 from tests.notifications.rows import Controls, make_signal, make_subscriber, make_tier
 

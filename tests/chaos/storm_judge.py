@@ -21,7 +21,7 @@ SENDS = ("sendMessage", "sendPhoto")
 
 @dataclass(frozen=True)
 class Call:
-    """One request: when it came and when its answer was decided, by the sandbox's monotonic clock in seconds.
+    """One request: when it came and when it was answered, by the sandbox's monotonic clock in seconds.
 
     `outcome`: "ok", or what was done to it.
     """
@@ -97,14 +97,17 @@ class StormReport:
 def read_calls(path: Path) -> list[Call]:
     """Calls that send, in the order in which they came."""
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    return sorted((call_of(r) for r in records if r["method"] in SENDS), key=lambda call: call.arrived)
+    answers = {record["answer_to"]: record["monotonic"] for record in records if "answer_to" in record}
+    sends = [record for record in records if record.get("method") in SENDS]
+    calls = [call_of(record, answers.get(record["arrived"], record["monotonic"])) for record in sends]
+    return sorted(calls, key=lambda call: call.arrived)
 
 
-def call_of(record: dict[str, Any]) -> Call:
+def call_of(record: dict[str, Any], answered: float) -> Call:
     button = record["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
     return Call(
         arrived=record["arrived"],
-        answered=record["monotonic"],
+        answered=answered,
         chat_id=record["chat_id"],
         delivery=button.partition(":")[2],
         outcome=record["fault"] or str(record["refusal"] or "ok"),

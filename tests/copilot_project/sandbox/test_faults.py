@@ -68,11 +68,12 @@ async def test_calls_are_written_down_before_they_are_answered_refused_ones_too(
         await ask_for(served, kind="429", retry_after=3, count=1)
         for _ in range(2):
             await served.call("sendMessage", {"chat_id": CHAT, "text": "x"})
-        lines = (tmp_path / "calls.jsonl").read_text().splitlines()
-    refused, accepted = map(json.loads, lines)
+    lines = (tmp_path / "calls.jsonl").read_text().splitlines()
+    refused, refusal, accepted, acceptance = map(json.loads, lines)
     assert (refused["fault"], refused["refusal"], refused["retry_after"]) == ("429", 429, 3)
     assert (accepted["fault"], accepted["refusal"], accepted["chat_id"]) == (None, None, CHAT)
-    assert refused["arrived"] <= refused["monotonic"] <= accepted["arrived"] <= accepted["monotonic"]
+    assert refused["arrived"] <= refused["monotonic"] <= refusal["monotonic"] <= accepted["arrived"]
+    assert (refusal["answer_to"], acceptance["answer_to"]) == (refused["arrived"], accepted["arrived"])
 
 
 async def test_fault_for_one_chat_leaves_the_others_alone(served: Served) -> None:
