@@ -236,7 +236,8 @@ class Lives(RuleBasedStateMachine):
         if not self._run(self.lease.take(self.world.sender)):
             return 0
         self._run(rows.settle_overdue(self.world.sender))
-        self.started_at = self.world.clock.now()
+        # Calls of one turn are under way together: Telegram's answer to one stops only those of later turns.
+        self.no_call_before = self.bot_waits_until
         claimed = self._run(rows.claim(self.world.sender, limit=len(fates), busy=[], lease=self.lease))
         for row, fate in zip((row for row in claimed if row.state == "sending"), fates, strict=False):
             self._meet(row, fate)
@@ -283,8 +284,7 @@ class Lives(RuleBasedStateMachine):
         delay = timedelta(seconds=person.tier.delay_seconds)
         assert person.may_hear(now), (person, now)
         assert now < row.expires_at, "sent after its end"
-        # Calls of one turn are under way together: the answer to one does not stop the others.
-        assert self.started_at >= self.bot_waits_until, "sent while Telegram wanted us to wait"
+        assert now >= self.no_call_before, "sent while Telegram wanted us to wait"
         if row.kind == "signal":
             assert now >= published.signal.published_at + delay, "seen before its release"
             assert not (published.signal.experimental and not person.tier.experimental)

@@ -271,6 +271,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.fill.move_exits": WITH_FILL,
     "signals.engine.fill.new_state": WITH_FILL,
     "signals.engine.hybrid.decide": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
+    "signals.engine.hybrid.timeframe_of": "reads a text",
     "signals.engine.hybrid.explain": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
     "signals.engine.indicators.contract.check_multiple": AMOUNTS,
     "signals.engine.indicators.contract.check_period": AMOUNTS,
