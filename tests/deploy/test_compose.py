@@ -176,5 +176,5 @@ def _run(command: list[str], folder: Path, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=10,
+        timeout=120,
     ).stdout
