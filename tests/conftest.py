@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
@@ -25,6 +26,9 @@ from copilot_project.embedded.state import own_folder
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 RESOLVED: dict[str, set[str]] = {}
+# The same examples in every run, however slow the machine: a failure is a change's doing.
+hypothesis_settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("steady")
 SERVERS = pytest.StashKey[list[Postgres | Redis]]()
 FOLDER = pytest.StashKey[Path]()
 
