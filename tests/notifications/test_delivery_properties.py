@@ -74,9 +74,10 @@ class Person:
     paused_until: datetime | None = None
     ends_at: datetime | None = None
 
-    def may_hear(self, moment: datetime) -> bool:
-        paused = self.paused_until is not None and self.paused_until > moment
-        over = self.ends_at is not None and self.ends_at <= moment
+    def may_hear(self, *, asked_at: datetime, now: datetime) -> bool:
+        """Whether some moment between the two allows it: the claim was made in one."""
+        paused = self.paused_until is not None and self.paused_until > now
+        over = self.ends_at is not None and self.ends_at <= asked_at
         return self.is_active and self.is_reachable and not paused and not over
 
 
@@ -237,7 +238,7 @@ class Lives(RuleBasedStateMachine):
             return 0
         self._run(rows.settle_overdue(self.world.sender))
         # Calls of one turn are under way together: Telegram's answer to one stops only those of later turns.
-        self.no_call_before = self.bot_waits_until
+        self.no_call_before, self.asked_at = self.bot_waits_until, self.world.clock.now()
         claimed = self._run(rows.claim(self.world.sender, limit=len(fates), busy=[], lease=self.lease))
         for row, fate in zip((row for row in claimed if row.state == "sending"), fates, strict=False):
             self._meet(row, fate)
@@ -268,9 +269,9 @@ class Lives(RuleBasedStateMachine):
     def _fail(self, row: Claimed, failure: Failure) -> None:
         error = TelegramError(f"as if: {failure}", failure, retry_after_seconds=5.0)
         transition = after_failure(error, row.attempt, random.Random(1))
-        self._run(rows.record_failure(self.world.sender, row=row, transition=transition))
         if failure is Failure.RATE_LIMITED:
-            self.bot_waits_until = self.world.clock.now() + timedelta(seconds=4.9)
+            self.bot_waits_until = self.world.clock.now() + timedelta(seconds=5)
+        self._run(rows.record_failure(self.world.sender, row=row, transition=transition))
         if failure is Failure.CHAT_GONE:
             self.people[row.subscriber_id].is_reachable = False
 
@@ -282,8 +283,8 @@ class Lives(RuleBasedStateMachine):
         delivery = Delivery.objects.get(pk=row.id)
         published = self.published[delivery.signal_id]
         delay = timedelta(seconds=person.tier.delay_seconds)
-        assert person.may_hear(now), (person, now)
-        assert now < row.expires_at, "sent after its end"
+        assert person.may_hear(asked_at=self.asked_at, now=now), (person, now)
+        assert self.asked_at < row.expires_at, "sent after its end"
         assert now >= self.no_call_before, "sent while Telegram wanted us to wait"
         if row.kind == "signal":
             assert now >= published.signal.published_at + delay, "seen before its release"
