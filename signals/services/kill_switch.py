@@ -50,7 +50,7 @@ def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime) -> KillSwitc
     with transaction.atomic():
         switch = engaged_switch()
         if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
-            raise KillSwitchError("This request to re-arm is no longer open: request it again.")
+            raise KillSwitchError("No open request to re-arm has this code: request it again.")
         switch.state, switch.reason = KillSwitchState.ARMED, switch.rearm_reason
         switch.changed_by, switch.changed_at = by, now
         for field, nothing in NO_REQUEST.items():

@@ -65,7 +65,7 @@ def test_confirmation_works_once() -> None:
     code = request_rearm(reason="b", by="ada", now=now)
     confirm_rearm(code=code, by="ada", now=now)
     engage(reason="c", by="ada", now=now)
-    with pytest.raises(KillSwitchError, match="no longer open"):
+    with pytest.raises(KillSwitchError, match="No open request"):
         confirm_rearm(code=code, by="ada", now=now)
     assert not sending_allowed()
 
@@ -146,7 +146,7 @@ def test_command_engages_and_arms_again_in_two_steps(capsys: pytest.CaptureFixtu
     call_command("kill_switch", "rearm", "--reason", "b", "--by", "ada")
     assert not sending_allowed()
     code = capsys.readouterr().out.split()[-1]
-    with pytest.raises(CommandError, match="no longer open"):
+    with pytest.raises(CommandError, match="No open request"):
         call_command("kill_switch", "rearm", "--confirm", str(uuid.uuid4()))
     call_command("kill_switch", "rearm", "--confirm", code, "--by", "bob")
     assert sending_allowed()
