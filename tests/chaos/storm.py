@@ -22,8 +22,8 @@ from tests.chaos.storm_judge import total
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.storm", description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--rows-per-chat", type=int, default=4)
-    parser.add_argument("--houses", type=int, default=4)
+    parser.add_argument("--rows-per-chat", type=int, default=5)
+    parser.add_argument("--houses", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1, help="of the first house; the next has the next one")
     parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")
     options = parser.parse_args()

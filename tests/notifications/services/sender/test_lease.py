@@ -182,6 +182,28 @@ def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_uns
     assert (row.is_repeat, row.lease_until) == (False, None)
 
 
+def test_sender_is_silent_as_soon_as_it_has_read_a_429(telegram: Controls) -> None:
+    """Before the pause is a row: what is claimed already must not follow."""
+    deliveries()
+    telegram.open_chats(Subscriber.objects.get())
+    telegram.fault("429", retry_after=3600)
+
+    async def play(connection: AsyncConnection[Any]) -> None:
+        async with TelegramClient(token=DEFAULT_TOKEN, api_url=telegram.url) as client:
+            sender = Sender(client, SenderOptions(conninfo(), LONG), Pace())
+            await sender._lease.take(connection)
+            (row,) = await rows.claim(connection, limit=9, busy=[], lease=sender._lease)
+            sender._switch._armed_at = suspend_aware_clock()
+            before = sender._now()
+            async with sender._pool:
+                await sender._send(row, suspend_aware_clock())
+            assert sender._pace.allowance(before + 3600) == 0
+            assert sender._pace.allowance(sender._now() + 3601) > 0
+
+    connected(play)
+    assert telegram.sent() == []
+
+
 def test_stopped_sender_is_replaced_and_sends_nothing_when_it_wakes(
     telegram: Controls, process_env: dict[str, str]
 ) -> None:
