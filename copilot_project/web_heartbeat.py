@@ -14,6 +14,7 @@ from signals.services.liveness import record_heartbeat
 logger = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 10
+AGAIN_SECONDS = 1  # after a beat that failed
 
 
 def start() -> None:
@@ -24,13 +25,15 @@ def beat_on() -> None:
     """Never returns; a database that is away costs beats, not the thread."""
     started_at = timezone.now()
     while True:
+        pause = EVERY_SECONDS
         try:
             beat(watching_since=started_at)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("no heartbeat of web", error=str(error).strip())
+            pause = AGAIN_SECONDS
         finally:
             connection.close()
-        time.sleep(EVERY_SECONDS)
+        time.sleep(pause)
 
 
 def beat(*, watching_since: datetime) -> None:
