@@ -67,7 +67,9 @@ class Sender:
         self._stopping = False
         self._started_at = datetime.now(UTC)
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._pool = AsyncConnectionPool(options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0)
+        self._pool = AsyncConnectionPool(
+            options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0, reconnect_timeout=2.0
+        )
         self._acknowledgements = Acknowledgements(self._pool)
 
     def stop(self) -> None:

@@ -117,18 +117,18 @@ def test_text_too_long_for_a_caption_goes_alone(telegram: Controls) -> None:
     assert [sent["method"] for sent in telegram.sent()] == ["sendMessage"]
 
 
-def test_signal_waits_two_seconds_for_its_picture_and_no_longer(telegram: Controls) -> None:
+def test_signal_waits_three_seconds_for_its_picture_and_no_longer(telegram: Controls) -> None:
     people(telegram, 1)
     signal = drawable()
     receivers.deliver(published=signal)
     delivery = Delivery.objects.get()
-    assert delivery.next_attempt_at == delivery.due_at + timedelta(seconds=2)
+    assert delivery.next_attempt_at == delivery.due_at + timedelta(seconds=3)
     SignalPicture.objects.update(error="nobody draws it")
     send_until(telegram.url)
     (sent,) = telegram.sent()
     assert sent["method"] == "sendMessage"
     delivery.refresh_from_db()
-    assert delivery.sent_at >= delivery.due_at + timedelta(seconds=2)
+    assert delivery.sent_at >= delivery.due_at + timedelta(seconds=3)
 
 
 def test_picture_that_is_there_ends_the_wait_and_none_is_shortened_below_the_release() -> None:
@@ -137,14 +137,14 @@ def test_picture_that_is_there_ends_the_wait_and_none_is_shortened_below_the_rel
     signal = drawable(published_at=timezone.now() + timedelta(hours=1))
     fan_out(signal=signal, picture_seconds=pictures.request_picture(signal=signal))
     waits = [d.next_attempt_at - d.due_at for d in Delivery.objects.order_by("due_at")]
-    assert waits == [timedelta(seconds=2), timedelta(seconds=1), timedelta(0)]
+    assert waits == [timedelta(seconds=3), timedelta(seconds=2), timedelta(0)]
     tasks.draw_picture(signal.pk)
     assert [d.next_attempt_at - d.due_at for d in Delivery.objects.all()] == [timedelta(0)] * 3
 
 
 def test_nobody_waits_behind_a_long_queue() -> None:
     waits = [pictures.request_picture(signal=make_signal()) for _ in range(6)]
-    assert waits == [2.0] * 4 + [0.0] * 2
+    assert waits == [3.0] * 4 + [0.0] * 2
 
 
 def test_signal_without_candles_is_given_up_aloud_and_releases_who_waited(
