@@ -3,6 +3,7 @@
 from typing import Any
 
 from notifications.models import Delivery, Feedback
+from notifications.services.eligibility import Exclusion
 from signals.engine.ledger import LedgerEntry, verify
 from signals.models import Signal
 from signals.services.publishing import ledger_payload
@@ -64,7 +65,16 @@ def _judge_messages(found: dict[str, list[Record]], rows: dict[str, Delivery], r
     absent = rows.keys() - found.keys()
     report.left_unknown = len(unknown)
     report.left_unknown_and_never_arrived = len(unknown & absent)
-    report.lost = len(absent - unknown)
+    # Nobody knows that the signal arrived, so nobody is told how it ended; the row says why.
+    of_unknown = {(rows[name].signal_id, rows[name].subscriber_id) for name in unknown}
+    ended = {
+        name
+        for name in absent - unknown
+        if rows[name].reason == Exclusion.SIGNAL_NOT_SENT
+        and (rows[name].signal_id, rows[name].subscriber_id) in of_unknown
+    }
+    report.follow_ups_ended_with_an_unknown_signal = len(ended)
+    report.lost = len(absent - unknown - ended)
     twice = {name: copies for name, copies in found.items() if len(copies) > 1}
     report.sent_twice = len(twice)
     report.sent_more_than_twice = sum(len(copies) > 2 for copies in twice.values())

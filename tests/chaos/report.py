@@ -45,6 +45,7 @@ class Report:
     lost: int = 0
     left_unknown: int = 0
     left_unknown_and_never_arrived: int = 0
+    follow_ups_ended_with_an_unknown_signal: int = 0
     sent_twice: int = 0
     sent_twice_unmarked: int = 0
     sent_more_than_twice: int = 0
