@@ -8,6 +8,7 @@ would be Telegram is a list of accepted messages, which is the judge; the test d
 import asyncio
 import os
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
 from signals.models import Signal, SignalOutcome
 from tests.factories import make_instrument
+from tests.notifications.chat import command, tap
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from tests.notifications.virtual_clock import VirtualClock, virtual_clock
 from users.models import Subscriber, Tier
@@ -56,6 +58,12 @@ FAILURES = {
     "refused": Failure.REFUSED,
     "bad token": Failure.BAD_TOKEN,
 }
+EMPTIED = [
+    "notifications_telegramupdate", "notifications_feedback", "signals_strategyweight",
+    "notifications_delivery", "signals_signaloutcome", "signals_signal",
+]  # fmt: skip
+MOST_SHOWN = 5
+LISTED = re.compile(r"Entry <code>([\d.]+)</code>.*\n(.+)")
 ARRIVALS = ["arrives unseen", "sender dies before", "sender dies after", "answer read late"]
 FATES = st.sampled_from(["arrives"] * 3 + ARRIVALS + list(FAILURES))
 # A lease, Telegram's pause, the delays of tiers and of backoff; then days, in which everything expires.
@@ -68,6 +76,7 @@ class Person:
     """What we know of a subscriber without asking the rows."""
 
     pk: int
+    chat_id: int
     tier: Tier
     is_active: bool = True
     is_reachable: bool = True
@@ -118,9 +127,10 @@ class Lives(RuleBasedStateMachine):
         for index in tiers:
             tier = self.world.tiers[index]
             subscriber = make_subscriber(tier=tier, preference={})
-            self.people[subscriber.pk] = Person(subscriber.pk, tier)
+            self.people[subscriber.pk] = Person(subscriber.pk, subscriber.chat_id or 0, tier)
         self.published: dict[int, Published] = {}
         self.messages: dict[int, list[bool]] = defaultdict(list)  # delivery: is it certain that it arrived?
+        self.called: set[int] = set()  # deliveries with which Telegram was, or may have been, called
         self.seen: dict[int, str] = {}
         self.late: list[tuple[Claimed, int]] = []
         self.bot_waits_until = self.world.clock.now()
@@ -144,6 +154,8 @@ class Lives(RuleBasedStateMachine):
                 expires_at=now + timedelta(minutes=minutes),
                 confidence=confidence,
                 experimental=experimental,
+                entry_price=101.0 + len(self.published),  # by which a reply names it
+                take_profit=150.0,
             )
             fan_out(signal=signal)
         self.published[signal.pk] = Published(signal)
@@ -206,6 +218,36 @@ class Lives(RuleBasedStateMachine):
         person.is_reachable = True
         Subscriber.objects.filter(pk=person.pk).update(unreachable_reason="")
 
+    @rule(number=st.integers(0, 9))
+    def ask_for_the_last_signals(self, number: int) -> None:
+        """What is shown was sent, or may have been; what is known to have arrived is shown."""
+        person, now = self._person(number), self.world.clock.now()
+        rows = Delivery.objects.filter(subscriber=person.pk).order_by("-due_at", "-pk")
+        own = {(row.kind, self._entry(row)): row.pk for row in rows}
+        shown = LISTED.findall(command("/last", person.chat_id, now))
+        for entry, result in shown:
+            assert own["signal", entry] in self.called, "/last shows what was never sent"
+            assert result == "No result yet" or own["outcome", entry] in self.called, "/last knows the end"
+        arrived = [
+            entry for (kind, entry), pk in own.items() if kind == "signal" and True in self.messages[pk]
+        ]
+        newest = [entry for entry, _ in shown]
+        assert set(arrived[: MOST_SHOWN - len(set(newest) - set(arrived))]) <= set(newest), "/last hides one"
+
+    @rule(number=st.integers(0, 9), other=st.integers(0, 99))
+    def press_a_button(self, number: int, other: int) -> None:
+        """The buttons of a message work once it may have arrived, in its own chat only."""
+        person, now = self._person(number), self.world.clock.now()
+        rows = Delivery.objects.filter(signal_id__in=self.published, kind="signal").order_by("pk")
+        if not rows:
+            return
+        row = rows[other % len(rows)]
+        if tap(row, person.chat_id, now):
+            assert row.subscriber_id == person.pk, "a button of another chat"
+            assert row.pk in self.called, "a button of a message that was never sent"
+        else:
+            assert row.subscriber_id != person.pk or True not in self.messages[row.pk], "a dead button"
+
     @rule(seconds=SPANS)
     def wait(self, seconds: float) -> None:
         self.world.clock.put_forward(timedelta(seconds=seconds))
@@ -246,6 +288,8 @@ class Lives(RuleBasedStateMachine):
         return len(claimed)
 
     def _meet(self, row: Claimed, fate: str) -> None:
+        self._require_release(row)
+        self.called.add(row.id)
         match fate:
             case "arrives":
                 assert self._record_sent(row, self._accept(row, certain=True))
@@ -277,8 +321,8 @@ class Lives(RuleBasedStateMachine):
 
     # What we promise
 
-    def _accept(self, row: Claimed, *, certain: bool) -> int:
-        """Telegram takes a message: every promise about that moment holds."""
+    def _require_release(self, row: Claimed) -> None:
+        """The moment of a call: this person may have this message now."""
         now, person = self.world.clock.now(), self.people[row.subscriber_id]
         delivery = Delivery.objects.get(pk=row.id)
         published = self.published[delivery.signal_id]
@@ -296,6 +340,9 @@ class Lives(RuleBasedStateMachine):
                 signal_id=delivery.signal_id, subscriber_id=delivery.subscriber_id, kind="signal"
             )
             assert self.messages[original.pk], "the end was told of a signal that never came"
+
+    def _accept(self, row: Claimed, *, certain: bool) -> int:
+        """Telegram takes a message: never once too often."""
         earlier = self.messages[row.id]
         assert len(earlier) < 2, "three times"
         assert True not in earlier, "sent again although it was known to have arrived"
@@ -340,7 +387,7 @@ class Lives(RuleBasedStateMachine):
         """Whatever an earlier life left, one that failed included."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
-            for table in ("notifications_delivery", "signals_signaloutcome", "signals_signal"):
+            for table in EMPTIED:
                 cursor.execute(f"DELETE FROM {table}")
             cursor.execute(
                 "UPDATE users_subscriber SET status = 'archived', chat_id = NULL WHERE chat_id IS NOT NULL"
@@ -350,6 +397,9 @@ class Lives(RuleBasedStateMachine):
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '')"
                 " ON CONFLICT (id) DO UPDATE SET paused_until = NULL, halted_reason = ''"
             )
+
+    def _entry(self, delivery: Delivery) -> str:
+        return f"{self.published[delivery.signal_id].signal.entry_price:.2f}"
 
     def _person(self, number: int) -> Person:
         people = list(self.people.values())

@@ -1,7 +1,6 @@
 """No path shows a subscriber anything before its release: signals, ends, commands and buttons at any clock."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 import pytest
@@ -9,18 +8,16 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.models import Delivery, TelegramUpdate
+from notifications.models import Delivery
 from notifications.selectors import last_visible, visible_to
-from notifications.services import inbox
 from notifications.services.fan_out import fan_out
-from notifications.services.reply import AnswerReply, TextReply
+from tests.notifications.chat import command, tap
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from users.models import Subscriber
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
-_ids = count(1)
 
 minutes = st.integers(-60, 60)
 states = st.sampled_from(["pending", "sending", "sent", "sent", "retry", "dead", "unknown", "expired"])
@@ -32,33 +29,6 @@ rows = st.fixed_dictionaries(
         "ended": st.none() | st.tuples(minutes, states),
     }
 )
-
-
-def receive(payload: dict[str, Any], now: datetime) -> Any:
-    update_id = next(_ids)
-    inbox.store_update(payload=payload | {"update_id": update_id}, now=now)
-    reply = inbox.process_update(update_id=update_id, now=now)
-    return reply, TelegramUpdate.objects.get(pk=update_id).outcome
-
-
-def command(text: str, chat_id: int, now: datetime) -> str:
-    sender = {"id": chat_id, "is_bot": False, "first_name": "A"}
-    message = {"message_id": 1, "from": sender, "chat": {"id": chat_id, "type": "private"}, "text": text}
-    reply, _ = receive({"message": message}, now)
-    assert isinstance(reply, TextReply)
-    return reply.html
-
-
-def tap(delivery: Delivery, chat_id: int, now: datetime) -> bool:
-    """Whether the button was known."""
-    query = {
-        "id": "1",
-        "from": {"id": chat_id, "is_bot": False, "first_name": "A"},
-        "data": "fa:" + delivery.public_id.hex,
-    }
-    reply, outcome = receive({"callback_query": query}, now)
-    assert isinstance(reply, AnswerReply)
-    return not outcome.startswith("not a button of this chat")
 
 
 def deliver(
