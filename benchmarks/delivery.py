@@ -30,6 +30,7 @@ from candles import Contender, commit, fresh_database, interleave, machine, verd
 
 BEGIN, END = "<!-- delivery.py -->", "<!-- end of delivery.py -->"
 COMMIT_MS, MESSAGES_PER_SECOND = 100.0, 1_000.0
+DAILY_CAP = 10
 TOKEN = "1:benchmark"
 
 
@@ -51,20 +52,21 @@ FULL = Sizes(7, 10_000, 100, 60, (500, 1_000), 1_000, 40, 1_000)
 QUICK = Sizes(1, 200, 5, 2, (10, 20), 40, 3, 20)
 
 
-def people(total: int) -> None:
-    """That many subscribers, of whom one in ten has a wish that excludes now and then."""
+def people(total: int, daily_cap: int) -> None:
+    """So many who get every signal; on top, a tenth who want only so many a day and a twentieth who paused."""
     from copilot_project.stress.load import make_people  # noqa: PLC0415
     from notifications.models import DeliveryPreference  # noqa: PLC0415
     from users.models import Subscriber  # noqa: PLC0415
 
     Subscriber.objects.all().delete()
-    made = make_people(total)
+    capped, paused = total // 10, total // 20
+    made = make_people(total + capped + paused)
     DeliveryPreference.objects.bulk_create(
-        DeliveryPreference(subscriber=one, daily_cap=1_000) for one in made[::10]
+        DeliveryPreference(subscriber=one, daily_cap=daily_cap) for one in made[total : total + capped]
     )
     DeliveryPreference.objects.bulk_create(
         DeliveryPreference(subscriber=one, paused_until=datetime(2099, 1, 1, tzinfo=UTC))
-        for one in made[5::20]
+        for one in made[total + capped :]
     )
 
 
@@ -120,7 +122,7 @@ def fan_outs(total: int) -> list[Contender]:
     from notifications.services.fan_out import fan_out  # noqa: PLC0415
 
     empty()
-    people(total)
+    people(total, daily_cap=1_000)
     signals = Signals()
     waiting: list = []
 
@@ -188,7 +190,7 @@ def commits(rate: int, seconds: int, subscribers: int) -> Commits:
     from signals.services.publishing import publish  # noqa: PLC0415
 
     empty()
-    people(subscribers)
+    people(subscribers, DAILY_CAP)
     instruments = list(Instrument.objects.select_related("exchange"))
     taken = []
     began = time.perf_counter()
@@ -206,7 +208,8 @@ def commits(rate: int, seconds: int, subscribers: int) -> Commits:
         )
         taken.append(1000 * (time.perf_counter() - due))
     lasted = time.perf_counter() - began
-    assert Delivery.objects.count() == len(taken) * (subscribers - len(range(5, subscribers, 20)))
+    capped = subscribers // 10 * min(DAILY_CAP, len(taken))
+    assert Delivery.objects.count() == len(taken) * subscribers + capped
     quantiles = statistics.quantiles(taken, n=100)
     return Commits(subscribers, len(taken) / max(lasted, seconds), quantiles[49], quantiles[98])
 

@@ -114,7 +114,9 @@ class Delivery(models.Model):
     signal = models.ForeignKey(
         Signal, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
     )
-    subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="deliveries")
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     kind = models.CharField(max_length=10, choices=DeliveryKind.choices, default=DeliveryKind.SIGNAL)
     state = models.CharField(max_length=8, choices=DeliveryState.choices, default=DeliveryState.PENDING)
     reason = models.CharField(max_length=300, blank=True, help_text="Why it is in this state.")
@@ -157,6 +159,8 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
+            # One subscriber's history, and the part of it that a daily cap counts.
+            models.Index(fields=["subscriber", "due_at"], name="notifications_delivery_history"),
             models.Index(
                 fields=["next_attempt_at"],
                 name="notifications_delivery_open",
