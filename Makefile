@@ -27,7 +27,7 @@ run: setup
 test: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-# The property tests of `make test` at fifty times its length; hours.
+# The property tests of `make test` at fifty times its length, on cases of their own; about an hour.
 properties: setup-dev
 	PROPERTY_LIVES=10000 FUZZED_BODIES=100000 $(BIN)/python -m pytest -n 2 -rP -k "no_life_breaks or whatever_is_posted" \
 		tests/notifications $(ARGS)

@@ -106,16 +106,15 @@ class Delivery(models.Model):
     Written by one INSERT … SELECT each (`services.fan_out`, `services.follow_up`).
     """
 
-    public_id = models.UUIDField(
-        unique=True, default=uuid.uuid4, editable=False, help_text="Names it in buttons."
-    )
-    # No constraint of the database: it would look the same signal up once for every row, a third of a fan-out's
-    # time. The signal is written in the same transaction, and the ledger's triggers let none be deleted.
+    # Every index and every constraint is paid for by each row of a fan-out, so these three have none of their own:
+    # a `public_id` is random and looked for among one subscriber's rows only; the signal is written in the same
+    # transaction, and the ledger's triggers let none be deleted; a trigger keeps subscribers who have deliveries.
+    public_id = models.UUIDField(default=uuid.uuid4, editable=False, help_text="Names it in buttons.")
     signal = models.ForeignKey(
         Signal, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
     )
     subscriber = models.ForeignKey(
-        Subscriber, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+        Subscriber, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
     )
     kind = models.CharField(max_length=10, choices=DeliveryKind.choices, default=DeliveryKind.SIGNAL)
     state = models.CharField(max_length=8, choices=DeliveryState.choices, default=DeliveryState.PENDING)

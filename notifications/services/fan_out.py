@@ -9,12 +9,13 @@ from users.models import Subscriber
 
 WAKE_CHANNEL = "copilot_deliveries"
 
+# One random number for all names, which its hash makes different: a random number each takes longer than the rules.
 FAN_OUT = f"""
 INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
-SELECT gen_random_uuid(), %(signal_id)s, subscriber_id, 'signal', 'pending', '', tier, tier_rank, weight,
-    due_at, %(expires_at)s, greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)),
+SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id)s, subscriber_id,
+    'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s, greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)),
     0, false, false
 FROM ({candidates_sql()}) AS candidate
 WHERE reason IS NULL

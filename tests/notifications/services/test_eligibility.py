@@ -1,5 +1,6 @@
 """The one SELECT against a second opinion: the same rules written down in Python, rule by rule."""
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from notifications.models import Delivery, DeliveryPreference
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
 from notifications.services.fan_out import fan_out, why_not
 from signals.models import Signal
+from signals.services.publishing import lock_ledger
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.models import Subscriber
@@ -226,6 +228,46 @@ def test_database_refuses_a_sending_time_before_release() -> None:
     with pytest.raises(IntegrityError, match="not_sent_before_due"), transaction.atomic():
         Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=899))
     assert Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=900)) == 1
+
+
+def test_every_delivery_has_a_name_of_its_own() -> None:
+    for _ in range(20):
+        make_subscriber()
+    for _ in range(2):
+        fan_out(signal=make_signal())
+    assert Delivery.objects.values("public_id").distinct().count() == 40
+
+
+def test_database_keeps_a_subscriber_who_has_deliveries() -> None:
+    kept, gone = make_subscriber(), make_subscriber(status="archived")
+    fan_out(signal=make_signal())
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM users_subscriber WHERE id = %s", [gone.pk])
+        with pytest.raises(IntegrityError, match="has deliveries"), transaction.atomic():
+            cursor.execute("DELETE FROM users_subscriber WHERE id = %s", [kept.pk])
+    assert list(Subscriber.objects.all()) == [kept]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_subscriber_waits_for_a_publication_under_way() -> None:
+    subscriber = make_subscriber()
+    with ThreadPoolExecutor(1) as thread, transaction.atomic():
+        lock_ledger()
+        fan_out(signal=make_signal())
+        deleting = thread.submit(delete_subscriber, subscriber.pk)
+        with pytest.raises(TimeoutError):
+            deleting.result(timeout=0.5)
+    with pytest.raises(IntegrityError, match="has deliveries"):
+        deleting.result()
+
+
+def delete_subscriber(pk: int) -> None:
+    """As a thread with a connection of its own."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM users_subscriber WHERE id = %s", [pk])
+    finally:
+        connection.close()
 
 
 def test_timezone_that_the_database_does_not_know_is_refused_when_written() -> None:
