@@ -15,8 +15,8 @@ INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
 SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id)s, subscriber_id,
-    'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s, greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)),
-    0, false, false
+    'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s,
+    greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)), 0, false, false
 FROM ({candidates_sql()}) AS candidate
 WHERE reason IS NULL
 ON CONFLICT (signal_id, subscriber_id, kind) DO NOTHING
