@@ -7,69 +7,21 @@ result is compared with what was written before anything is timed.
 """
 
 import argparse
-import os
-import platform
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from harness import Contender, commit, fresh_database, interleave, machine, verdict, write_section
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
-
+BEGIN, END = "<!-- candles.py -->", "<!-- end of candles.py -->"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 YEAR = 525_600
 BATCH = 2_000
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
-
-
-@dataclass
-class Contender:
-    """One way to do the work over `bars` candles; `before` is not timed."""
-
-    name: str
-    run: Callable[[], object]
-    bars: int
-    before: Callable[[], object] = lambda: None
-    seconds: list[float] = field(default_factory=list)
-
-    @property
-    def rate(self) -> float:
-        return self.bars / statistics.median(self.seconds)
-
-
-@contextmanager
-def fresh_database() -> Iterator[None]:
-    """Our embedded Postgres in a new folder, migrated, behind Django's settings."""
-    from copilot_project.embedded import Postgres, database_url  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory(prefix="copilot-benchmark-") as folder:
-        Path(folder).chmod(0o755)
-        os.environ |= {"COPILOT_STATE_DIR": folder, "DATABASE_URL": database_url(Path(folder))}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "copilot_project.settings"
-        server = Postgres(Path(folder))
-        server.start()
-        try:
-            import django  # noqa: PLC0415
-            from django.core.management import call_command  # noqa: PLC0415
-
-            django.setup()
-            call_command("migrate", verbosity=0, skip_checks=True)
-            yield
-        finally:
-            from django.db import connection  # noqa: PLC0415
-
-            connection.close_pool()
-            server.stop()
 
 
 def generated(bars: int) -> "OHLCV":  # noqa: F821
@@ -242,18 +194,6 @@ def require_equal(contender: Contender, candles: "OHLCV") -> None:  # noqa: F821
         assert np.array_equal(column, getattr(candles, name)), f"{contender.name} read another {name}"
 
 
-def interleave(contenders: list[Contender], rounds: int) -> None:
-    """One run of each in turn, so that a slow moment of the machine hits all alike; the first round warms up."""
-    for number in range(rounds + 1):
-        for contender in contenders:
-            contender.before()
-            begun = time.perf_counter()
-            contender.run()
-            if number:
-                contender.seconds.append(time.perf_counter() - begun)
-        print(f"round {number} of {rounds}", file=sys.stderr)
-
-
 def table(title: str, contenders: list[Contender], yardstick: Contender) -> str:
     lines = [
         f"### {title}\n",
@@ -269,15 +209,12 @@ def table(title: str, contenders: list[Contender], yardstick: Contender) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict(text: str, factor: float, goal: float) -> str:
-    return f"- {text}: **{factor:.1f} ×**, goal {goal:g} ×: {'reached' if factor >= goal else 'MISSED'}"
-
-
 def report(ingest: list[Contender], reading: list[Contender], command: str) -> str:
     into_empty, corrected = ingest[3], ingest[4]
     values_list = reading[2]
     return "\n".join(
         [
+            BEGIN,
             "# Candles into Postgres and back\n",
             f"`{command}`, commit {commit()}, {datetime.now(UTC):%Y-%m-%d}.",
             f"{machine()}; Postgres {postgres_version()} with fsync on and default memory, over a unix socket.",
@@ -290,37 +227,9 @@ def report(ingest: list[Contender], reading: list[Contender], command: str) -> s
             "",
             table("An instrument-year of 1m candles into numpy", reading, values_list),
             verdict("closed days ÷ values_list", reading[0].rate / values_list.rate, 20),
+            END,
             "",
         ]
-    )
-
-
-def write_section(path: Path, section: str, begin: str, end: str) -> None:
-    """Replace the section between these two lines, which it holds itself, or append it."""
-    text = path.read_text() if path.exists() else ""
-    before, found, rest = text.partition(begin)
-    after = rest.partition(end)[2].lstrip("\n") if found else ""
-    path.write_text(before.rstrip("\n") + "\n\n" + section + ("\n" + after if after else ""))
-
-
-def commit() -> str:
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"
-
-
-def machine() -> str:
-    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ":")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[0]
-    return (
-        f"{cpu.split(':')[1].strip() or platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, "
-        f"load {load:.1f}, {platform.system()}, Python {platform.python_version()}, numpy {np.__version__}"
     )
 
 
@@ -339,7 +248,7 @@ def main() -> int:
     parser.add_argument("--candles", type=int, default=1_000_000, help="to upsert")
     parser.add_argument("--peer-candles", type=int, default=20_000, help="the peer's slice of them")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--markdown", type=Path, help="write the report here as well")
+    parser.add_argument("--markdown", type=Path, help="write the section here as well")
     asked = parser.parse_args()
     with fresh_database():
         ingest = writers(generated(asked.candles), asked.peer_candles)
@@ -349,7 +258,7 @@ def main() -> int:
         text = report(ingest, reading, f"python benchmarks/candles.py --rounds {asked.rounds}")
     print(text)
     if asked.markdown:
-        asked.markdown.write_text(text)
+        write_section(asked.markdown, text, BEGIN, END)
     return 1 if "MISSED" in text else 0
 
 

@@ -23,10 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from candles import Contender, commit, fresh_database, interleave, machine, verdict, write_section  # noqa: E402
+from harness import Contender, commit, fresh_database, interleave, machine, verdict, write_section
 
 BEGIN, END = "<!-- delivery.py -->", "<!-- end of delivery.py -->"
 COMMIT_MS, MESSAGES_PER_SECOND = 100.0, 1_000.0
@@ -217,7 +214,7 @@ def commits(rate: int, seconds: int, subscribers: int) -> Commits:
 @contextmanager
 def bot_api() -> Iterator[str]:
     with subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "benchmarks" / "bot_api.py")], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(Path(__file__).with_name("bot_api.py"))], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process.stdout.readline().strip()

@@ -19,16 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from harness import commit, machine, write_section
 from numba import njit
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
-
-from candles import commit, machine, write_section  # noqa: E402
-
-from signals.engine.candle import OHLCV, FloatArray  # noqa: E402
-from signals.engine.costs import SPOT_COSTS, Costs  # noqa: E402
-from signals.engine.fill import (  # noqa: E402
+from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.costs import SPOT_COSTS, Costs
+from signals.engine.fill import (
     BUY,
     FOREVER,
     MARKET,
@@ -39,15 +35,15 @@ from signals.engine.fill import (  # noqa: E402
     place,
     step,
 )
-from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, explain, opinions  # noqa: E402
-from signals.engine.indicators import momentum, trend, volatility, volume  # noqa: E402
-from signals.engine.patterns.anomaly import anomaly_features  # noqa: E402
-from signals.engine.patterns.isolation_forest import anomaly_score, fit_isolation_forest  # noqa: E402
-from signals.engine.patterns.multi_timeframe import pattern_scores  # noqa: E402
-from signals.engine.regime import regimes  # noqa: E402
-from signals.engine.strategy import DecisionContext  # noqa: E402
-from signals.engine.timeframe import Timeframe  # noqa: E402
-from signals.engine.volatility import fit_volatility, forecast  # noqa: E402
+from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, explain, opinions
+from signals.engine.indicators import momentum, trend, volatility, volume
+from signals.engine.patterns.anomaly import anomaly_features
+from signals.engine.patterns.isolation_forest import anomaly_score, fit_isolation_forest
+from signals.engine.patterns.multi_timeframe import pattern_scores
+from signals.engine.regime import regimes
+from signals.engine.strategy import DecisionContext
+from signals.engine.timeframe import Timeframe
+from signals.engine.volatility import fit_volatility, forecast
 
 BARS, FITTED_BARS = 500, 2_160
 AS_OF = datetime(2025, 1, 1, tzinfo=UTC)
