@@ -30,7 +30,7 @@ def draw_signal(*, signal: Signal) -> bytes:
             entry=signal.entry_price,
             stop=signal.stop_loss,
             target=signal.take_profit,
-            labels=level_labels(signal),
+            labels=level_labels(signal, signal.instrument.tick_size),
             decided_at=closed_at.astimezone(UTC),
             is_simulated=exchange.is_simulated,
             strategy=signal.strategy,

@@ -70,6 +70,8 @@ class DeliveredSignal(Protocol):
     @property
     def risk_fraction(self) -> Decimal: ...
     @property
+    def tick_size(self) -> Decimal | None: ...
+    @property
     def lot_step(self) -> Decimal | None: ...
     @property
     def minimum_amount(self) -> Decimal | None: ...
@@ -135,7 +137,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Entry, stop and target, rounded to the decimals that make sense at that price."""
+    """Entry, stop and target in prices that the exchange takes."""
 
     entry: Decimal
     stop: Decimal
@@ -182,20 +184,22 @@ class Priced(Protocol):
     def take_profit(self) -> float: ...
 
 
-def level_labels(signal: Priced) -> tuple[str, str, str]:
+def level_labels(signal: Priced, tick_size: Decimal | None) -> tuple[str, str, str]:
     """Entry, stop and target as a message writes them."""
-    levels = levels_of(signal)
+    levels = levels_of(signal, tick_size)
     return f"{levels.entry:,}", f"{levels.stop:,}", f"{levels.target:,}"
 
 
-def levels_of(signal: Priced) -> Levels:
-    return Levels(*_rounded(signal.entry_price, signal.stop_loss, signal.take_profit))
+def levels_of(signal: Priced, tick_size: Decimal | None) -> Levels:
+    return Levels(*_rounded(tick_size, signal.entry_price, signal.stop_loss, signal.take_profit))
 
 
-def _rounded(entry: float, *others: float) -> list[Decimal]:
-    """Prices to the decimals that make sense at the first."""
-    quantum = Decimal(1).scaleb(-price_decimals(entry))
-    return [Decimal(str(price)).quantize(quantum) for price in (entry, *others)]
+def _rounded(tick_size: Decimal | None, entry: float, *others: float) -> list[Decimal]:
+    """Prices to the nearest tick; where none that can be is known, to the decimals that make sense at the first."""
+    can_be = tick_size if tick_size and tick_size <= entry else None
+    tick = (can_be or Decimal(1).scaleb(-price_decimals(entry))).normalize()
+    written = Decimal(1).scaleb(min(int(tick.as_tuple().exponent), 0))
+    return [((Decimal(str(price)) / tick).quantize(1) * tick).quantize(written) for price in (entry, *others)]
 
 
 def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
@@ -219,8 +223,8 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
     Every name and reason is cut before it is set in, so that the whole stays below 4096 UTF-16 units
     and no tag, entity or character is ever cut apart.
     """
-    levels = levels_of(signal)
-    entry, stop, target = level_labels(signal)
+    levels = levels_of(signal, signal.tick_size)
+    entry, stop, target = level_labels(signal, signal.tick_size)
     context: dict[str, Hashable] = {
         "is_repeat": signal.is_repeat,
         "is_simulated": signal.is_simulated,
@@ -255,7 +259,7 @@ def _rendered(template: str, context: tuple[tuple[str, Hashable], ...]) -> str:
 
 def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
     """The follow-up, as Telegram's HTML or plain; bounded like the signal's text."""
-    paid, left = _rounded(ended.paid_price, ended.exit_price)
+    paid, left = _rounded(ended.tick_size, ended.paid_price, ended.exit_price)
     context = {
         "ended": ended,
         "is_long": ended.direction == Direction.LONG,
@@ -270,7 +274,7 @@ def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
 
 def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]:
     """One signal in a list of them, with its outcome where that may be told."""
-    entry, stop, target = level_labels(signal)
+    entry, stop, target = level_labels(signal, signal.instrument.tick_size)
     ended = outcome and f"{outcome.r_multiple:+.2f} R ({outcome.return_ratio * 100:+.2f} %)"
     return {
         "direction": signal.direction,

@@ -95,6 +95,7 @@ def _row(
         quote=instrument.quote,
         exchange=instrument.exchange.name,
         is_simulated=instrument.exchange.is_simulated,
+        tick_size=instrument.tick_size,
         lot_step=instrument.lot_step,
         minimum_amount=instrument.minimum_amount,
         minimum_notional=instrument.minimum_notional,

@@ -65,7 +65,7 @@ WITH leader AS MATERIALIZED (
         coalesce(ended.bars_held, 0) AS bars_held, coalesce(ended.is_ambiguous, false) AS is_ambiguous,
         s.chat_id, s.capital, s.risk_fraction, g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
         g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
-        i.symbol, i.base, i.quote, i.lot_step, i.minimum_amount, i.minimum_notional,
+        i.symbol, i.base, i.quote, i.tick_size, i.lot_step, i.minimum_amount, i.minimum_notional,
         e.name AS exchange, e.is_simulated
     FROM locked JOIN notifications_delivery d USING (id)
         JOIN signals_signal g ON g.id = d.signal_id
@@ -107,7 +107,7 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
-    judged.is_simulated, judged.lot_step, judged.minimum_amount, judged.minimum_notional,
+    judged.is_simulated, judged.tick_size, judged.lot_step, judged.minimum_amount, judged.minimum_notional,
     %(fencing_token)s::bigint AS fencing_token
 """  # noqa: S608  (constants only)
 
@@ -257,6 +257,7 @@ class Claimed:
     quote: str
     exchange: str
     is_simulated: bool
+    tick_size: Decimal | None
     lot_step: Decimal | None
     minimum_amount: Decimal | None
     minimum_notional: Decimal | None

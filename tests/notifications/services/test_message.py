@@ -18,6 +18,7 @@ from notifications.services.message import (
     LONGEST_MESSAGE,
     cut,
     feedback_buttons,
+    level_labels,
     one_line,
     outcome_text,
     pressed_button,
@@ -49,6 +50,7 @@ class Told:
     expires_at: datetime = datetime(2026, 5, 4, 16, 30, tzinfo=UTC)
     capital: Decimal = Decimal("10000.00")
     risk_fraction: Decimal = Decimal("0.0100")
+    tick_size: Decimal | None = None
     lot_step: Decimal | None = None
     minimum_amount: Decimal | None = None
     minimum_notional: Decimal | None = None
@@ -207,6 +209,37 @@ def test_follow_up_says_how_it_ended(change: dict[str, object], words: str) -> N
 )
 def test_prices_show_five_significant_digits_and_two_decimals_at_least(price: float, decimals: int) -> None:
     assert price_decimals(price) == decimals
+
+
+@pytest.mark.parametrize(
+    ("tick_size", "prices", "labels"),
+    [
+        # As the database gives ticks, with zeros.
+        ("0.010000000000000000", (67123.456, 66000.004, 69000.0), ("67,123.46", "66,000.00", "69,000.00")),
+        ("0.000100000000000000", (0.451234, 0.43999, 0.48), ("0.4512", "0.4400", "0.4800")),
+        ("0.250000000000000000", (4512.30, 4500.13, 4540.0), ("4,512.25", "4,500.25", "4,540.00")),
+        (
+            "0.000000010000000000",
+            (0.0000123456, 0.000011, 0.000015),
+            ("0.00001235", "0.00001100", "0.00001500"),
+        ),
+        ("10.000000000000000000", (3944.9, 3906.0, 4001.0), ("3,940", "3,910", "4,000")),
+        (None, (0.451234, 0.43999, 0.48), ("0.45123", "0.43999", "0.48000")),
+        ("1.000000000000000000", (0.6, 0.5, 0.9), ("0.60000", "0.50000", "0.90000")),  # cannot be the tick
+    ],
+)
+def test_prices_are_ticks_of_the_exchange(
+    tick_size: str | None, prices: tuple[float, float, float], labels: tuple[str, str, str]
+) -> None:
+    entry, stop, target = prices
+    told = Told(
+        entry_price=entry,
+        stop_loss=stop,
+        take_profit=target,
+        tick_size=Decimal(tick_size) if tick_size else None,
+    )
+    assert level_labels(told, told.tick_size) == labels
+    assert all(f"{label} " in signal_text(told, html=False) for label in labels[1:])
 
 
 class Reader(HTMLParser):
