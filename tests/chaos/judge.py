@@ -31,7 +31,7 @@ def judge(house: House, report: Report) -> None:
     report.ledger_broken = int(verify(entries) is not None)
     report.taps = house.taps
     report.taps_without_effect = house.taps - Feedback.objects.count()
-    _judge_messages(arrivals(house.sandbox.journal(), rows), rows, report)
+    judge_messages(arrivals(house.sandbox.journal(), rows), rows, report)
 
 
 def arrivals(records: list[Record], rows: dict[str, Delivery]) -> dict[str, list[Record]]:
@@ -55,7 +55,7 @@ def arrivals(records: list[Record], rows: dict[str, Delivery]) -> dict[str, list
     return found
 
 
-def _judge_messages(found: dict[str, list[Record]], rows: dict[str, Delivery], report: Report) -> None:
+def judge_messages(found: dict[str, list[Record]], rows: dict[str, Delivery], report: Report) -> None:
     report.accepted = sum(len(copies) for copies in found.values())
     report.accepted_pictures = sum(c["method"] == "sendPhoto" for copies in found.values() for c in copies)
     report.accepted_follow_ups = sum(

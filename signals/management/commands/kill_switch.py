@@ -1,6 +1,7 @@
 """`manage.py kill_switch engage --reason …`, `rearm --reason …`, `rearm --confirm CODE`, `status`."""
 
 import os
+import pwd
 from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,14 @@ from django.utils import timezone
 
 from signals.models import KillSwitch
 from signals.services.kill_switch import KillSwitchError, confirm_rearm, engage, request_rearm
+
+
+def account_name() -> str:
+    """Of whoever runs this; a container's user may have none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 class Command(BaseCommand):
@@ -26,7 +35,7 @@ class Command(BaseCommand):
         either.add_argument("--confirm", type=UUID, metavar="CODE")
         actions.add_parser("status", help="how it is")
         for action in (stop, rearm):
-            action.add_argument("--by", default=os.environ.get("USER") or f"uid {os.getuid()}")
+            action.add_argument("--by", default=account_name(), help="who asks (%(default)s)")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         try:

@@ -1,5 +1,7 @@
 """The kill switch: one call stops, two and a reason start again, and every change is on record."""
 
+import os
+import pwd
 import uuid
 from datetime import timedelta
 
@@ -200,3 +202,15 @@ def test_engaged_switch_is_told_everywhere_and_fails_no_probe(admin_client: Clie
     assert after.status_code == before.status_code
     assert "copilot_kill_switch_engaged 1.0" in admin_client.get("/metrics").content.decode()
     assert "The kill switch is engaged" in admin_client.get("/admin/").content.decode()
+
+
+def test_command_names_the_account_that_ran_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("USER", raising=False)  # as in a unit of systemd or a cron job
+    call_command("kill_switch", "engage", "--reason", "a")
+    assert record() == [("engaged", pwd.getpwuid(os.getuid()).pw_name, "a")]
+
+
+def test_command_names_the_number_of_an_account_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    call_command("kill_switch", "engage", "--reason", "a")
+    assert record() == [("engaged", "uid 4000000000", "a")]
