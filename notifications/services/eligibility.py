@@ -72,7 +72,8 @@ SIGNAL_RULES = """
         THEN 'confidence'
     WHEN t.max_sessions IS NOT NULL AND NOT coalesce(p.sessions[1:t.max_sessions] && g.sessions, false)
         THEN 'session'
-    WHEN EXISTS (SELECT FROM notifications_deliverypreference_instruments c WHERE c.deliverypreference_id = p.id)
+    WHEN p.id IS NOT NULL
+        AND EXISTS (SELECT FROM notifications_deliverypreference_instruments c WHERE c.deliverypreference_id = p.id)
         AND NOT EXISTS (
             SELECT FROM notifications_deliverypreference_instruments c
             WHERE c.deliverypreference_id = p.id AND c.instrument_id = g.instrument_id
@@ -105,7 +106,8 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
     subscriber_id and due_at, of which the daily cap counts those of the local day.
     """
     return f"""
-SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank, coalesce(w.weight, 1) AS weight,
+SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank, coalesce((SELECT w.weight FROM signals_strategyweight w
+        WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at,
     CASE {STANDING_RULES}
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
@@ -123,7 +125,6 @@ FROM (SELECT %(instrument_id)s::bigint AS instrument_id, %(strategy)s::varchar A
         %(published_at)s::timestamptz AS published_at, %(expires_at)s::timestamptz AS expires_at) AS g
     CROSS JOIN {SUBSCRIBERS}
     CROSS JOIN LATERAL (SELECT g.published_at + make_interval(secs => t.delay_seconds) AS moment) AS r
-    LEFT JOIN signals_strategyweight w ON w.strategy = g.strategy AND w.instrument_id = g.instrument_id
 """  # noqa: S608  (built from constants of this module and of its callers)
 
 

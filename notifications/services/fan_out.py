@@ -9,7 +9,9 @@ from users.models import Subscriber
 
 WAKE_CHANNEL = "copilot_deliveries"
 
-# One random number for all names, which its hash makes different: a random number each takes longer than the rules.
+# What each row costs sets a publication's pace. One random number for all names, which its hash makes different:
+# a random number each takes longer than the rules. Whether this is a repeat is asked once, not of every row by
+# ON CONFLICT; of two at the same time, which the ledger's lock prevents, the unique constraint fails the later one.
 FAN_OUT = f"""
 INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
@@ -19,7 +21,7 @@ SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id
     greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)), 0, false, false
 FROM ({candidates_sql()}) AS candidate
 WHERE reason IS NULL
-ON CONFLICT (signal_id, subscriber_id, kind) DO NOTHING
+    AND NOT EXISTS (SELECT FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
 """  # noqa: S608
 
 EXCLUDED = f"""
