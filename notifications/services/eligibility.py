@@ -106,7 +106,8 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
     subscriber_id and due_at, of which the daily cap counts those of the local day.
     """
     return f"""
-SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank, coalesce((SELECT w.weight FROM signals_strategyweight w
+SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
+    coalesce((SELECT w.weight FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at,
     CASE {STANDING_RULES}
