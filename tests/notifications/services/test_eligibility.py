@@ -230,6 +230,14 @@ def test_database_refuses_a_sending_time_before_release() -> None:
     assert Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=900)) == 1
 
 
+def test_a_repeat_adds_none_not_even_for_somebody_new() -> None:
+    signal = make_signal()
+    make_subscriber()
+    assert fan_out(signal=signal) == 1
+    make_subscriber()
+    assert fan_out(signal=signal) == 0
+
+
 def test_every_delivery_has_a_name_of_its_own() -> None:
     for _ in range(20):
         make_subscriber()
