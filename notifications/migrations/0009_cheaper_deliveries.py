@@ -5,8 +5,9 @@ import uuid
 from django.db import migrations, models
 
 
-# What the foreign key did, at the price of a deletion instead of each delivery's. Deliveries are written by whoever
-# holds the ledger's lock (signals.services.publishing.LEDGER_LOCK) until the commit, so none comes in between.
+# What the foreign key did, at the price of a deletion instead of each delivery's. A subscriber's first delivery is
+# written by whoever holds the ledger's lock (signals.services.publishing.LEDGER_LOCK) until the commit, so none comes
+# in between; follow-ups go only to those who have one.
 KEEP_SUBSCRIBERS = """
 CREATE FUNCTION notifications_keep_subscriber_with_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
