@@ -195,6 +195,9 @@ class SignalPicture(models.Model):
     error = models.CharField(max_length=300, blank=True, help_text="Why there is none.")
     attempts = models.PositiveSmallIntegerField(default=0)
     requested_at = models.DateTimeField()
+    awaited_until = models.DateTimeField(
+        null=True, blank=True, help_text="Deliveries wait for it until then; empty: they do not."
+    )
     drawn_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -14,12 +14,16 @@ from notifications.tasks import wake_artist
 from signals.models import Signal
 
 
-def deliver(*, published: Signal, **kwargs: Any) -> None:
+def deliver(*, coming: Signal, **kwargs: Any) -> None:
     """A signal and its deliveries are committed together or not at all; a worker draws it after that."""
-    seconds = request_picture(signal=published)
-    fan_out(signal=published, picture_seconds=seconds)
-    if seconds:
-        transaction.on_commit(partial(wake_artist, published.pk))
+    if request_picture(signal=coming):
+        transaction.on_commit(partial(wake_artist, coming.pk))
+    fan_out(signal=coming, capped=False)
+
+
+def deliver_capped(*, published: Signal, **kwargs: Any) -> None:
+    """A daily cap counts the signals before this one, so these wait until those are committed."""
+    fan_out(signal=published, capped=True)
 
 
 def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:

@@ -100,7 +100,7 @@ LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
 
 
 def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
-    """SELECT subscriber_id, tier, tier_rank, weight, due_at, reason (NULL = gets it) for every subscriber.
+    """SELECT subscriber_id, tier, tier_rank, weight, due_at, is_capped, reason (NULL = gets it) for every subscriber.
 
     Its parameters are those of `signal_parameters`. `deliveries` is a trusted FROM item with the columns
     subscriber_id and due_at, of which the daily cap counts those of the local day.
@@ -109,7 +109,7 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
 SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     coalesce((SELECT w.weight FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
-    r.moment AS due_at,
+    r.moment AS due_at, p.daily_cap IS NOT NULL AS is_capped,
     CASE {STANDING_RULES}
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given

@@ -1,6 +1,7 @@
 """One signal becomes one delivery per eligible subscriber, or a reason why not."""
 
 from django.db import connection
+from psycopg import Cursor
 
 from notifications.models import Delivery, DeliveryKind
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
@@ -10,18 +11,20 @@ from users.models import Subscriber
 WAKE_CHANNEL = "copilot_deliveries"
 
 # What each row costs sets a publication's pace. One random number for all names, which its hash makes different:
-# a random number each takes longer than the rules. Whether this is a repeat is asked once, not of every row by
-# ON CONFLICT; of two at the same time, which the ledger's lock prevents, the unique constraint fails the later one.
+# a random number each takes longer than the rules. Who has it already is read once, not looked for by every row's
+# ON CONFLICT; of two at the same time the unique constraint fails the later one.
 FAN_OUT = f"""
 INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
 SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id)s, subscriber_id,
     'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s,
-    greatest(due_at, %(published_at)s + make_interval(secs => %(picture_seconds)s)), 0, false, false
+    greatest(due_at, (SELECT awaited_until FROM notifications_signalpicture WHERE signal_id = %(signal_id)s)),
+    0, false, false
 FROM ({candidates_sql()}) AS candidate
-WHERE reason IS NULL
-    AND NOT EXISTS (SELECT FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
+WHERE reason IS NULL AND (%(capped)s::boolean IS NULL OR is_capped = %(capped)s)
+    AND subscriber_id NOT IN (
+        SELECT subscriber_id FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
 """  # noqa: S608
 
 EXCLUDED = f"""
@@ -32,15 +35,17 @@ WHERE NOT EXISTS (
 """  # noqa: S608
 
 
-def fan_out(*, signal: Signal, picture_seconds: float = 0.0) -> int:
-    """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat adds none.
+def fan_out(*, signal: Signal, capped: bool | None = None) -> int:
+    """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat repeats none.
 
-    So many seconds after publication they are looked at without waiting for the picture any longer.
-    Runs inside the caller's transaction: the sender is woken when that commits.
+    `capped` limits it to subscribers with a daily cap (True) or without (False). They are looked at when the picture
+    is there, or is not awaited any longer. Runs inside the caller's transaction: the sender is woken when it commits.
     """
-    parameters = signal_parameters(signal) | {"signal_id": signal.pk, "picture_seconds": picture_seconds}
-    with connection.cursor() as cursor:
-        cursor.execute(FAN_OUT, parameters)
+    parameters = signal_parameters(signal) | {"signal_id": signal.pk, "capped": capped}
+    connection.ensure_connection()
+    # Planned once a connection, which Django's own cursors cannot do: planning takes half as long as the rules.
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(FAN_OUT, parameters, prepare=True)
         written = cursor.rowcount
         if written:
             cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])

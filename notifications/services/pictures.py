@@ -9,12 +9,23 @@ from notifications.models import SignalPicture
 from notifications.services.fan_out import WAKE_CHANNEL
 from signals.models import Signal
 
-PATIENCE_SECONDS = 3.0
+PATIENCE = timedelta(seconds=3)
 # With more than that waiting to be drawn the next one will not be there in time, and nobody waits for it.
 LONGEST_QUEUE = 4
 RECENT = timedelta(minutes=1)
 MOST_ATTEMPTS = 3
 SWEPT_AT_ONCE = 20
+
+# One statement, since every publication waits for it.
+REQUEST = """
+INSERT INTO notifications_signalpicture (signal_id, file_id, error, attempts, requested_at, awaited_until)
+SELECT %(signal_id)s, '', '', 0, %(requested_at)s, CASE WHEN %(longest_queue)s > (
+    SELECT count(*) FROM (
+        SELECT FROM notifications_signalpicture
+        WHERE png IS NULL AND error = '' AND attempts < %(most_attempts)s AND requested_at > %(recent)s
+        LIMIT %(longest_queue)s) AS queue) THEN %(awaited_until)s END
+RETURNING awaited_until IS NOT NULL
+"""
 
 # Rows that wait for nothing but their picture.
 RELEASE = """
@@ -24,11 +35,22 @@ WHERE signal_id = %(signal_id)s AND kind = 'signal' AND state = 'pending' AND at
 """
 
 
-def request_picture(*, signal: Signal) -> float:
-    """Want a picture of a signal that is just being published; for how many seconds it is worth waiting."""
-    queue = _undrawn().filter(requested_at__gt=signal.published_at - RECENT)[:LONGEST_QUEUE].count()
-    SignalPicture.objects.create(signal=signal, requested_at=signal.published_at)
-    return PATIENCE_SECONDS if queue < LONGEST_QUEUE else 0.0
+def request_picture(*, signal: Signal) -> bool:
+    """Want a picture of a signal that is just being published; whether its deliveries will wait for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            REQUEST,
+            {
+                "signal_id": signal.pk,
+                "requested_at": signal.published_at,
+                "recent": signal.published_at - RECENT,
+                "awaited_until": signal.published_at + PATIENCE,
+                "longest_queue": LONGEST_QUEUE,
+                "most_attempts": MOST_ATTEMPTS,
+            },
+        )
+        (is_awaited,) = cursor.fetchone()
+    return bool(is_awaited)
 
 
 def undrawn_pictures(*, requested_before: datetime, now: datetime) -> list[int]:

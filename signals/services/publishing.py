@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from signals.crash_points import CrashPoint, reach
 from signals.engine.hybrid import VALIDITY_BARS
@@ -12,12 +12,14 @@ from signals.engine.ledger import GENESIS_HASH, entry_hash
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.engine.timeframe import Timeframe
-from signals.events import signal_published
+from signals.events import signal_coming, signal_published
 from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
 from signals.telemetry import SIGNALS_PUBLISHED
 
-LEDGER_LOCK = 7_305_001  # any number that no other advisory lock of this database uses
+# Any numbers that no other advisory lock of this database uses. Every publication shares the first from its beginning
+# to its commit, so whoever takes it alone finds none half done; the second has one holder at a time.
+PUBLICATIONS_LOCK, LEDGER_LOCK = 7_305_002, 7_305_001
 
 
 def publish(
@@ -31,11 +33,11 @@ def publish(
     experimental: bool = False,
     valid_for: timedelta | None = None,
 ) -> Signal:
-    """Write the Signal with its ledger hash and, through `signal_published`, its deliveries.
+    """Write the Signal with its ledger hash and, through `signals.events`, its deliveries.
 
     A repeat is harmless: the signal that stands for this candle, source and variant is returned.
-    The instant of publication is the database's, which is also the clock that releases deliveries.
-    `valid_for` counts from then; by default VALIDITY_BARS bars.
+    The instant of publication is the database's, which is also the clock that releases deliveries; two at the same
+    time may enter the ledger in either order. `valid_for` counts from then; by default VALIDITY_BARS bars.
     """
     key = {
         "instrument": instrument,
@@ -44,47 +46,63 @@ def publish(
         "source": source.value,
         "variant": variant,
     }
-    with transaction.atomic():
-        published_at = lock_ledger()
+    try:
+        with transaction.atomic():
+            signal_id, published_at = begin_publication()
+            signal = Signal(
+                pk=signal_id,
+                **key,
+                strategy=decision.strategy,
+                direction=decision.direction.value,
+                confidence=decision.confidence,
+                entry_price=decision.entry_price,
+                stop_loss=decision.stop_loss,
+                take_profit=decision.take_profit,
+                reasons=list(decision.reasons),
+                experimental=experimental,
+                sessions=sorted(session.value for session in sessions_at(published_at)),
+                published_at=published_at,
+                expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
+            )
+            signal_coming.send(sender=Signal, coming=signal)
+            lock_ledger()
+            append_to_ledger(signal)
+            reach(CrashPoint.AFTER_SIGNAL_INSERT)
+            signal_published.send(sender=Signal, published=signal)
+            reach(CrashPoint.AFTER_FAN_OUT_BEFORE_COMMIT)
+            transaction.on_commit(partial(reach, CrashPoint.AFTER_COMMIT))
+            transaction.on_commit(SIGNALS_PUBLISHED.labels(source=source.value).inc)
+    except IntegrityError:
         standing = Signal.objects.filter(**key).first()
-        if standing:
-            return standing
-        signal = Signal(
-            **key,
-            strategy=decision.strategy,
-            direction=decision.direction.value,
-            confidence=decision.confidence,
-            entry_price=decision.entry_price,
-            stop_loss=decision.stop_loss,
-            take_profit=decision.take_profit,
-            reasons=list(decision.reasons),
-            experimental=experimental,
-            sessions=sorted(session.value for session in sessions_at(published_at)),
-            published_at=published_at,
-            expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
-        )
-        append_to_ledger(signal)
-        reach(CrashPoint.AFTER_SIGNAL_INSERT)
-        signal_published.send(sender=Signal, published=signal)
-        reach(CrashPoint.AFTER_FAN_OUT_BEFORE_COMMIT)
-        transaction.on_commit(partial(reach, CrashPoint.AFTER_COMMIT))
-        transaction.on_commit(SIGNALS_PUBLISHED.labels(source=source.value).inc)
+        if standing is None:
+            raise
+        return standing
     return signal
 
 
-def lock_ledger() -> datetime:
-    """Hold the ledger's end until commit and return the database's time: entries are written one by one."""
+def begin_publication() -> tuple[int, datetime]:
+    """The id that the signal will have, and the database's time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock_shared(%s), nextval('signals_signal_id_seq'), clock_timestamp()",
+            [PUBLICATIONS_LOCK],
+        )
+        _, signal_id, moment = cursor.fetchone()
+    return signal_id, moment
+
+
+def lock_ledger() -> None:
+    """Hold the ledger's end until commit: entries are written one by one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
-        cursor.execute("SELECT clock_timestamp()")
-        (moment,) = cursor.fetchone()
-    return moment
 
 
 def append_to_ledger(signal: Signal) -> None:
-    last = Signal.objects.order_by("-sequence").only("sequence", "hash").first()
-    signal.sequence = last.sequence + 1 if last else 1
-    signal.prev_hash = last.hash if last else GENESIS_HASH
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sequence, hash FROM signals_signal ORDER BY sequence DESC LIMIT 1")
+        sequence, prev_hash = cursor.fetchone() or (0, GENESIS_HASH)
+    signal.sequence = sequence + 1
+    signal.prev_hash = prev_hash
     signal.hash = entry_hash(signal.prev_hash, ledger_payload(signal))
     signal.save(force_insert=True)
 

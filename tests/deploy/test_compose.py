@@ -163,7 +163,10 @@ def test_postgres_is_initialised_with_the_password_of_the_url(tmp_path: Path) ->
     entrypoint.write_text('#!/bin/sh\nprintf "%s %s" "$POSTGRES_PASSWORD" "$*"\n')
     entrypoint.chmod(0o755)
     url = "postgresql://copilot:p4ss@postgres:5432/copilot"
-    assert _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_URL=url) == "p4ss postgres"
+    assert (
+        _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_URL=url)
+        == "p4ss postgres -c max_wal_size=4GB -c wal_init_zero=off"
+    )
     environment = SERVICES["postgres"]["environment"]
     assert (environment["POSTGRES_USER"], environment["POSTGRES_DB"]) == ("copilot", "copilot")
 

@@ -3,7 +3,8 @@
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
-OURS = {"pool", "isolation_level", "assume_role", "server_side_binding"}  # Django's options, not libpq's
+# Options of Django and psycopg, not libpq's.
+OURS = {"pool", "isolation_level", "assume_role", "server_side_binding", "prepare_threshold"}
 
 
 def conninfo() -> str:

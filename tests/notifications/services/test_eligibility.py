@@ -11,11 +11,14 @@ from django.db import DataError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.models import Delivery, DeliveryPreference
+from notifications.models import Delivery, DeliveryPreference, SignalPicture
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
 from notifications.services.fan_out import fan_out, why_not
-from signals.models import Signal
-from signals.services.publishing import lock_ledger
+from signals.engine.strategy import Direction, StrategySignal
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.models import Signal, SignalSource
+from signals.services.publishing import begin_publication, publish
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.models import Subscriber
@@ -230,12 +233,75 @@ def test_database_refuses_a_sending_time_before_release() -> None:
     assert Delivery.objects.update(state="sent", sent_at=NOON + timedelta(seconds=900)) == 1
 
 
-def test_a_repeat_adds_none_not_even_for_somebody_new() -> None:
+def test_a_repeat_gives_nobody_a_second_one() -> None:
     signal = make_signal()
     make_subscriber()
     assert fan_out(signal=signal) == 1
     make_subscriber()
+    assert fan_out(signal=signal) == 1
     assert fan_out(signal=signal) == 0
+
+
+def test_those_with_a_daily_cap_and_those_without_are_given_it_apart() -> None:
+    signal = make_signal()
+    free, capped = make_subscriber(), make_subscriber(preference={"daily_cap": 3})
+    make_subscriber(preference={})
+    assert fan_out(signal=signal, capped=True) == 1
+    assert Delivery.objects.get().subscriber == capped
+    assert fan_out(signal=signal, capped=False) == 2
+    assert Delivery.objects.filter(subscriber=free).exists()
+    assert fan_out(signal=signal) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_publications_at_the_same_time_the_later_counts_the_earlier_against_a_daily_cap() -> None:
+    free, capped = make_subscriber(), make_subscriber(preference={"daily_cap": 1})
+    instrument = make_instrument()
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            publish_one(instrument, hour=1)
+            later = thread.submit(publish_elsewhere, instrument, hour=2)
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.5)
+        later.result()
+    assert Delivery.objects.filter(subscriber=free).count() == 2
+    assert Delivery.objects.filter(subscriber=capped).count() == 1
+    first, second = Signal.objects.order_by("sequence")
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert second.prev_hash == first.hash
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_publications_of_the_same_signal_the_later_leaves_nothing() -> None:
+    make_subscriber()
+    instrument = make_instrument()
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            first = publish_one(instrument, hour=1)
+            later = thread.submit(publish_elsewhere, instrument, hour=1)
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.5)
+        assert later.result() == first
+    assert [delivery.signal for delivery in Delivery.objects.all()] == [first]
+    assert [picture.signal for picture in SignalPicture.objects.all()] == [first]
+
+
+def publish_one(instrument: Instrument, *, hour: int) -> Signal:
+    return publish(
+        instrument=instrument,
+        decision=StrategySignal("rsi", Direction.LONG, 0.9, 100.0, 95.0, 110.0, ("because",)),
+        timeframe=Timeframe.H1,
+        candle_open_time=datetime(2025, 1, 1, hour, tzinfo=UTC),
+        source=SignalSource.HYBRID,
+    )
+
+
+def publish_elsewhere(instrument: Instrument, *, hour: int) -> Signal:
+    """As a thread with a connection of its own."""
+    try:
+        return publish_one(instrument, hour=hour)
+    finally:
+        connection.close()
 
 
 def test_every_delivery_has_a_name_of_its_own() -> None:
@@ -260,7 +326,7 @@ def test_database_keeps_a_subscriber_who_has_deliveries() -> None:
 def test_deleting_a_subscriber_waits_for_a_publication_under_way() -> None:
     subscriber = make_subscriber()
     with ThreadPoolExecutor(1) as thread, transaction.atomic():
-        lock_ledger()
+        begin_publication()
         fan_out(signal=make_signal())
         deleting = thread.submit(delete_subscriber, subscriber.pk)
         with pytest.raises(TimeoutError):

@@ -121,7 +121,7 @@ def test_text_too_long_for_a_caption_goes_alone(telegram: Controls) -> None:
 def test_signal_waits_three_seconds_for_its_picture_and_no_longer(telegram: Controls) -> None:
     people(telegram, 1)
     signal = drawable()
-    receivers.deliver(published=signal)
+    receivers.deliver(coming=signal)
     delivery = Delivery.objects.get()
     assert delivery.next_attempt_at == delivery.due_at + timedelta(seconds=3)
     SignalPicture.objects.update(error="nobody draws it")
@@ -136,7 +136,8 @@ def test_picture_that_is_there_ends_the_wait_and_none_is_shortened_below_the_rel
     for delay in (0, 1, 900):
         make_subscriber(tier=make_tier(delay_seconds=delay))
     signal = drawable(published_at=timezone.now() + timedelta(hours=1))
-    fan_out(signal=signal, picture_seconds=pictures.request_picture(signal=signal))
+    pictures.request_picture(signal=signal)
+    fan_out(signal=signal)
     waits = [d.next_attempt_at - d.due_at for d in Delivery.objects.order_by("due_at")]
     assert waits == [timedelta(seconds=3), timedelta(seconds=2), timedelta(0)]
     tasks.draw_picture(signal.pk)
@@ -144,8 +145,8 @@ def test_picture_that_is_there_ends_the_wait_and_none_is_shortened_below_the_rel
 
 
 def test_nobody_waits_behind_a_long_queue() -> None:
-    waits = [pictures.request_picture(signal=make_signal()) for _ in range(6)]
-    assert waits == [3.0] * 4 + [0.0] * 2
+    assert [pictures.request_picture(signal=make_signal()) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert SignalPicture.objects.filter(awaited_until=None).count() == 2
 
 
 def test_signal_without_candles_is_given_up_aloud_and_releases_who_waited(
@@ -153,7 +154,8 @@ def test_signal_without_candles_is_given_up_aloud_and_releases_who_waited(
 ) -> None:
     make_subscriber()
     signal = make_signal(published_at=timezone.now() + timedelta(hours=1))
-    fan_out(signal=signal, picture_seconds=pictures.request_picture(signal=signal))
+    pictures.request_picture(signal=signal)
+    fan_out(signal=signal)
     tasks.draw_picture(signal.pk)
     assert "no candles" in SignalPicture.objects.get().error
     assert Delivery.objects.get().next_attempt_at == signal.published_at
@@ -176,5 +178,5 @@ def test_signal_is_drawn_by_the_worker_that_its_publication_wakes(monkeypatch: p
     woken: list[Any] = []
     monkeypatch.setattr(tasks.draw_picture, "apply_async", lambda args, retry: woken.append(args))
     signal = drawable()
-    receivers.deliver(published=signal)
+    receivers.deliver(coming=signal)
     assert woken == [(signal.pk,)]

@@ -1,0 +1,33 @@
+from django.db import migrations, models
+
+FUNCTION = """
+CREATE OR REPLACE FUNCTION notifications_keep_subscriber_with_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    IF EXISTS (SELECT FROM notifications_delivery WHERE subscriber_id = OLD.id) THEN
+        RAISE EXCEPTION 'subscriber % has deliveries', OLD.id USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN OLD;
+END $$;
+"""
+# A publication writes deliveries before it holds the ledger's lock: the trigger waits for publications
+# (signals.services.publishing.PUBLICATIONS_LOCK) instead of that one.
+WAIT_FOR_PUBLICATIONS = FUNCTION.format(lock=7305002)
+WAIT_FOR_LEDGER = FUNCTION.format(lock=7305001)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("notifications", "0009_cheaper_deliveries"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="signalpicture",
+            name="awaited_until",
+            field=models.DateTimeField(
+                blank=True, help_text="Deliveries wait for it until then; empty: they do not.", null=True
+            ),
+        ),
+        migrations.RunSQL(WAIT_FOR_PUBLICATIONS, WAIT_FOR_LEDGER),
+    ]
