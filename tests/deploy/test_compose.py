@@ -10,6 +10,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from copilot_project.embedded.postgres import STEADY
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -163,10 +165,8 @@ def test_postgres_is_initialised_with_the_password_of_the_url(tmp_path: Path) ->
     entrypoint.write_text('#!/bin/sh\nprintf "%s %s" "$POSTGRES_PASSWORD" "$*"\n')
     entrypoint.chmod(0o755)
     url = "postgresql://copilot:p4ss@postgres:5432/copilot"
-    assert (
-        _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_URL=url)
-        == "p4ss postgres -c max_wal_size=4GB -c wal_init_zero=off"
-    )
+    given = _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_URL=url)
+    assert given == " ".join(["p4ss postgres", *(f"-c {setting}" for setting in STEADY)])
     environment = SERVICES["postgres"]["environment"]
     assert (environment["POSTGRES_USER"], environment["POSTGRES_DB"]) == ("copilot", "copilot")
 
