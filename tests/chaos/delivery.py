@@ -17,9 +17,11 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
 
 from tests.chaos.report import Plan, Report
-from tests.chaos.services import REPOSITORY, write_result
+from tests.chaos.services import COMMIT, REPOSITORY, write_result
 
 REAL_LEASE_SECONDS = 30.0
 REAL_LONGEST_DELAY = 10.0
@@ -47,13 +49,18 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="a few minutes: one seed with some of everything"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="folder of finished seeds' reports: a run that was cut off goes on from there",
+    )
     parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")
     options = parser.parse_args()
     if options.quick:
         vars(options).update(QUICK)
     total = Report(seeds=[])
     for number in range(options.seeds):
-        total.add(_run(_plan(options, number)))
+        total.add(_report(_kept(_plan(options, number), options.keep)))
     sys.stdout.write(json.dumps(figures := total.figures(), indent=1) + "\n")
     if options.write:
         write_result("delivery", sys.argv[1:], figures)
@@ -83,10 +90,25 @@ def _plan(options: argparse.Namespace, number: int) -> Plan:
     )
 
 
-def _run(plan: Plan) -> Report:
+def _kept(plan: Plan, folder: Path | None) -> str:
+    """The seed's report, from the folder where it was made there by this commit and plan."""
+    if folder is None:
+        return _run(plan)
+    given = json.dumps(asdict(plan))
+    file = folder / f"{COMMIT}-{sha256(given.encode()).hexdigest()[:12]}.json"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(_run(plan))
+    return file.read_text()
+
+
+def _run(plan: Plan) -> str:
     """One seed in a process of its own: Django is set up once for each database."""
     command = [sys.executable, "-m", "tests.chaos.seed", json.dumps(asdict(plan))]
-    answer = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def _report(answer: str) -> Report:
     fields = json.loads(answer)
     counters = {
         name: Counter(value) for name, value in fields.items() if name in {"kills", "crash_points", "states"}
