@@ -84,8 +84,7 @@ DATABASE = dj_database_url.parse(config.database_url or database_url(STATE_DIR),
 # The pool waits twice as long after each failed connection. Two seconds of that, then the next request tries anew:
 # else a database that was away for ten seconds is found again after thirty.
 POOL = {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 2}
-# A statement is prepared where the code asks for it (`notifications.services.fan_out`).
-DATABASE["OPTIONS"] = {**DATABASE.get("OPTIONS", {}), "pool": POOL, "prepare_threshold": 5}
+DATABASE["OPTIONS"] = {**DATABASE.get("OPTIONS", {}), "pool": POOL}
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -103,7 +103,7 @@ class DeliveryKind(models.TextChoices):
 class Delivery(models.Model):
     """One signal, or what became of it, on its way to one subscriber.
 
-    Written by one INSERT … SELECT each (`services.fan_out`, `services.follow_up`).
+    Written by INSERT … SELECT (`services.fan_out`, `services.follow_up`).
     """
 
     # Every index and every constraint is paid for by each row of a fan-out, so these three have none of their own:

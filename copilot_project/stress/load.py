@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from threading import Event
 
 from django.core.management import call_command
 from django.db import connection
@@ -15,14 +17,15 @@ from notifications.models import OPEN_STATES, Delivery
 from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import SignalSource
+from signals.models import Signal, SignalSource
 from signals.services.publishing import publish
 from users.engine.subscriber import AccountType, RiskProfile
 from users.models import Subscriber, Tier
 
 FIRST_CANDLE = datetime(2026, 1, 1, tzinfo=UTC)
 DELAYS = {"free": 3}  # seconds; 15 minutes in life
-LOOK_SECONDS = 1.0
+PUBLISHERS = 2
+LOOK_SECONDS, SAY_SECONDS = 1.0, 5.0
 STILL_SECONDS = 60.0
 DECISION = StrategySignal(
     "rsi", Direction.LONG, 0.8, 100.0, 95.0, 110.0, ("Stress test: not a real signal.",)
@@ -39,23 +42,40 @@ class Load:
     committed: int = 0
 
     def publish(self, check: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Each signal at its turn, late ones at once, none after `seconds`; those at work are counted."""
+        """Each signal at its turn, late ones at once, none after `seconds`; those committed are counted."""
+        began, total, stop = time.monotonic(), max(1, round(self.rate * self.seconds)), Event()
+        with ThreadPoolExecutor(PUBLISHERS) as publishers:
+            shares = [
+                publishers.submit(self._publish_share, range(first, total, PUBLISHERS), began, stop)
+                for first in range(PUBLISHERS)
+            ]
+            try:
+                while wait(shares, timeout=SAY_SECONDS, return_when=FIRST_EXCEPTION).not_done:
+                    check()
+                    say(f"{Signal.objects.count()} of {total} signals committed")
+            finally:
+                stop.set()
+            self.committed = sum(share.result() for share in shares)
+
+    def _publish_share(self, numbers: range, began: float, stop: Event) -> int:
+        """How many of these were committed. In a thread with a connection of its own."""
         instruments = list(Instrument.objects.select_related("exchange"))
-        began, total = time.monotonic(), max(1, round(self.rate * self.seconds))
-        while self.committed < total and time.monotonic() - began < self.seconds:
-            time.sleep(max(0.0, began + self.committed / self.rate - time.monotonic()))
+        committed = 0
+        for number in numbers:
+            waits = max(0.0, began + number / self.rate - time.monotonic())
+            if stop.wait(waits) or time.monotonic() - began >= self.seconds:
+                break
             publish(
-                instrument=instruments[self.committed % len(instruments)],
+                instrument=instruments[number % len(instruments)],
                 decision=DECISION,
                 timeframe=Timeframe.M1,
-                candle_open_time=FIRST_CANDLE + timedelta(minutes=self.committed),
+                candle_open_time=FIRST_CANDLE + timedelta(minutes=number),
                 source=SignalSource.HYBRID,
                 valid_for=timedelta(seconds=self.valid_seconds),
             )
-            self.committed += 1
-            if self.committed % max(1, round(self.rate * 5)) == 0:
-                check()
-                say(f"{self.committed} of {total} signals committed")
+            committed += 1
+        connection.close()
+        return committed
 
 
 def make_people(number: int) -> list[Subscriber]:

@@ -5,7 +5,7 @@ import uuid
 from django.db import migrations, models
 
 
-# What the foreign key did, at the price of a deletion instead of each delivery's. A subscriber's first delivery is
+# (Since 0010 it waits for another lock.) What the foreign key did, at the price of a deletion instead of each delivery's. A subscriber's first delivery is
 # written by whoever holds the ledger's lock (signals.services.publishing.LEDGER_LOCK) until the commit, so none comes
 # in between; follow-ups go only to those who have one.
 KEEP_SUBSCRIBERS = """

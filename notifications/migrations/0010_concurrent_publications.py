@@ -14,6 +14,22 @@ END $$;
 # (signals.services.publishing.PUBLICATIONS_LOCK) instead of that one.
 WAIT_FOR_PUBLICATIONS = FUNCTION.format(lock=7305002)
 WAIT_FOR_LEDGER = FUNCTION.format(lock=7305001)
+# A publication looks twice who has a daily cap: whoever gets one or loses it waits until none is between the two.
+KEEP_CAPS = """
+CREATE FUNCTION notifications_change_cap_between_publications() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.daily_cap IS DISTINCT FROM NEW.daily_cap THEN
+        PERFORM pg_advisory_xact_lock(7305002);
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END $$;
+CREATE TRIGGER notifications_change_cap BEFORE INSERT OR UPDATE OR DELETE ON notifications_deliverypreference
+    FOR EACH ROW EXECUTE FUNCTION notifications_change_cap_between_publications();
+"""
+DROP_CAPS = """
+DROP TRIGGER notifications_change_cap ON notifications_deliverypreference;
+DROP FUNCTION notifications_change_cap_between_publications();
+"""
 
 
 class Migration(migrations.Migration):
@@ -30,4 +46,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(WAIT_FOR_PUBLICATIONS, WAIT_FOR_LEDGER),
+        migrations.RunSQL(KEEP_CAPS, DROP_CAPS),
     ]

@@ -1,7 +1,9 @@
 """One signal becomes one delivery per eligible subscriber, or a reason why not."""
 
+from typing import Any
+
 from django.db import connection
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 
 from notifications.models import Delivery, DeliveryKind
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
@@ -13,19 +15,23 @@ WAKE_CHANNEL = "copilot_deliveries"
 # What each row costs sets a publication's pace. One random number for all names, which its hash makes different:
 # a random number each takes longer than the rules. Who has it already is read once, not looked for by every row's
 # ON CONFLICT; of two at the same time the unique constraint fails the later one.
-FAN_OUT = f"""
+# A statement for each answer to `capped`, so that the database can begin with the few who have a cap.
+FAN_OUT = {
+    capped: f"""
 INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
 SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id)s, subscriber_id,
     'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s,
-    greatest(due_at, (SELECT awaited_until FROM notifications_signalpicture WHERE signal_id = %(signal_id)s)),
-    0, false, false
+    greatest(due_at, (SELECT awaited_until FROM notifications_signalpicture
+        WHERE signal_id = %(signal_id)s AND png IS NULL AND error = '')), 0, false, false
 FROM ({candidates_sql()}) AS candidate
-WHERE reason IS NULL AND (%(capped)s::boolean IS NULL OR is_capped = %(capped)s)
+WHERE reason IS NULL {condition}
     AND subscriber_id NOT IN (
         SELECT subscriber_id FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
 """  # noqa: S608
+    for capped, condition in {None: "", True: "AND is_capped", False: "AND NOT is_capped"}.items()
+}
 
 EXCLUDED = f"""
 SELECT subscriber_id, reason FROM ({candidates_sql()}) AS candidate
@@ -38,18 +44,29 @@ WHERE NOT EXISTS (
 def fan_out(*, signal: Signal, capped: bool | None = None) -> int:
     """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat repeats none.
 
-    `capped` limits it to subscribers with a daily cap (True) or without (False). They are looked at when the picture
-    is there, or is not awaited any longer. Runs inside the caller's transaction: the sender is woken when it commits.
+    `capped` limits it to subscribers with a daily cap (True) or without (False). While a picture is awaited the
+    sender waits for it. Runs inside the caller's transaction: the sender is woken when that commits.
     """
-    parameters = signal_parameters(signal) | {"signal_id": signal.pk, "capped": capped}
-    connection.ensure_connection()
-    # Planned once a connection, which Django's own cursors cannot do: planning takes half as long as the rules.
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(FAN_OUT, parameters, prepare=True)
-        written = cursor.rowcount
+    parameters = signal_parameters(signal) | {"signal_id": signal.pk}
+    with connection.cursor() as cursor:
+        written = _execute_prepared(cursor.connection, FAN_OUT[capped], parameters)
         if written:
             cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
     return written
+
+
+def _execute_prepared(connected: Connection[Any], statement: str, parameters: dict[str, Any]) -> int:
+    """How many rows it wrote. Parsed once a connection, and after some executions planned no more.
+
+    Django's own cursors prepare nothing. It is allowed for this one statement only: else psycopg would remember
+    the last hundred statements of each connection with all that they contain.
+    """
+    connected.prepare_threshold = 0
+    try:
+        with connection.wrap_database_errors, Cursor(connected) as cursor:
+            return cursor.execute(statement, parameters, prepare=True).rowcount
+    finally:
+        connected.prepare_threshold = None
 
 
 def why_not(signal: Signal, subscriber: Subscriber) -> str:

@@ -10,7 +10,8 @@ from notifications.services.fan_out import WAKE_CHANNEL
 from signals.models import Signal
 
 PATIENCE = timedelta(seconds=3)
-# With more than that waiting to be drawn the next one will not be there in time, and nobody waits for it.
+# With more than that waiting to be drawn the next one will not be there in time, and nobody waits for it. Publications
+# at the same time do not see each other's.
 LONGEST_QUEUE = 4
 RECENT = timedelta(minutes=1)
 MOST_ATTEMPTS = 3

@@ -36,8 +36,9 @@ def publish(
     """Write the Signal with its ledger hash and, through `signals.events`, its deliveries.
 
     A repeat is harmless: the signal that stands for this candle, source and variant is returned.
-    The instant of publication is the database's, which is also the clock that releases deliveries; two at the same
-    time may enter the ledger in either order. `valid_for` counts from then; by default VALIDITY_BARS bars.
+    The instant of publication is the database's, which is also the clock that releases deliveries. It is that at which
+    the publication begins, so tiers' delays count from there, and two at the same time may enter the ledger in either
+    order. `valid_for` counts from it too; by default VALIDITY_BARS bars.
     """
     key = {
         "instrument": instrument,
@@ -46,6 +47,8 @@ def publish(
         "source": source.value,
         "variant": variant,
     }
+    if standing := Signal.objects.filter(**key).first():
+        return standing
     try:
         with transaction.atomic():
             signal_id, published_at = begin_publication()
@@ -73,10 +76,9 @@ def publish(
             transaction.on_commit(partial(reach, CrashPoint.AFTER_COMMIT))
             transaction.on_commit(SIGNALS_PUBLISHED.labels(source=source.value).inc)
     except IntegrityError:
-        standing = Signal.objects.filter(**key).first()
-        if standing is None:
-            raise
-        return standing
+        if came_first := Signal.objects.filter(**key).first():
+            return came_first
+        raise
     return signal
 
 
@@ -84,7 +86,8 @@ def begin_publication() -> tuple[int, datetime]:
     """The id that the signal will have, and the database's time."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock_shared(%s), nextval('signals_signal_id_seq'), clock_timestamp()",
+            "SELECT pg_advisory_xact_lock_shared(%s), nextval(pg_get_serial_sequence('signals_signal', 'id')), "
+            "clock_timestamp()",
             [PUBLICATIONS_LOCK],
         )
         _, signal_id, moment = cursor.fetchone()

@@ -98,7 +98,8 @@ def _kept(plan: Plan, folder: Path | None) -> str:
     file = folder / f"{COMMIT}-{sha256(given.encode()).hexdigest()[:12]}.json"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(_run(plan))
+        file.with_suffix(".new").write_text(_run(plan))
+        file.with_suffix(".new").rename(file)
     return file.read_text()
 
 

@@ -3,8 +3,7 @@
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
-# Options of Django and psycopg, not libpq's.
-OURS = {"pool", "isolation_level", "assume_role", "server_side_binding", "prepare_threshold"}
+OURS = {"pool", "isolation_level", "assume_role", "server_side_binding"}  # Django's options, not libpq's
 
 
 def conninfo() -> str:

@@ -1,9 +1,10 @@
 """The one SELECT against a second opinion: the same rules written down in Python, rule by rule."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,8 +21,10 @@ from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
 from signals.services.publishing import begin_publication, publish
 from tests.factories import make_instrument
-from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from tests.notifications.rows import make_signal, make_subscriber, make_tier, wait_for
 from users.models import Subscriber
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.django_db
 
@@ -260,9 +263,8 @@ def test_of_two_publications_at_the_same_time_the_later_counts_the_earlier_again
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             publish_one(instrument, hour=1)
-            later = thread.submit(publish_elsewhere, instrument, hour=2)
-            with pytest.raises(TimeoutError):
-                later.result(timeout=0.5)
+            later = thread.submit(elsewhere, publish_one, instrument, hour=2)
+            wait_for(lambda: waiting(having_written=True))
         later.result()
     assert Delivery.objects.filter(subscriber=free).count() == 2
     assert Delivery.objects.filter(subscriber=capped).count() == 1
@@ -278,9 +280,8 @@ def test_of_two_publications_of_the_same_signal_the_later_leaves_nothing() -> No
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             first = publish_one(instrument, hour=1)
-            later = thread.submit(publish_elsewhere, instrument, hour=1)
-            with pytest.raises(TimeoutError):
-                later.result(timeout=0.5)
+            later = thread.submit(elsewhere, publish_one, instrument, hour=1)
+            wait_for(lambda: waiting(having_written=True))
         assert later.result() == first
     assert [delivery.signal for delivery in Delivery.objects.all()] == [first]
     assert [picture.signal for picture in SignalPicture.objects.all()] == [first]
@@ -296,12 +297,46 @@ def publish_one(instrument: Instrument, *, hour: int) -> Signal:
     )
 
 
-def publish_elsewhere(instrument: Instrument, *, hour: int) -> Signal:
-    """As a thread with a connection of its own."""
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["UPDATE %s SET daily_cap = NULL", "DELETE FROM %s"])
+def test_daily_cap_that_ends_during_a_publication_costs_nobody_the_signal(change: str) -> None:
+    make_subscriber(preference={"daily_cap": 1})
+    signal = make_signal()
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            begin_publication()
+            assert fan_out(signal=signal, capped=False) == 0
+            changing = thread.submit(elsewhere, execute, change % "notifications_deliverypreference")
+            wait_for(lambda: waiting(having_written=False))
+            assert fan_out(signal=signal, capped=True) == 1
+        changing.result()
+
+
+def elsewhere(act: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """In a thread, with a connection of its own."""
     try:
-        return publish_one(instrument, hour=hour)
+        return act(*args, **kwargs)
     finally:
         connection.close()
+
+
+def execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def waiting(*, having_written: bool) -> bool:
+    """Whether a session waits for an advisory lock, and has written deliveries before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT EXISTS (SELECT FROM pg_locks w WHERE locktype = 'advisory' AND NOT granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND %s = EXISTS (SELECT FROM pg_locks h WHERE h.pid = w.pid AND h.granted
+                    AND h.relation = 'notifications_delivery'::regclass AND h.mode = 'RowExclusiveLock'))""",
+            [having_written],
+        )
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def test_every_delivery_has_a_name_of_its_own() -> None:
@@ -328,20 +363,25 @@ def test_deleting_a_subscriber_waits_for_a_publication_under_way() -> None:
     with ThreadPoolExecutor(1) as thread, transaction.atomic():
         begin_publication()
         fan_out(signal=make_signal())
-        deleting = thread.submit(delete_subscriber, subscriber.pk)
-        with pytest.raises(TimeoutError):
-            deleting.result(timeout=0.5)
+        deleting = thread.submit(
+            elsewhere, execute, f"DELETE FROM users_subscriber WHERE id = {subscriber.pk}"
+        )
+        wait_for(lambda: waiting(having_written=False))
     with pytest.raises(IntegrityError, match="has deliveries"):
         deleting.result()
 
 
-def delete_subscriber(pk: int) -> None:
-    """As a thread with a connection of its own."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM users_subscriber WHERE id = %s", [pk])
-    finally:
-        connection.close()
+@pytest.mark.django_db(transaction=True)
+def test_publication_waits_for_a_deletion_under_way_and_gives_the_deleted_nothing() -> None:
+    gone, kept = make_subscriber(), make_subscriber()
+    instrument = make_instrument()
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            execute(f"DELETE FROM users_subscriber WHERE id = {gone.pk}")
+            publishing = thread.submit(elsewhere, publish_one, instrument, hour=1)
+            wait_for(lambda: waiting(having_written=False))
+        publishing.result()
+    assert [delivery.subscriber for delivery in Delivery.objects.all()] == [kept]
 
 
 def test_timezone_that_the_database_does_not_know_is_refused_when_written() -> None:
