@@ -21,7 +21,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing import get_context
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -30,7 +33,7 @@ from harness import Contender, commit, fresh_database, interleave, machine, verd
 BEGIN, END = "<!-- delivery.py -->", "<!-- end of delivery.py -->"
 COMMIT_MS, MESSAGES_PER_SECOND = 100.0, 1_000.0
 DAILY_CAP = 10
-PUBLISHERS, START_SECONDS = 2, 5.0
+PUBLISHERS, START_SECONDS = 2, 120.0
 TOKEN = "1:benchmark"
 
 
@@ -182,16 +185,37 @@ class Commits:
 
 @dataclass(frozen=True)
 class Share:
-    """What one publisher process publishes: every so manieth of the signals that are to come from `begins` on."""
+    """What one publisher process publishes: every so manieth of the signals that are to come."""
 
     publisher: int
-    begins: float
     rate: int
     seconds: int
 
     @property
     def numbers(self) -> range:
         return range(self.publisher, self.rate * self.seconds, PUBLISHERS)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Publishers begin together, when the last of them is ready."""
+
+    ready: Barrier
+    moment: Synchronized
+
+    def __call__(self) -> float:
+        self.ready.wait(START_SECONDS)
+        return self.moment.value
+
+
+def note_moment(moment: Synchronized) -> None:
+    moment.value = time.time()
+
+
+def remember(start: Start) -> None:
+    """A process that is spawned gets what it shares with others at its beginning only."""
+    global together  # noqa: PLW0603
+    together = start
 
 
 def publish_share(share: Share) -> list[tuple[float, float]]:
@@ -217,10 +241,10 @@ def publish_share(share: Share) -> list[tuple[float, float]]:
         )
 
     publish_one(-1 - share.publisher)  # a worker has its connection and its imports long before
-    committed = []
+    committed, begins = [], together()
     for number in share.numbers:
-        due = share.begins + number / share.rate
-        if time.time() - share.begins > 2 * share.seconds:
+        due = begins + number / share.rate
+        if time.time() - begins > 2 * share.seconds:
             break
         time.sleep(max(0.0, due - time.time()))
         publish_one(number)
@@ -236,12 +260,14 @@ def commits(rate: int, seconds: int, subscribers: int) -> Commits:
 
     empty()
     people(subscribers, DAILY_CAP)
-    begins = time.time() + START_SECONDS
-    shares = [Share(publisher, begins, rate, seconds) for publisher in range(PUBLISHERS)]
-    with ProcessPoolExecutor(PUBLISHERS, get_context("spawn")) as publishers:
+    spawn = get_context("spawn")
+    moment = spawn.Value("d")
+    start = Start(spawn.Barrier(PUBLISHERS, partial(note_moment, moment)), moment)
+    shares = [Share(publisher, rate, seconds) for publisher in range(PUBLISHERS)]
+    with ProcessPoolExecutor(PUBLISHERS, spawn, initializer=remember, initargs=(start,)) as publishers:
         committed = [one for share in publishers.map(publish_share, shares) for one in share]
     taken = [1000 * (at - due) for due, at in committed]
-    lasted = max(at for _, at in committed) - begins
+    lasted = max(at for _, at in committed) - moment.value
     published = len(taken) + PUBLISHERS
     capped = subscribers // 10 * min(DAILY_CAP, published)
     assert Delivery.objects.count() == published * subscribers + capped
