@@ -4,9 +4,11 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from copilot_project.body_limit import limited
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
 
-application = get_asgi_application()
+application = limited(get_asgi_application())
 
 from copilot_project import web_heartbeat  # noqa: E402  (its models are loaded now)
 
