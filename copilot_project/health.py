@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max
 from django.http import HttpRequest, JsonResponse
@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from research.selectors.console import Life, process_lives
+from research.selectors.console import Life, process_lives, sender_state
 from signals.models import ScheduledSlot
 from signals.selectors import sending_allowed
 
@@ -54,7 +54,7 @@ def readiness(*, now: datetime) -> Checks:
         checks |= {"database": OK, "migrations": migrations_answer()}
         if checks["migrations"] == OK:
             checks |= process_answers(now=now) | {"schedule": schedule_answer(now=now)}
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         checks["database"] = f"no answer ({type(error).__name__})"
     return checks
 
@@ -76,11 +76,14 @@ def redis_answer() -> str:
 
 
 def process_answers(*, now: datetime) -> Checks:
-    """Beat, worker and sender by their heartbeats."""
-    return {
+    """Beat, worker and sender by their heartbeats; a sender whose token Telegram refuses lives and sends nothing."""
+    answers = {
         life.process.heartbeat: OK if life.life is Life.ALIVE else f"{life.life}{_aged(life.age)}"
         for life in process_lives(now=now)
     }
+    if halted := sender_state().halted_reason:
+        answers["sender"] = f"halted: {halted}"
+    return answers
 
 
 def schedule_answer(*, now: datetime) -> str:

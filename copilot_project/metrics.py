@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from notifications.models import OPEN_STATES, Delivery
+from notifications.models import OPEN_STATES, Delivery, SenderState
 from research.selectors.console import oldest_due
 from signals.models import Heartbeat
 from signals.selectors import sending_allowed
@@ -87,6 +87,11 @@ class HouseCollector(Collector):
             "copilot_kill_switch_engaged",
             "1 while nothing may be sent, 0 while the switch is armed.",
             value=0.0 if sending_allowed() else 1.0,
+        )
+        yield GaugeMetricFamily(
+            "copilot_sender_halted",
+            "1 while Telegram refuses the bot and nothing is sent, else 0.",
+            value=1.0 if SenderState.objects.exclude(halted_reason="").exists() else 0.0,
         )
         waiting = GaugeMetricFamily(
             "copilot_deliveries_open", "Deliveries not settled yet.", labels=["state"]

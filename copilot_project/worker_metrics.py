@@ -19,9 +19,9 @@ def serve_worker_metrics(**kwargs: Any) -> None:
         return
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
-    # Other machines may ask in production only, where the port is not published outside the network.
-    address = "0.0.0.0" if settings.PRODUCTION else "127.0.0.1"  # noqa: S104
-    start_http_server(settings.WORKER_METRICS_PORT, addr=address, registry=registry)
+    # Its counters tell that a signal was published before every tier may know: nobody else may ask unless told so.
+    host = os.environ.get("WORKER_METRICS_HOST", "127.0.0.1")
+    start_http_server(settings.WORKER_METRICS_PORT, addr=host, registry=registry)
 
 
 @signals.worker_process_shutdown.connect

@@ -337,7 +337,7 @@ class ScheduledSlot(models.Model):
         return f"{self.name} {self.slot:%Y-%m-%d %H:%M:%S}"
 
 
-LONGEST_REASON = 300
+LONGEST_REASON, LONGEST_NAME = 300, 150
 
 
 class KillSwitchState(models.TextChoices):
@@ -365,11 +365,11 @@ class KillSwitch(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     state = models.CharField(max_length=7, choices=KillSwitchState.choices)
     reason = models.CharField(max_length=LONGEST_REASON)
-    changed_by = models.CharField(max_length=150)
+    changed_by = models.CharField(max_length=LONGEST_NAME)
     changed_at = models.DateTimeField()
     rearm_code = models.UUIDField(null=True, blank=True, help_text="Confirms one request to re-arm, once.")
     rearm_reason = models.CharField(max_length=LONGEST_REASON, blank=True)
-    rearm_requested_by = models.CharField(max_length=150, blank=True)
+    rearm_requested_by = models.CharField(max_length=LONGEST_NAME, blank=True)
     rearm_expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -421,7 +421,7 @@ class KillSwitchChange(models.Model):
 
     event = models.CharField(max_length=16, choices=Event.choices)
     reason = models.CharField(max_length=LONGEST_REASON)
-    changed_by = models.CharField(max_length=150)
+    changed_by = models.CharField(max_length=LONGEST_NAME)
     changed_at = models.DateTimeField()
 
     class Meta:

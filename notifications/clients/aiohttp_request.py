@@ -6,11 +6,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from telegram._utils.types import ODVInput
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, RetryAfter, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 CONNECTIONS = 100
 UPLOAD_SECONDS = 20.0  # python-telegram-bot's own for files
+TOO_MANY_REQUESTS = 429
+SECONDS_WHEN_NONE_ARE_SAID = 30  # a 429 of something before the Bot API, which tells no time
 JSON = {"Content-Type": "application/json"}
 
 
@@ -23,7 +25,8 @@ class AiohttpRequest(BaseRequest):
 
     aiohttp knows one silence, from the first byte that is written to the next that is read; it may last for
     `write` and `read` together. Raises NotSentError, TimedOut or NetworkError, all without the address, which
-    holds the bot token. Neither retries nor follows redirects. HTTPS_PROXY and NO_PROXY are read when it opens.
+    holds the bot token, and RetryAfter for a 429 whose body does not say how long: then the header does.
+    Neither retries nor follows redirects. HTTPS_PROXY and NO_PROXY are read when it opens.
     """
 
     def __init__(
@@ -94,7 +97,10 @@ class AiohttpRequest(BaseRequest):
                 **_body(request_data),
                 **self._through_proxy(url),
             ) as response:
-                return response.status, await response.read()
+                body = await response.read()
+                if response.status == TOO_MANY_REQUESTS and b'"retry_after"' not in body:
+                    raise RetryAfter(_seconds_to_wait(response.headers.get("Retry-After", "")))
+                return response.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
             _raise(error)
 
@@ -117,6 +123,10 @@ def _body(data: RequestData | None) -> dict[str, Any]:
     for name, (filename, content, content_type) in data.multipart_data.items():
         form.add_field(name, content, filename=filename, content_type=content_type)
     return {"data": form}
+
+
+def _seconds_to_wait(header: str) -> int:
+    return int(header) if header.isascii() and header.isdigit() else SECONDS_WHEN_NONE_ARE_SAID
 
 
 def _given(seconds: ODVInput[float], default: float) -> float | None:

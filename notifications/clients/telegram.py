@@ -56,7 +56,7 @@ class Failure(StrEnum):
 class TelegramError(Exception):
     """A call to Telegram failed.
 
-    `permanent`: the same call will never succeed. `retry_after_seconds` comes with RATE_LIMITED,
+    `retry_after_seconds` comes with RATE_LIMITED,
     `new_chat_id` with MIGRATED.
     """
 
@@ -72,10 +72,6 @@ class TelegramError(Exception):
         self.failure = failure
         self.retry_after_seconds = retry_after_seconds
         self.new_chat_id = new_chat_id
-
-    @property
-    def permanent(self) -> bool:
-        return self.failure in (Failure.CHAT_GONE, Failure.REFUSED, Failure.BAD_TOKEN, Failure.BAD_TEXT)
 
 
 @dataclass(frozen=True, slots=True)

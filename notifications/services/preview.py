@@ -77,6 +77,7 @@ def _row(
         bars_held=outcome.bars_held if outcome else 0,
         is_ambiguous=bool(outcome and outcome.is_ambiguous),
         expires_at=signal.expires_at,
+        seconds_left=0.0,
         chat_id=subscriber.chat_id or 0,
         capital=subscriber.capital,
         risk_fraction=subscriber.risk_fraction,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from signals.models import LONGEST_REASON, KillSwitch, KillSwitchState
+from signals.models import LONGEST_NAME, LONGEST_REASON, KillSwitch, KillSwitchState
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def engage(*, reason: str, by: str, now: datetime) -> KillSwitch:
         defaults={
             "state": KillSwitchState.ENGAGED,
             "reason": given(reason),
-            "changed_by": by,
+            "changed_by": named(by),
             "changed_at": now,
             **NO_REQUEST,
         },
@@ -39,7 +39,7 @@ def request_rearm(*, reason: str, by: str, now: datetime) -> uuid.UUID:
     with transaction.atomic():
         switch = engaged_switch()
         switch.rearm_code = uuid.uuid4()
-        switch.rearm_reason, switch.rearm_requested_by = given(reason), by
+        switch.rearm_reason, switch.rearm_requested_by = given(reason), named(by)
         switch.rearm_expires_at = now + CONFIRM_WITHIN
         switch.save(update_fields=list(NO_REQUEST))
     return switch.rearm_code
@@ -52,7 +52,7 @@ def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime) -> KillSwitc
         if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
             raise KillSwitchError("No open request to re-arm has this code: request it again.")
         switch.state, switch.reason = KillSwitchState.ARMED, switch.rearm_reason
-        switch.changed_by, switch.changed_at = by, now
+        switch.changed_by, switch.changed_at = named(by), now
         for field, nothing in NO_REQUEST.items():
             setattr(switch, field, nothing)
         switch.save()
@@ -72,7 +72,20 @@ def engaged_switch() -> KillSwitch:
 
 def given(reason: str) -> str:
     """The reason as it is recorded."""
-    reason = reason.strip()
+    reason = _recordable(reason)
     if not reason or len(reason) > LONGEST_REASON:
         raise KillSwitchError(f"Say why, in at most {LONGEST_REASON} characters.")
     return reason
+
+
+def named(by: str) -> str:
+    """Whoever asks, as it is recorded; a long name is cut, since an emergency does not wait for a shorter one."""
+    by = _recordable(by)[:LONGEST_NAME]
+    if not by:
+        raise KillSwitchError("Say who asks.")
+    return by
+
+
+def _recordable(text: str) -> str:
+    """Without what no database stores: NUL, and bytes of a command line that are no text."""
+    return text.encode(errors="replace").decode().replace("\0", "").strip()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from copilot_project.health import readiness, watched_periods
+from notifications.models import SenderState
 from signals.models import Heartbeat, ScheduledSlot
 
 TICK = "signals.tasks.beat_heart()"
@@ -59,6 +60,17 @@ def test_silent_process_is_named_once_its_patience_is_over(now: datetime, name: 
     assert wrong(now).keys() == {name}
     silent.delete()
     assert wrong(now) == {name: "not seen yet"}
+
+
+def test_sender_whose_token_is_refused_is_not_ready_and_a_metric_says_so(
+    now: datetime, client: Client
+) -> None:
+    SenderState.objects.update_or_create(id=1, defaults={"halted_reason": "Unauthorized"})
+    assert wrong(now) == {"sender": "halted: Unauthorized"}
+    assert "copilot_sender_halted 1.0" in client.get("/metrics").content.decode()
+    SenderState.objects.update(halted_reason="")
+    assert wrong(now) == {}
+    assert "copilot_sender_halted 0.0" in client.get("/metrics").content.decode()
 
 
 def test_schedule_that_stands_still_is_named(now: datetime) -> None:

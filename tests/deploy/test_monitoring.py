@@ -74,7 +74,7 @@ def test_each_metric_of_ours_is_shown_or_watched(exposed: set[str]) -> None:
 
 def test_each_alert_waits_and_says_what_to_do() -> None:
     alerts = [rule for rule in RULES if "alert" in rule]
-    assert len(alerts) == 6
+    assert len(alerts) == 7
     for alert in alerts:
         assert alert["for"]
         assert alert["labels"]["severity"] in {"warning", "critical"}

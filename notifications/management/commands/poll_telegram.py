@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
@@ -26,8 +27,11 @@ class Command(BaseCommand):
         if not settings.TELEGRAM_BOT_TOKEN:
             raise CommandError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example.")
         offset = 0
-        while True:
-            offset = self.poll(offset)
+        try:
+            while True:
+                offset = self.poll(offset)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped; Telegram keeps what was not fetched.")
 
     def poll(self, offset: int) -> int:
         """Fetch once and keep what came; return the next offset, which tells Telegram to forget the rest."""
@@ -42,7 +46,14 @@ class Command(BaseCommand):
             time.sleep(max(PAUSE_SECONDS, error.retry_after_seconds))
             return offset
         for payload in updates:
-            if (update_id := store_update(payload=payload, now=timezone.now())) is not None:
+            try:
+                update_id = store_update(payload=payload, now=timezone.now())
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("not stored, Telegram brings it again", error=str(error))
+                connection.close()
+                time.sleep(PAUSE_SECONDS)
+                return offset
+            if update_id is not None:
                 wake_worker(update_id)
             offset = max(offset, int(payload["update_id"]) + 1)
         return offset

@@ -44,6 +44,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.TELEGRAM_BOT_TOKEN:
             raise CommandError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example.")
+        require_sensible(options)
         if options["lease_seconds"] <= CALL_SECONDS:
             logger.warning("the lease is shorter than the longest call: slow calls will be repeated")
         if not options["no_metrics"]:
@@ -60,6 +61,21 @@ class Command(BaseCommand):
             raise CommandError(
                 f"cannot serve metrics on {host}:{port} ({error}): set SENDER_METRICS_PORT."
             ) from error
+
+
+def require_sensible(options: dict[str, Any]) -> None:
+    """CommandError for numbers with which nothing would be sent, or without any limit."""
+    allowed: dict[str, tuple[float, float]] = {
+        "per_second": (1, 100_000),
+        "seconds_per_chat": (0, 3_600),
+        "lease_seconds": (1, 3_600),
+        "in_flight": (1, 1_000),
+    }
+    for name, (least, most) in allowed.items():
+        value = options[name]
+        if value is not None and not least <= value <= most:
+            flag = "--" + name.replace("_", "-")
+            raise CommandError(f"{flag} must be between {least:g} and {most:g}, not {value:g}.")
 
 
 def planned_rate() -> int:

@@ -20,13 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("--delete", action="store_true", help="remove the webhook")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.TELEGRAM_BOT_TOKEN or not settings.TELEGRAM_WEBHOOK_SECRET:
-            raise CommandError("Set TELEGRAM_BOT_TOKEN and TELEGRAM_WEBHOOK_SECRET in .env first.")
         url = "" if options["delete"] else options["url"]
+        if not settings.TELEGRAM_BOT_TOKEN:
+            raise CommandError("TELEGRAM_BOT_TOKEN is not set: write it into .env, see .env.example.")
+        if not options["delete"] and not settings.TELEGRAM_WEBHOOK_SECRET:
+            raise CommandError("TELEGRAM_WEBHOOK_SECRET is not set: write it into .env, see .env.example.")
+        if not options["delete"] and not url:
+            raise CommandError("--url is empty; --delete removes the webhook.")
         try:
             asyncio.run(register(url))
         except TelegramError as error:
-            raise CommandError(f"Telegram refused: {error}") from error
+            raise CommandError(f"The webhook stays as it was: {error}") from error
         self.stdout.write(f"Telegram brings updates to {url}" if url else "The webhook is removed.")
 
 

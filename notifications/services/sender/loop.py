@@ -226,7 +226,8 @@ class Sender:
     async def _send(self, row: Claimed, claimed_at: float) -> None:
         parcel = await prepare(self._pool, row)
         silent = self._pace.is_silent(self._now())
-        if silent or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
+        expired = suspend_aware_clock() - claimed_at >= row.seconds_left
+        if silent or expired or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             await self._put_back(row)
             return
         reach(CrashPoint.BEFORE_SEND)

@@ -104,7 +104,8 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     d.kind, judged.picture_id, judged.file_id,
     judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
     judged.r_multiple, judged.bars_held, judged.is_ambiguous,
-    d.expires_at, judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
+    d.expires_at, extract(epoch FROM d.expires_at - clock_timestamp())::float8 AS seconds_left,
+    judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
     judged.is_simulated, judged.tick_size, judged.lot_step, judged.minimum_amount, judged.minimum_notional,
@@ -239,6 +240,7 @@ class Claimed:
     bars_held: int
     is_ambiguous: bool
     expires_at: datetime
+    seconds_left: float
     chat_id: int
     capital: Decimal
     risk_fraction: Decimal
@@ -382,11 +384,12 @@ async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transitio
             "UPDATE notifications_senderstate SET halted_reason = %s", [transition.reason]
         )
     if transition.chat_gone:
-        await connection.execute(
+        marked = await connection.execute(
             "UPDATE users_subscriber SET unreachable_reason = %s WHERE id = %s AND chat_id = %s",
             [transition.reason[:200], row.subscriber_id, row.chat_id],
         )
-        await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
+        if marked.rowcount:  # else the subscriber has another chat by now, and may hear the rest there
+            await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
 
 
 async def settle_overdue(connection: AsyncConnection[Any]) -> Counter[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from signals.models import KillSwitch
@@ -42,6 +43,10 @@ class Command(BaseCommand):
             self.stdout.write(self.answer(action, options))
         except KillSwitchError as error:
             raise CommandError(str(error)) from error
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(
+                "The database does not answer, so the switch stays as it is. Senders that cannot read it send nothing."
+            ) from error
 
     def answer(self, action: str, options: dict[str, Any]) -> str:
         now = timezone.now()

@@ -233,3 +233,28 @@ async def test_picture_and_its_caption_arrive_as_they_are(telegram: Controls, ch
 async def test_use_before_it_is_opened_is_refused() -> None:
     with pytest.raises(RuntimeError, match="before initialize"):
         await AiohttpRequest().do_request("http://127.0.0.1:9/", "POST")
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "seconds"),
+    [
+        (b"Retry-After: 7\r\n", b"<html>slow down</html>", 7),
+        (b"", b"", 30),
+        (b"Retry-After: soon\r\n", b'{"ok":false,"error_code":429,"description":"Too Many Requests"}', 30),
+        (
+            b"Retry-After: 9\r\n",
+            b'{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":3}}',
+            3,
+        ),
+    ],
+)
+async def test_429_is_a_pause_even_when_its_body_does_not_say_how_long(
+    header: bytes, body: bytes, seconds: int
+) -> None:
+    async def slow_down(writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n" + header
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    async with server(slow_down) as (url, _):
+        error = await refusal(client_of(url))
+    assert (error.failure, error.retry_after_seconds) == (Failure.RATE_LIMITED, seconds)

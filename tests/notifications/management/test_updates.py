@@ -2,10 +2,12 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
+from notifications.management.commands import poll_telegram
 from notifications.management.commands.poll_telegram import Command
 from notifications.models import TelegramUpdate
 from tests.notifications.rows import Controls, wait_for
@@ -50,7 +52,7 @@ def test_webhook_without_token_or_secret_is_not_asked_for(settings: Settings, na
 
 def test_refused_token_is_told_without_showing_it(settings: Settings) -> None:
     settings.TELEGRAM_BOT_TOKEN = "1:wrong"
-    with pytest.raises(CommandError, match="Telegram refused") as refusal:
+    with pytest.raises(CommandError, match="stays as it was") as refusal:
         call_command("set_webhook")
     assert "1:wrong" not in str(refusal.value)
 
@@ -77,3 +79,49 @@ def test_polling_goes_on_after_telegram_failed(telegram: Controls) -> None:
     assert Command().poll(0) == 0
     assert Command().poll(0) > 0
     assert stored_texts() == ["one"]
+
+
+def test_polling_goes_on_after_the_database_was_away(
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(telegram, "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(poll_telegram, "PAUSE_SECONDS", 0.0)
+        patch.setattr(poll_telegram, "store_update", refuse)
+        assert Command().poll(0) == 0
+    assert Command().poll(0) > 0
+    assert stored_texts() == ["one"]
+
+
+def refuse(**kwargs: object) -> None:
+    raise OperationalError("the connection is lost")
+
+
+def test_webhook_is_removed_without_a_secret_and_never_by_an_empty_address(
+    telegram: Controls, settings: Settings
+) -> None:
+    telegram.bot("setWebhook", url="http://127.0.0.1:9/telegram/webhook")
+    with pytest.raises(CommandError, match="--delete"):
+        call_command("set_webhook", "--url", "")
+    settings.TELEGRAM_WEBHOOK_SECRET = ""
+    call_command("set_webhook", "--delete")
+    assert telegram.bot("getWebhookInfo")["url"] == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--per-second", "0"),
+        ("--per-second", "-3"),
+        ("--in-flight", "0"),
+        ("--in-flight", "-1"),
+        ("--lease-seconds", "nan"),
+        ("--lease-seconds", "inf"),
+        ("--lease-seconds", "0"),
+        ("--seconds-per-chat", "nan"),
+        ("--seconds-per-chat", "-1"),
+    ],
+)
+def test_sender_refuses_numbers_with_which_it_would_not_send_or_not_stop(option: str, value: str) -> None:
+    with pytest.raises(CommandError, match=f"{option} must be between"):
+        call_command("send_deliveries", option, value, "--no-metrics")

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from signals.apps import install_kill_switch
-from signals.models import KillSwitch, KillSwitchChange
+from signals.models import LONGEST_NAME, KillSwitch, KillSwitchChange
 from signals.selectors import sending_allowed
 from signals.services.kill_switch import (
     CONFIRM_WITHIN,
@@ -214,3 +214,25 @@ def test_command_names_the_number_of_an_account_without_a_name(monkeypatch: pyte
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
     call_command("kill_switch", "engage", "--reason", "a")
     assert record() == [("engaged", "uid 4000000000", "a")]
+
+
+def test_command_in_an_emergency_takes_any_bytes_and_a_long_name() -> None:
+    call_command("kill_switch", "engage", "--reason", "stop\udcff\n now\0", "--by", "x" * 1000)
+    ((state, by, reason),) = record()
+    assert (state, by, reason) == (
+        "engaged",
+        "x" * LONGEST_NAME,
+        "stop?\n now",
+    )
+
+
+def test_command_without_a_name_or_a_database_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="Say who"):
+        call_command("kill_switch", "engage", "--reason", "a", "--by", " ")
+
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(connection, "cursor", away)
+    with pytest.raises(CommandError, match="database does not answer"):
+        call_command("kill_switch", "engage", "--reason", "a")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_token_never_shrinks_and_the_row_never_goes() -> None:
     assert SenderLease.objects.get().fencing_token == 7
 
 
-@pytest.mark.parametrize("stale", ["claim", "lease", "switch", "pause", None])
+@pytest.mark.parametrize("stale", ["claim", "lease", "switch", "pause", "expiry", None])
 def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_unsent(
     telegram: Controls, stale: str | None
 ) -> None:
@@ -172,6 +173,9 @@ def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_uns
                 sender._switch._armed_at -= 1.0
             elif stale == "pause":
                 sender._pace.silence(sender._now() + 3600)
+            elif stale == "expiry":
+                claimed_at -= 5
+                row = replace(row, seconds_left=5.0)
             async with sender._pool:
                 await sender._send(row, claimed_at)
 

@@ -1,14 +1,22 @@
 """The state table, row by row: real Postgres, real python-telegram-bot, faults made by the sandbox."""
 
+import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
+from notifications.clients.telegram import Failure, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
+from notifications.services.sender import rows as sender_rows
+from notifications.services.sender.conninfo import conninfo
+from notifications.services.sender.lease import Lease
+from notifications.services.sender.transition import Attempt, after_failure
 from tests.factories import make_instrument
 from tests.notifications import rows
 from tests.notifications.rows import (
@@ -121,6 +129,24 @@ def test_chat_that_is_gone_ends_all_open_rows_of_its_subscriber(
         False,
     }
     assert sum(Delivery.objects.values_list("attempts", flat=True)) == 1
+
+
+def test_refusal_of_a_chat_that_is_not_the_subscribers_any_more_ends_nothing_else(telegram: Controls) -> None:
+    one_delivery(telegram)
+    fan_out(signal=make_signal())
+    refused = after_failure(TelegramError("blocked", Failure.CHAT_GONE), Attempt(0, False, False), Random(1))
+
+    async def play() -> None:
+        async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
+            lease = Lease(30)
+            await lease.take(connection)
+            (row,) = await sender_rows.claim(connection, limit=9, busy=[], lease=lease)
+            await connection.execute("UPDATE users_subscriber SET chat_id = chat_id + 1")
+            assert await sender_rows.record_failure(connection, row=row, transition=refused)
+
+    asyncio.run(play())
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["dead", "pending"]
+    assert Subscriber.objects.get().unreachable_reason == ""
 
 
 def test_text_that_telegram_cannot_parse_goes_out_plain(telegram: Controls) -> None:
