@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from notifications.services import inbox, pictures
+from notifications.services import bot_state, inbox, pictures
 from notifications.services.reply import send_reply
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
@@ -21,11 +21,18 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 @shared_task(name="notifications.tasks.process_update")
 def process_update(update_id: int) -> None:
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
-    if reply is not None:
-        reach(CrashPoint.BEFORE_REPLY)
-        result = asyncio.run(send_reply(reply))
-        reach(CrashPoint.AFTER_REPLY)
-        inbox.record_reply(update_id=update_id, result=result)
+    if reply is None:
+        return
+    if why := bot_state.silence(now=timezone.now()):
+        inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
+        return
+    reach(CrashPoint.BEFORE_REPLY)
+    error = asyncio.run(send_reply(reply))
+    reach(CrashPoint.AFTER_REPLY)
+    result = f"reply failed ({error.failure}): {error}" if error else "replied"
+    inbox.record_reply(update_id=update_id, result=result)
+    if error:
+        bot_state.heed(error, chat_id=reply.chat_id)
 
 
 @shared_task(name="notifications.tasks.sweep_updates")

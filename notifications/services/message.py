@@ -157,14 +157,14 @@ class Levels:
 
 
 def compose(row: Deliverable) -> Message:
-    """The message of a delivery, whichever kind it is."""
+    """The message of a delivery, whichever kind it is. One whose text was refused goes without its picture."""
     is_html = not row.is_plain
     if row.kind == DeliveryKind.OUTCOME:
         text = outcome_text(row, html=is_html)
         return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
     text = signal_text(row, html=is_html)
     message = Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
-    fits = row.picture_id is not None and message.length <= LONGEST_CAPTION
+    fits = is_html and row.picture_id is not None and message.length <= LONGEST_CAPTION
     return replace(message, with_picture=fits)
 
 

@@ -1,15 +1,19 @@
 """Answers to what a subscriber wrote or pressed. They are never sent twice: a lost one is on record."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from notifications.clients.telegram import TelegramClient, TelegramError
+from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.models import Answer
 from notifications.services.message import chosen_button, tidy
 from notifications.services.update import Tap
+
+# Before another try of what Telegram cannot have seen; whatever else fails may have arrived.
+RETRY_SECONDS = (1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,27 @@ def answer_reply(
     return AnswerReply(tap.callback_id, text, tap.user_id, tap.message_id, delivery_id, answer)
 
 
-async def send_reply(reply: Reply) -> str:
-    """Send once; return in words how that went."""
+async def send_reply(reply: Reply) -> TelegramError | None:
+    """Send once, again only while there is no connection; return what went wrong."""
     async with TelegramClient.configured() as client:
-        try:
-            if isinstance(reply, TextReply):
-                await client.send_message(chat_id=reply.chat_id, text=reply.html, html=True)
-            else:
-                await _answer(client, reply)
-        except TelegramError as error:
-            return f"reply failed ({error.failure}): {error}"
-    return "replied"
+        error = await _tried(client, reply)
+        for seconds in RETRY_SECONDS:
+            if error is None or error.failure is not Failure.NOT_SENT:
+                break
+            await asyncio.sleep(seconds)
+            error = await _tried(client, reply)
+    return error
+
+
+async def _tried(client: TelegramClient, reply: Reply) -> TelegramError | None:
+    try:
+        if isinstance(reply, TextReply):
+            await client.send_message(chat_id=reply.chat_id, text=reply.html, html=True)
+        else:
+            await _answer(client, reply)
+    except TelegramError as error:
+        return error
+    return None
 
 
 async def _answer(client: TelegramClient, reply: AnswerReply) -> None:

@@ -13,7 +13,8 @@ from pytest_django.fixtures import Settings
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications import tasks
-from notifications.models import Delivery, Feedback, TelegramUpdate
+from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.models import Delivery, Feedback, SenderState, TelegramUpdate
 from notifications.services.fan_out import fan_out
 from notifications.services.inbox import store_update
 from notifications.tasks import process_update
@@ -53,6 +54,46 @@ def test_reply_that_fails_leaves_the_effect_and_is_on_record(telegram: Controls,
     assert Feedback.objects.count() == 1
     assert TelegramUpdate.objects.get().outcome.startswith("acted; reply failed (ambiguous)")
     process_update(1)
+    assert len(telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"]) == 1
+
+
+def test_429_for_a_reply_pauses_the_whole_bot_and_its_replies(telegram: Controls, delivery: Delivery) -> None:
+    telegram.fault("429", method="answerCallbackQuery", retry_after=40)
+    began = timezone.now()
+    press(telegram, delivery, 1)
+    paused_until = SenderState.objects.get().paused_until
+    assert paused_until is not None
+    assert timedelta(seconds=38) < paused_until - began < timedelta(seconds=50)
+    press(telegram, delivery, 2)
+    outcome = TelegramUpdate.objects.get(update_id=2).outcome
+    assert outcome.endswith(f"; no reply: Telegram asked the bot to wait until {paused_until:%H:%M:%S}")
+    assert telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"] == []
+
+
+def test_403_for_a_reply_marks_the_chat(telegram: Controls, delivery: Delivery) -> None:
+    telegram.fault("403", method="answerCallbackQuery")
+    press(telegram, delivery, 1)
+    delivery.subscriber.refresh_from_db()
+    assert "blocked" in delivery.subscriber.unreachable_reason
+
+
+def test_reply_that_found_no_connection_is_tried_again_and_no_other(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, failures = TelegramClient.answer_callback, [Failure.NOT_SENT, Failure.NOT_SENT]
+
+    async def fails_first(self: TelegramClient, **values: str) -> None:
+        if failures:
+            raise TelegramError("no luck", failures.pop())
+        await answer(self, **values)
+
+    monkeypatch.setattr(TelegramClient, "answer_callback", fails_first)
+    monkeypatch.setattr("notifications.services.reply.RETRY_SECONDS", (0.0, 0.0))
+    press(telegram, delivery, 1)
+    assert TelegramUpdate.objects.get(update_id=1).outcome == "acted; replied"
+    failures[:] = [Failure.NOT_SENT, Failure.AMBIGUOUS]
+    press(telegram, delivery, 2)
+    assert "reply failed (ambiguous)" in TelegramUpdate.objects.get(update_id=2).outcome
     assert len(telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"]) == 1
 
 

@@ -107,6 +107,17 @@ def test_upload_that_telegram_refuses_leaves_the_text(telegram: Controls) -> Non
     assert Delivery.objects.values_list("state", "is_repeat").get() == ("sent", False)
 
 
+def test_caption_that_telegram_refuses_goes_out_as_plain_text_without_the_picture(telegram: Controls) -> None:
+    signal = drawable()
+    with_picture(signal)
+    people(telegram, 1)
+    fan_out(signal=signal)
+    telegram.fault("400", method="sendPhoto", description="Bad Request: message caption is too long")
+    send_until(telegram.url)
+    assert [sent["method"] for sent in telegram.sent()] == ["sendMessage"]
+    assert Delivery.objects.values_list("state", "is_plain").get() == ("sent", True)
+
+
 def test_text_too_long_for_a_caption_goes_alone(telegram: Controls) -> None:
     signal = drawable()
     long = make_signal(instrument=signal.instrument, reasons=["long " * 60] * 3)
