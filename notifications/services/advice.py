@@ -4,8 +4,9 @@ from notifications.models import DeliveryState
 from notifications.services.eligibility import Exclusion
 
 UNKNOWN = (
-    "It was sent twice and neither answer came: it may have arrived once, twice or not at all. Nothing is "
-    "sent again by itself; ask the subscriber where it matters."
+    "No answer came to the first attempt, and its repeat had none either, was refused or was not allowed any more: "
+    "it may have arrived once, twice or not at all. Nothing is sent again by itself; ask the subscriber where it "
+    "matters."
 )
 EXPIRED = (
     "It was released but its time was over before its turn came: see whether the sender was down, paused by "

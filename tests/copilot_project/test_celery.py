@@ -1,6 +1,8 @@
-"""Whatever a worker begins is a sign of its life; a call within another process is none."""
+"""Whatever a worker begins is a sign of its life; a call within another process is none. And nothing waits in Redis."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ from copilot_project.celery import app
 from signals.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -42,3 +46,11 @@ def test_worker_for_training_does_not_speak_for_the_worker(task: Any) -> None:
     task()
 
     assert not Heartbeat.objects.filter(name="worker").exists()
+
+
+def test_no_task_waits_in_the_broker() -> None:
+    """One that waits longer than the visibility timeout is run again and again (celery#2481)."""
+    apps = ("autopilot", "copilot_project", "notifications", "research", "signals", "users")
+    sources = [path for app in apps for path in (REPOSITORY / app).rglob("*.py")]
+    assert len(sources) > 100
+    assert [path for path in sources if re.search(r"\b(countdown|eta)\s*=", path.read_text())] == []
