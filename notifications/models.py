@@ -1,6 +1,7 @@
 """Who gets which signal when, what became of it, and what came back.
 
-States of a delivery: pending → sending → sent | retry | dead | unknown | expired; retry → sending.
+States of a delivery: pending → sending → sent | retry | dead | unknown | expired; retry → sending. What was claimed and
+not called goes back; what may not be sent any more ends as dead, unknown or expired without a call.
 `sending` is committed before Telegram is called, so a crash leaves a visible row, never a silent loss.
 """
 

@@ -9,7 +9,7 @@ from users.models import Subscriber
 
 # Sent, or of a fate that nobody knows: a button may be pressed before our row says that its message went out.
 # Whatever waits, was excluded or expired unsent is not shown on demand either: a command is no second way to a
-# signal, and the kill switch holds it back as well.
+# signal. The kill switch keeps it from being sent, so that it is not shown either.
 MAY_HAVE_ARRIVED = Q(state__in=[DeliveryState.SENDING, DeliveryState.SENT, DeliveryState.UNKNOWN]) | Q(
     is_repeat=True
 )
