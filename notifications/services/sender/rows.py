@@ -179,12 +179,13 @@ WHERE state = 'sending' AND lease_until <= now()
 RETURNING state
 """
 
-# So many at a time that the lease is renewed and messages are sent between two.
+# So many at a time that the lease is renewed and messages are sent between two. In the order of an index that leads past
+# what has been ended: else each step would read all rows that those before it left behind.
 EXPIRE = """
 UPDATE notifications_delivery
 SET state = CASE WHEN is_repeat THEN 'unknown' ELSE 'expired' END, reason = 'expired'
 WHERE id IN (SELECT id FROM notifications_delivery
-    WHERE state IN ('pending', 'retry') AND expires_at <= now() LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+    WHERE state IN ('pending', 'retry') AND expires_at <= now() ORDER BY next_attempt_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 RETURNING state
 """
 
