@@ -168,12 +168,13 @@ class Delivery(models.Model):
             ),
             # What the console asks for by time; costs a fan-out next to nothing.
             BrinIndex(fields=["due_at"], name="notifications_delivery_due", autosummarize=True),
-            # The order in which the sender claims.
+            # The order in which the sender claims, past what has expired.
             models.Index(
                 F("tier_rank").desc(),
                 F("weight").desc(),
                 F("due_at"),
                 F("id"),
+                F("expires_at"),
                 name="notifications_delivery_claim",
                 condition=Q(state__in=[DeliveryState.PENDING.value, DeliveryState.RETRY.value]),
             ),
@@ -233,6 +234,16 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.answer} to {self.delivery_id}"
+
+
+class ReplyTurn(models.Model):
+    """From when on a chat may be sent the next reply; chat 0 stands for all of them together."""
+
+    chat_id = models.BigIntegerField(primary_key=True)
+    free_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.chat_id} from {self.free_at:%H:%M:%S}"
 
 
 class TelegramUpdate(models.Model):

@@ -359,6 +359,15 @@ RETURN NULL;
 """  # noqa: S608
 
 
+# A new installation begins armed.
+ARMED_ONLY_AT_FIRST = """
+IF EXISTS (SELECT FROM signals_killswitchchange) THEN
+    RAISE EXCEPTION 'the kill switch is armed by a confirmed request only';
+END IF;
+RETURN NEW;
+"""
+
+
 class KillSwitch(models.Model):
     """One row. Engaged, or not readable: nothing is sent (`signals.services.kill_switch`)."""
 
@@ -383,6 +392,20 @@ class KillSwitch(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="stays_untruncated",
+                operation=pgtrigger.Truncate,
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                func="RAISE EXCEPTION 'the kill switch cannot be truncated';",
+            ),
+            pgtrigger.Trigger(
+                name="armed_once_without_request",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__state="armed"),
+                func=ARMED_ONLY_AT_FIRST,
+            ),
             pgtrigger.Protect(
                 name="armed_by_confirmed_request",
                 operation=pgtrigger.Update,

@@ -1,31 +1,61 @@
 """python-telegram-bot over aiohttp: its default, httpx, searches its whole pool at every request."""
 
+import json
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, RetryAfter, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 CONNECTIONS = 100
 UPLOAD_SECONDS = 20.0  # python-telegram-bot's own for files
+REFUSED, FAILED = 400, 500
 TOO_MANY_REQUESTS = 429
 SECONDS_WHEN_NONE_ARE_SAID = 30  # a 429 of something before the Bot API, which tells no time
 JSON = {"Content-Type": "application/json"}
+
+# Asked once there is a connection, which may take seconds to open, and before the first byte. For the current task.
+may_begin: ContextVar[Callable[[], bool]] = ContextVar("may_begin", default=lambda: True)
 
 
 class NotSentError(NetworkError):
     """No connection came about, or none was free in time: Telegram cannot have seen the request."""
 
 
+class HeldBackError(NetworkError):
+    """`may_begin` said no: Telegram was not asked."""
+
+
+class _HeldBack(aiohttp.ClientConnectionError):
+    """The same on its way through aiohttp."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if not may_begin.get()():
+            connection.release()
+            raise _HeldBack
+        return connection
+
+
 class AiohttpRequest(BaseRequest):
     """Seconds: `connect`, `pool` (until a connection is free), `write` and `read`.
 
     aiohttp knows one silence, from the first byte that is written to the next that is read; it may last for
-    `write` and `read` together. Raises NotSentError, TimedOut or NetworkError, all without the address, which
-    holds the bot token, and RetryAfter for a 429 whose body does not say how long: then the header does.
+    `write` and `read` together. Raises HeldBackError, NotSentError, TimedOut or NetworkError, all without the
+    address, which holds the bot token, and RetryAfter for a 429 whose body does not say how long: then the header
+    does. What is refused by something before the Bot API, which answers in other words, is a NetworkError: only
+    Telegram itself can say that a chat or a token is no good.
     Neither retries nor follows redirects. HTTPS_PROXY and NO_PROXY are read when it opens.
     """
 
@@ -54,7 +84,7 @@ class AiohttpRequest(BaseRequest):
         if self._session is None:
             self._proxies = getproxies()
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=_Connector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": self.USER_AGENT},
             )
@@ -100,6 +130,8 @@ class AiohttpRequest(BaseRequest):
                 body = await response.read()
                 if response.status == TOO_MANY_REQUESTS and b'"retry_after"' not in body:
                     raise RetryAfter(_seconds_to_wait(response.headers.get("Retry-After", "")))
+                if REFUSED <= response.status < FAILED and not _is_bot_api(body):
+                    raise NetworkError(f"HTTP {response.status}, not from the Bot API")
                 return response.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
             _raise(error)
@@ -129,6 +161,15 @@ def _seconds_to_wait(header: str) -> int:
     return int(header) if header.isascii() and header.isdigit() else SECONDS_WHEN_NONE_ARE_SAID
 
 
+def _is_bot_api(body: bytes) -> bool:
+    """Whether an answer is of the form that all of Telegram's have."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and "ok" in answer
+
+
 def _given(seconds: ODVInput[float], default: float) -> float | None:
     """What the caller asked for; None is no limit."""
     return default if seconds is BaseRequest.DEFAULT_NONE else seconds  # type: ignore[return-value]
@@ -141,6 +182,8 @@ def _sum(first: float | None, second: float | None) -> float | None:
 def _raise(error: Exception) -> NoReturn:
     """Without its cause: aiohttp's errors quote the address."""
     match error:
+        case _HeldBack():
+            raise HeldBackError("not sent any more") from None
         case aiohttp.ClientConnectorError():
             raise NotSentError(f"no connection: {error.os_error}") from None
         case aiohttp.ConnectionTimeoutError():

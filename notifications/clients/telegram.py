@@ -13,7 +13,7 @@ from telegram import error as ptb
 from telegram.constants import ParseMode
 from telegram.request import BaseRequest
 
-from notifications.clients.aiohttp_request import AiohttpRequest, NotSentError
+from notifications.clients.aiohttp_request import AiohttpRequest, HeldBackError, NotSentError
 from signals.telemetry import count_outside_call
 
 Result = TypeVar("Result")
@@ -42,6 +42,7 @@ PICTURE_IS_BAD = (
 class Failure(StrEnum):
     """What a failed call means for the message."""
 
+    HELD_BACK = "held_back"
     NOT_SENT = "not_sent"
     RATE_LIMITED = "rate_limited"
     AMBIGUOUS = "ambiguous"
@@ -223,6 +224,8 @@ class TelegramClient:
                 failure = _bad_request(text)
             case ptb.Conflict():
                 failure = Failure.REFUSED
+            case HeldBackError():
+                failure = Failure.HELD_BACK
             case NotSentError():
                 failure = Failure.NOT_SENT
         return TelegramError(text, failure, retry_after_seconds=seconds, new_chat_id=new_chat_id)

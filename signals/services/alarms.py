@@ -1,4 +1,7 @@
-"""Who fell silent. Web, worker and sender all look, so that whoever is stopped is told by one that lives."""
+"""Who fell silent, or sends nothing any more because Telegram refuses the bot's token.
+
+Web, worker and sender all look, so that whoever is stopped is told by one that lives.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,15 +30,21 @@ WITH signs AS (
         CASE WHEN name = 'worker' THEN
             (SELECT max(coalesce(cleared_at, now())) FROM signals_alarm WHERE name = 'beat') END AS excused_until
     FROM signs
+), judged AS (
+    SELECT name, format('no sign of life since %%s UTC', date_trunc('second', beat_at AT TIME ZONE 'UTC')) AS detail,
+        greatest(beat_at, excused_until, %(watching_since)s) < as_of - patience AS is_wrong,
+        beat_at >= now() - patience AS is_well
+    FROM watched
+    UNION ALL
+    SELECT name || ' halted', detail, detail LIKE 'halted:%%', detail NOT LIKE 'halted:%%'
+    FROM signals_heartbeat WHERE name = 'sender'
 ), cleared AS (
     UPDATE signals_alarm SET cleared_at = now()
-    FROM watched
-    WHERE signals_alarm.name = watched.name AND cleared_at IS NULL AND beat_at >= now() - watched.patience
+    FROM judged WHERE signals_alarm.name = judged.name AND cleared_at IS NULL AND judged.is_well
     RETURNING signals_alarm.name
 ), raised AS (
     INSERT INTO signals_alarm (name, raised_at, detail)
-    SELECT name, now(), format('no sign of life since %%s UTC', date_trunc('second', beat_at AT TIME ZONE 'UTC'))
-    FROM watched WHERE greatest(beat_at, excused_until, %(watching_since)s) < as_of - patience
+    SELECT name, now(), detail FROM judged WHERE is_wrong
     ON CONFLICT (name) WHERE cleared_at IS NULL DO NOTHING
     RETURNING name, detail
 )
@@ -53,7 +62,7 @@ def parameters(*, watching_since: datetime) -> dict[str, Any]:
 
 
 def look(*, watching_since: datetime) -> None:
-    """Raise an alarm for each process that is silent for too long, once, and clear those of who is back."""
+    """Raise an alarm for each process that is silent for too long or halted, once; clear those of who is back."""
     with connection.cursor() as cursor:
         cursor.execute(LOOK, parameters(watching_since=watching_since))
         tell(cursor.fetchall())
@@ -63,6 +72,6 @@ def tell(changes: Iterable[tuple[str, str | None]]) -> None:
     """Log what LOOK returned."""
     for name, detail in changes:
         if detail is None:
-            logger.warning("alarm over: there is a sign of life again", process=name)
+            logger.warning("alarm over: it works again", process=name)
         else:
-            logger.error("alarm: a process is silent", process=name, detail=detail)
+            logger.error("alarm: a process is silent or halted", process=name, detail=detail)

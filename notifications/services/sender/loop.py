@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from psycopg import AsyncConnection, OperationalError, sql
 from psycopg_pool import AsyncConnectionPool
 
 from notifications import telemetry
-from notifications.clients.aiohttp_request import CONNECTIONS
+from notifications.clients.aiohttp_request import CONNECTIONS, may_begin
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.sender import rows
@@ -22,8 +22,8 @@ from notifications.services.sender.lease import Lease, LeaseLostError, suspend_a
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
 from notifications.services.sender.switch import SwitchReader
-from notifications.services.sender.transition import after_failure
-from notifications.services.sender.transmission import prepare, transmit
+from notifications.services.sender.transition import Transition, after_failure, after_own_mistake
+from notifications.services.sender.transmission import Parcel, prepare, transmit
 from signals.crash_points import CrashPoint, reach
 from signals.services import alarms
 
@@ -94,6 +94,7 @@ class Sender:
         async with (
             await self._connect() as leader,
             await self._connect() as bell,
+            await self._connect() as clerk,
             beside(self._listen(bell)) as listener,
         ):
             await leader.execute(
@@ -102,19 +103,23 @@ class Sender:
             await rows.stand_by(leader)  # before Telegram, which may take its time to answer
             await self._check_token(leader)
             await self._take_lease(leader)
-            beaten_at = -LONGEST_WAIT_SECONDS
-            while not self._stopping:
-                for task in (listener, reader):
-                    if task.done():
-                        task.result()
-                self._wake.clear()
-                await self._keep_lease(leader)
-                if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
-                    everything_settled = await self._tick(leader)
-                    beaten_at = self._now() if everything_settled else beaten_at
-                if not await self._start_ready(leader):
-                    await self._wait(leader)
+            async with beside(self._settle_overdue(clerk)) as settling:
+                await self._send_on(leader, (listener, reader, settling))
             await self._leave(leader)
+
+    async def _send_on(self, leader: AsyncConnection[Any], beside_it: Sequence[asyncio.Task[None]]) -> None:
+        beaten_at = -LONGEST_WAIT_SECONDS
+        while not self._stopping:
+            for task in beside_it:
+                if task.done():
+                    task.result()
+            self._wake.clear()
+            await self._keep_lease(leader)
+            if self._now() - beaten_at >= LONGEST_WAIT_SECONDS:
+                await self._tick(leader)
+                beaten_at = self._now()
+            if not await self._start_ready(leader):
+                await self._wait(leader)
 
     async def _connect(self) -> AsyncConnection[Any]:
         return await AsyncConnection.connect(self._options.conninfo, autocommit=True)
@@ -157,10 +162,14 @@ class Sender:
             self._wake.set()
 
     async def _check_token(self, leader: AsyncConnection[Any]) -> None:
-        """A halt for a bad token ends when, at a start, Telegram knows the token again."""
+        """A halt for a bad token ends when, at a start, Telegram knows the token again. A pause is kept."""
+        if await rows.is_paused(leader):
+            return
         try:
             name = await self._client.username()
         except TelegramError as error:
+            if error.failure is Failure.RATE_LIMITED:
+                await rows.pause_bot(leader, seconds=error.retry_after_seconds)
             if error.failure is Failure.BAD_TOKEN:
                 logger.error(  # noqa: TRY400  (a traceback tells the operator nothing)
                     "Telegram refuses the bot token: set TELEGRAM_BOT_TOKEN and restart the sender"
@@ -172,15 +181,19 @@ class Sender:
         if cursor.rowcount:
             logger.warning("Telegram knows the token again, sending goes on", bot=name)
 
-    async def _tick(self, leader: AsyncConnection[Any]) -> bool:
-        """Whether no overdue row is left for the next tick."""
-        settled = await rows.settle_overdue(leader)
-        for state, number in settled.items():
-            telemetry.deliveries.labels(state=state).inc(number)
+    async def _settle_overdue(self, clerk: AsyncConnection[Any]) -> None:
+        """On a connection of its own: however many rows are overdue, messages go on being sent."""
+        while True:
+            settled = await rows.settle_overdue(clerk)
+            for state, number in settled.items():
+                telemetry.deliveries.labels(state=state).inc(number)
+            if settled.total() < rows.MOST_EXPIRED:
+                await asyncio.sleep(LONGEST_WAIT_SECONDS)
+
+    async def _tick(self, leader: AsyncConnection[Any]) -> None:
         await rows.beat(leader)
         cursor = await leader.execute(alarms.LOOK, alarms.parameters(watching_since=self._started_at))
         alarms.tell(await cursor.fetchall())
-        return settled.total() < rows.MOST_EXPIRED
 
     async def _start_ready(self, leader: AsyncConnection[Any]) -> int:
         """Claim what may be sent now and start sending it; return how many rows were settled or started."""
@@ -209,7 +222,7 @@ class Sender:
         return self._free_places() >= max(1, self._options.in_flight // CLAIMED_TOGETHER)
 
     def _start(self, row: Claimed, claimed_at: float) -> None:
-        self._pace.started(row.subscriber_id, self._now())
+        self._pace.claimed(row.subscriber_id)
         task = asyncio.create_task(self._send(row, claimed_at), name=f"delivery {row.public_id}")
         self._in_flight.add(task)
         task.add_done_callback(lambda done: self._finished(done, row))
@@ -224,32 +237,46 @@ class Sender:
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
-        parcel = await prepare(self._pool, row)
-        silent = self._pace.is_silent(self._now())
-        expired = suspend_aware_clock() - claimed_at >= row.seconds_left
-        if silent or expired or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
-            await self._put_back(row)
+        parcel = await self._prepared(row)
+        if isinstance(parcel, Transition):
+            await self._settle_failure(row, parcel)
             return
+        may_begin.set(lambda: self._begins(row, claimed_at))
         reach(CrashPoint.BEFORE_SEND)
         try:
             sent = await transmit(self._client, parcel)
         except TelegramError as error:
-            await self._settle_failure(row, error)
+            await self._settle_failure(row, after_failure(error, row.attempt, self._rng))
         else:
             reach(CrashPoint.AFTER_SEND)
             await self._settle(row, "sent", lambda: self._acknowledgements.record(row, sent))
 
-    async def _put_back(self, row: Claimed) -> None:
-        """Telegram was not called: the row is as it was before the claim."""
-        state = "retry" if row.attempts else "pending"
-        await self._settle(row, state, lambda: self._written(lambda to: rows.put_back(to, row=row)))
+    async def _prepared(self, row: Claimed) -> Parcel | Transition:
+        """What is to be sent, or what becomes of a row that we cannot make a message of."""
+        preparing = asyncio.create_task(prepare(self._pool, row))
+        await asyncio.wait([preparing])
+        error = preparing.exception()
+        return after_own_mistake(error, row.attempt) if error else preparing.result()
 
-    async def _settle_failure(self, row: Claimed, error: TelegramError) -> None:
-        transition = after_failure(error, row.attempt, self._rng)
+    def _begins(self, row: Claimed, claimed_at: float) -> bool:
+        """Whether the call may begin, asked when its connection is there; from here on it counts as begun."""
+        expired = suspend_aware_clock() - claimed_at >= row.seconds_left
+        silent = self._pace.is_silent(self._now())
+        if silent or expired or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
+            return False
+        self._pace.called(row.subscriber_id, self._now())
+        return True
+
+    async def _settle_failure(self, row: Claimed, transition: Transition) -> None:
         # At once, for what is claimed already; the row is for whoever leads next.
         self._pace.silence(self._now() + transition.pause_bot_seconds)
         log = logger.error if transition.alarm else logger.info
-        log("not delivered", delivery=str(row.public_id), state=transition.state.value, why=str(error))
+        log(
+            "not delivered",
+            delivery=str(row.public_id),
+            state=transition.state.value,
+            why=transition.reason,
+        )
         await self._settle(
             row,
             transition.state.value,

@@ -12,15 +12,18 @@ SECONDS_PER_CHAT = 1.0
 
 @dataclass
 class Pace:
-    """All instants are monotonic seconds. A chat is busy from the call until a pause after its answer,
+    """All instants are monotonic seconds. A chat is busy from the claim until a pause after its answer,
 
     so that however long a request travels, two never reach Telegram within that pause, and never out of order.
+    A claim takes its place in the sliding second when its call begins, however long it was prepared; until then
+    one is kept free for it.
     """
 
     per_second: int = MESSAGES_PER_SECOND
     seconds_per_chat: float = SECONDS_PER_CHAT
     _starts: deque[float] = field(default_factory=deque)
-    _in_flight: set[int] = field(default_factory=set)
+    _claimed: set[int] = field(default_factory=set)
+    _called: set[int] = field(default_factory=set)
     _free_at: dict[int, float] = field(default_factory=dict)
     _silent_until: float = float("-inf")
 
@@ -41,19 +44,25 @@ class Pace:
             return 0
         while self._starts and now - self._starts[0] >= 1.0:
             self._starts.popleft()
-        return max(0, self.per_second - len(self._starts))
+        return max(0, self.per_second - len(self._starts) - len(self._claimed))
 
     def busy(self, now: float) -> list[int]:
         """Subscribers who must not be sent anything yet."""
         self._free_at = {chat: free_at for chat, free_at in self._free_at.items() if free_at > now}
-        return [*self._in_flight, *self._free_at]
+        return [*self._claimed, *self._called, *self._free_at]
 
-    def started(self, subscriber_id: int, now: float) -> None:
+    def claimed(self, subscriber_id: int) -> None:
+        self._claimed.add(subscriber_id)
+
+    def called(self, subscriber_id: int, now: float) -> None:
+        self._claimed.discard(subscriber_id)
+        self._called.add(subscriber_id)
         self._starts.append(now)
-        self._in_flight.add(subscriber_id)
 
     def finished(self, subscriber_id: int, now: float) -> None:
-        self._in_flight.discard(subscriber_id)
+        """Whether or not it was called."""
+        self._claimed.discard(subscriber_id)
+        self._called.discard(subscriber_id)
         self._free_at[subscriber_id] = now + self.seconds_per_chat
 
     def seconds_until_change(self, now: float) -> float | None:
@@ -61,6 +70,6 @@ class Pace:
         if self.is_silent(now):
             return self._silent_until - now
         instants = list(self._free_at.values())
-        if len(self._starts) >= self.per_second:
+        if self._starts and len(self._starts) + len(self._claimed) >= self.per_second:
             instants.append(self._starts[0] + 1.0)
         return max(0.0, min(instants) - now) if instants else None

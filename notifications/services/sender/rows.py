@@ -28,7 +28,8 @@ MOST_EXPIRED = 10_000
 # A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
 # sent stays of unknown fate, because its first attempt may have arrived. `next` looks at the first rows only,
-# whatever the backlog: chats that fill it are busy at the next claim, which then sees the rows behind them.
+# whatever the backlog: chats that fill it are busy at the next claim, which then sees the rows behind them;
+# what has expired is left to EXPIRE, or a claim of a long backlog would find nothing else.
 # The lease's row is locked until the claim is committed: a takeover waits for it, or the claim finds nothing.
 # A follow-up waits, and is looked at again every minute, while its signal is still on its way and while the
 # subscriber's quiet hours last; it ends when the signal never arrived for certain.
@@ -40,8 +41,8 @@ WITH leader AS MATERIALIZED (
     SELECT d.id, d.subscriber_id, d.tier_rank, d.weight, d.due_at
     FROM notifications_delivery d
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
-        AND EXISTS (SELECT FROM leader) AND EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed')
-        AND NOT EXISTS (
+        AND d.expires_at > now() AND EXISTS (SELECT FROM leader)
+        AND EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed') AND NOT EXISTS (
             SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
     LIMIT %(limit)s * 16
@@ -136,13 +137,6 @@ WHERE d.id = answered.id AND d.attempt_id = answered.attempt_id AND d.state = 's
     AND EXISTS (SELECT FROM notifications_senderlease l WHERE l.fencing_token = answered.fencing_token)
 RETURNING d.id
 """
-
-# Telegram was not called.
-PUT_BACK = f"""
-UPDATE notifications_delivery SET
-    state = CASE WHEN attempts > 0 THEN 'retry' ELSE 'pending' END, attempt_id = NULL, lease_until = NULL
-WHERE {STILL_OURS}
-"""  # noqa: S608
 
 KEEP_FILE_ID = (
     "UPDATE notifications_signalpicture SET file_id = %(file_id)s WHERE id = %(id)s AND file_id = ''"
@@ -337,12 +331,6 @@ async def picture_bytes(connection: AsyncConnection[Any], *, picture_id: int) ->
     return png
 
 
-async def put_back(connection: AsyncConnection[Any], *, row: Claimed) -> bool:
-    """Undo a claim whose call was never made; whether the row was still ours."""
-    cursor = await connection.execute(PUT_BACK, row.fences)
-    return cursor.rowcount == 1
-
-
 async def record_failure(connection: AsyncConnection[Any], *, row: Claimed, transition: Transition) -> bool:
     """Write the transition and all that follows from it, in one transaction; whether the row was still ours."""
     async with connection.transaction():
@@ -379,7 +367,7 @@ async def _move_chat(connection: AsyncConnection[Any], row: Claimed, new_chat_id
 
 async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transition: Transition) -> None:
     if transition.pause_bot_seconds:
-        await connection.execute(PAUSE_BOT, {"seconds": transition.pause_bot_seconds})
+        await pause_bot(connection, seconds=transition.pause_bot_seconds)
     if transition.bad_picture:
         dropped = {"id": row.picture_id, "file_id": row.file_id, "error": transition.reason}
         await connection.execute(DROP_PICTURE, dropped)
@@ -394,6 +382,16 @@ async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transitio
         )
         if marked.rowcount:  # else the subscriber has another chat by now, and may hear the rest there
             await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
+
+
+async def is_paused(connection: AsyncConnection[Any]) -> bool:
+    """Whether Telegram asked the whole bot to wait."""
+    paused = "SELECT FROM notifications_senderstate WHERE paused_until > clock_timestamp()"
+    return (await connection.execute(paused)).rowcount == 1
+
+
+async def pause_bot(connection: AsyncConnection[Any], *, seconds: float) -> None:
+    await connection.execute(PAUSE_BOT, {"seconds": seconds})
 
 
 async def settle_overdue(connection: AsyncConnection[Any]) -> Counter[str]:

@@ -69,9 +69,9 @@ def after_failure(error: TelegramError, attempt: Attempt, rng: random.Random) ->
             result = replace(given_up, alarm=True)
         case Failure.MIGRATED:
             result = replace(again, new_chat_id=error.new_chat_id, counts=False)
-        case Failure.BAD_TOKEN:
-            waits = DeliveryState.RETRY if attempt.attempts else DeliveryState.PENDING
-            result = replace(again, state=waits, counts=False, halt=True, alarm=True)
+        case Failure.HELD_BACK | Failure.BAD_TOKEN:
+            refused = error.failure is Failure.BAD_TOKEN
+            result = replace(again, state=_as_before(attempt), counts=False, halt=refused, alarm=refused)
         case _:
             assert_never(error.failure)
     return result
@@ -86,11 +86,23 @@ def after_doubt(text: str, attempt: Attempt) -> Transition:
     )
 
 
+def after_own_mistake(error: BaseException, attempt: Attempt) -> Transition:
+    """We could not make the message, and would not the next time either; Telegram was not called."""
+    reason = f"Our own mistake, the message could not be made: {type(error).__name__}: {error}"
+    return Transition(
+        _given_up(attempt), reason[:250], is_repeat=attempt.is_repeat, is_plain=attempt.is_plain, alarm=True
+    )
+
+
 def after_taken_chat(migration: Transition) -> Transition:
     """The chat moved to one that belongs to another subscriber: like a chat that is gone."""
     state = DeliveryState.UNKNOWN if migration.is_repeat else DeliveryState.DEAD
     reason = "The chat moved to one that is linked to another subscriber: issue a new link."
     return replace(migration, state=state, reason=reason, counts=True, chat_gone=True)
+
+
+def _as_before(attempt: Attempt) -> DeliveryState:
+    return DeliveryState.RETRY if attempt.attempts else DeliveryState.PENDING
 
 
 def _given_up(attempt: Attempt) -> DeliveryState:

@@ -17,7 +17,7 @@ from telegram.error import TimedOut
 from telegram.request import BaseRequest, HTTPXRequest
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
-from notifications.clients.aiohttp_request import AiohttpRequest, NotSentError
+from notifications.clients.aiohttp_request import AiohttpRequest, HeldBackError, NotSentError, may_begin
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from tests.notifications.rows import Controls
 
@@ -126,6 +126,59 @@ async def test_call_that_found_no_free_connection_was_not_sent() -> None:
         first.cancel()
         await asyncio.wait([first])
     assert [b"first" in request for request in seen] == [True]
+
+
+async def test_call_that_may_not_begin_any_more_when_its_connection_is_there_is_held_back() -> None:
+    """The kill switch engages while a call waits for a connection: nothing of it reaches the wire."""
+    request = AiohttpRequest(connections=1)
+    allowed, open_first = [True], asyncio.Event()
+
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await open_first.wait()
+        writer.write(OK + TRUE)
+
+    async def ask(method: str) -> None:
+        may_begin.set(lambda: allowed[0])
+        await request.do_request(f"{url}/bot1:A/{method}", "POST")
+
+    async with server(late) as (url, seen), request:
+        first = asyncio.create_task(ask("first"))
+        while not seen:
+            await asyncio.sleep(0.01)
+        second = asyncio.create_task(ask("second"))
+        await asyncio.sleep(0.05)
+        allowed[0] = False
+        open_first.set()
+        await first
+        with pytest.raises(HeldBackError):
+            await second
+        allowed[0] = True
+        await ask("third")
+    assert [request.split()[1] for request in seen] == [b"/bot1:A/first", b"/bot1:A/third"]
+
+
+async def test_call_that_was_held_back_says_so() -> None:
+    may_begin.set(lambda: False)
+    async with server(well) as (url, seen):
+        assert (await refusal(client_of(url))).failure is Failure.HELD_BACK
+    assert seen == []
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "403 Forbidden", "404 Not Found"])
+@pytest.mark.parametrize(
+    "body", [b"<html>Blocked by Example Firewall</html>", b'{"error":"forbidden"}', b"[]"]
+)
+async def test_refusal_by_something_before_the_bot_api_says_nothing_about_chat_or_token(
+    status: str, body: bytes
+) -> None:
+    async def refuse(writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+
+    async with server(refuse) as (url, _):
+        error = await refusal(client_of(url))
+    assert error.failure is Failure.AMBIGUOUS
+    assert str(error) == f"HTTP {status[:3]}, not from the Bot API"
 
 
 async def test_request_that_the_proxy_refuses_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

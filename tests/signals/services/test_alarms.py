@@ -60,6 +60,24 @@ def test_one_who_has_just_begun_to_look_accuses_nobody_of_the_time_before() -> N
 
 
 @pytest.mark.django_db
+def test_sender_whose_token_is_refused_is_an_alarm_until_it_sends_again() -> None:
+    beat_of("sender", timedelta(0))
+    look(watching_since=LONG_AGO)
+    assert not Alarm.objects.exists()
+    Heartbeat.objects.update(detail="halted: Unauthorized")
+    look(watching_since=LONG_AGO)
+    look(watching_since=LONG_AGO)
+    assert Alarm.objects.values_list("name", "detail", "cleared_at").get() == (
+        "sender halted",
+        "halted: Unauthorized",
+        None,
+    )
+    Heartbeat.objects.update(detail="")
+    look(watching_since=LONG_AGO)
+    assert Alarm.objects.get().cleared_at is not None
+
+
+@pytest.mark.django_db
 def test_task_that_runs_once_a_day_raises_no_alarm() -> None:
     beat_of("signals.tasks.forget_old_slots()", timedelta(days=1))
     look(watching_since=LONG_AGO)

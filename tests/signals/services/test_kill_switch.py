@@ -123,6 +123,7 @@ def test_row_that_is_gone_counts_as_engaged_and_no_migration_arms_it() -> None:
     [
         "UPDATE signals_killswitch SET state = 'armed'",
         "DELETE FROM signals_killswitch",
+        "TRUNCATE signals_killswitch",
         "UPDATE signals_killswitchchange SET reason = 'other'",
         "DELETE FROM signals_killswitchchange",
         "TRUNCATE signals_killswitchchange",
@@ -134,6 +135,14 @@ def test_database_refuses_what_goes_around_the_service(statement: str) -> None:
         cursor.execute(statement)
     assert not sending_allowed()
     assert record() == [("engaged", "ada", "a")]
+
+
+def test_row_that_is_gone_is_not_put_back_armed() -> None:
+    engage(reason="a", by="ada", now=timezone.now())
+    without_triggers("DELETE FROM signals_killswitch")
+    with pytest.raises(DatabaseError, match="confirmed request"), transaction.atomic():
+        KillSwitch.objects.create(state="armed", reason="b", changed_by="bob", changed_at=timezone.now())
+    assert not sending_allowed()
 
 
 def test_change_by_hand_is_on_record_too() -> None:

@@ -13,7 +13,9 @@ from psycopg import AsyncConnection
 from notifications.clients.telegram import Failure, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
+from notifications.services.message import Message
 from notifications.services.sender import rows as sender_rows
+from notifications.services.sender import transmission
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import Attempt, after_failure
@@ -206,6 +208,60 @@ def test_repeat_that_died_too_is_unknown_and_never_sent_again(telegram: Controls
     send_until(telegram.url)
     assert Delivery.objects.get().state == "unknown"
     assert telegram.sent() == []
+
+
+def test_message_that_we_cannot_make_is_dead_at_once_and_takes_no_other_with_it(
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, (ann, bob) = transmission.compose, [make_subscriber() for _ in range(2)]
+    telegram.open_chats(ann, bob)
+    fan_out(signal=make_signal())
+
+    def fails_for_ann(row: sender_rows.Claimed) -> Message:
+        if row.subscriber_id == ann.pk:
+            raise KeyError("a mistake of ours")
+        return make(row)
+
+    monkeypatch.setattr(transmission, "compose", fails_for_ann)
+    send_until(telegram.url)
+    assert [record["chat_id"] for record in telegram.sent()] == [bob.chat_id]
+    row = Delivery.objects.get(subscriber=ann)
+    assert (row.state, row.attempts) == ("dead", 1)
+    assert row.reason == "Our own mistake, the message could not be made: KeyError: 'a mistake of ours'"
+
+
+def test_backlog_of_expired_rows_does_not_keep_a_claim_from_what_can_be_sent() -> None:
+    subscribers = [make_subscriber(tier=make_tier()) for _ in range(3)]
+    for minutes in range(60, 0, -1):
+        fan_out(signal=make_signal(published_at=datetime.now(UTC) - timedelta(minutes=minutes)))
+    Delivery.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    fan_out(signal=make_signal())
+
+    async def claimed() -> list[sender_rows.Claimed]:
+        async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
+            lease = Lease(30.0)
+            await lease.take(connection)
+            return await sender_rows.claim(connection, limit=3, busy=[], lease=lease)
+
+    found = asyncio.run(claimed())
+    assert [row.state for row in found] == ["sending"] * len(subscribers)
+
+
+def test_paused_bot_asks_telegram_nothing_not_even_for_its_name(telegram: Controls) -> None:
+    one_delivery(telegram)
+    SenderState.objects.create(paused_until=datetime.now(UTC) + timedelta(seconds=2))
+    telegram.fault("429", method="getMe", retry_after=3600)
+    send_until(telegram.url)
+    assert len(telegram.sent()) == 1
+    assert SenderState.objects.get().halted_reason == ""
+
+
+def test_429_for_the_bots_name_pauses_the_bot(telegram: Controls) -> None:
+    one_delivery(telegram)
+    telegram.fault("429", method="getMe", retry_after=2)
+    began = datetime.now(UTC)
+    send_until(telegram.url)
+    assert Delivery.objects.get().sent_at - began > timedelta(seconds=2)
 
 
 def test_expired_row_is_never_sent(telegram: Controls) -> None:
