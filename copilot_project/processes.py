@@ -14,6 +14,8 @@ from copilot_project.embedded.state import CHECKOUT
 
 PYTHON = sys.executable
 # Outside production whitenoise finds static files where they are and streams them; both are as intended.
+# libpq reads it as PGOPTIONS. Migrations, replays and whatever else is run by hand may take their time.
+STATEMENTS_END = "-c statement_timeout=60s"
 QUIET_WEB = "ignore:No directory at,ignore:StreamingHttpResponse must consume"
 
 
@@ -31,7 +33,8 @@ def environment(web_port: int) -> dict[str, str]:
     """What every child inherits."""
     defaults = {"PUBLIC_URL": settings.PUBLIC_URL if web_port == 8000 else f"http://127.0.0.1:{web_port}"}
     # One thread per process for numpy's libraries: the processes share the cores.
-    return {**defaults, **os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    ours = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PGOPTIONS": STATEMENTS_END}
+    return {**defaults, **os.environ, **ours}
 
 
 def sandbox(env: Mapping[str, str], port: int) -> Process:

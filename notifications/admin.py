@@ -113,6 +113,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def why_not_view(self, request: HttpRequest) -> HttpResponse:
         """Why one subscriber did not get one signal."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         form = WhyNotForm(request.GET or None)
         answer = why_not(**form.cleaned_data) if form.is_valid() else ""
         frame = self.admin_site.each_context(request) | {"title": "Why not?", "opts": self.opts}

@@ -1,6 +1,7 @@
 """Entry points of the worker: read the clock, call one service."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import structlog
@@ -10,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from notifications.services import bot_state, inbox, pictures
 from notifications.services.reply import send_reply
+from notifications.services.reply_turns import ALL_CHATS, forget_turns, take_turn
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
 
@@ -20,11 +22,17 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 
 @shared_task(name="notifications.tasks.process_update")
 def process_update(update_id: int) -> None:
+    """Without a turn to answer, the update is left to the sweeper; a chat's too many questions are not answered."""
+    if inbox.asks_for_text(update_id=update_id) and not waited_for_turn(ALL_CHATS):
+        return
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
     if reply is None:
         return
     if why := bot_state.silence(now=timezone.now()):
         inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
+        return
+    if not waited_for_turn(reply.chat_id):
+        inbox.record_reply(update_id=update_id, result="no reply: this chat asks more than once a second")
         return
     reach(CrashPoint.BEFORE_REPLY)
     error = asyncio.run(send_reply(reply))
@@ -35,11 +43,22 @@ def process_update(update_id: int) -> None:
         bot_state.heed(error, chat_id=reply.chat_id)
 
 
+def waited_for_turn(chat_id: int) -> bool:
+    """Whether the next reply may go there now."""
+    seconds = take_turn(chat_id=chat_id)
+    if seconds is None:
+        return False
+    time.sleep(seconds)
+    return True
+
+
 @shared_task(name="notifications.tasks.sweep_updates")
 def sweep_updates() -> None:
-    """Wake a worker for every update whose wake-up was lost or whose attempt failed."""
-    for update_id in inbox.waiting_updates(received_before=timezone.now() - LEAVE_TO_ITS_WAKE_UP):
+    """Wake a worker for every update whose wake-up was lost, whose attempt failed, or which had no turn."""
+    now = timezone.now()
+    for update_id in inbox.waiting_updates(received_before=now - LEAVE_TO_ITS_WAKE_UP):
         wake_worker(update_id)
+    forget_turns(free_before=now - LEAVE_TO_ITS_WAKE_UP)
 
 
 @shared_task(name="notifications.tasks.draw_picture")

@@ -1,17 +1,23 @@
 from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
 from django.urls import path
 
 from research.views import console, deliveries
 
 staff = admin.site.admin_view
+reads_deliveries = permission_required("notifications.view_delivery", raise_exception=True)
 urlpatterns = [
     path("state/", staff(console.console_fragment), name="console_state"),
-    path("deliveries/", staff(deliveries.overview), name="deliveries"),
-    path("deliveries/state/", staff(deliveries.overview_fragment), name="deliveries_state"),
-    path("deliveries/signals/<uuid:public_id>/", staff(deliveries.signal_timeline), name="signal_timeline"),
+    path("deliveries/", staff(reads_deliveries(deliveries.overview)), name="deliveries"),
+    path("deliveries/state/", staff(reads_deliveries(deliveries.overview_fragment)), name="deliveries_state"),
+    path(
+        "deliveries/signals/<uuid:public_id>/",
+        staff(reads_deliveries(deliveries.signal_timeline)),
+        name="signal_timeline",
+    ),
     path(
         "deliveries/subscribers/<uuid:public_id>/",
-        staff(deliveries.subscriber_history),
+        staff(reads_deliveries(deliveries.subscriber_history)),
         name="subscriber_history",
     ),
 ]

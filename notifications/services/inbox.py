@@ -14,6 +14,7 @@ from notifications.services import update
 from notifications.services.message import past_signal, pressed_button
 from notifications.services.reply import Reply, answer_reply, text_reply
 from signals.crash_points import CrashPoint, reach
+from signals.selectors import sending_allowed
 from signals.services.weights import adjust_weight
 from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber
@@ -48,6 +49,12 @@ def store_update(*, payload: Any, now: datetime) -> int | None:
         return None
     reach(CrashPoint.AFTER_UPDATE_INSERT)
     return update_id
+
+
+def asks_for_text(*, update_id: int) -> bool:
+    """Whether a message is due in answer to an update that nobody has worked off."""
+    row = TelegramUpdate.objects.filter(update_id=update_id, processed_at=None).first()
+    return row is not None and isinstance(update.parse(row.payload), update.Start | update.Asked)
 
 
 def process_update(*, update_id: int, now: datetime) -> Reply | None:
@@ -133,10 +140,11 @@ def _status(chat_id: int, now: datetime) -> Reply:
 
 
 def _last(chat_id: int, now: datetime) -> Reply:
-    subscriber = Subscriber.objects.filter(chat_id=chat_id).first()
-    shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber else []
+    """The kill switch is over signals by whatever way they leave."""
+    subscriber, stopped = Subscriber.objects.filter(chat_id=chat_id).first(), not sending_allowed()
+    shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber and not stopped else []
     lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
-    return text_reply(chat_id, "last", subscriber=subscriber, lines=lines)
+    return text_reply(chat_id, "last", subscriber=subscriber, stopped=stopped, lines=lines)
 
 
 def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) -> Delivery | None:

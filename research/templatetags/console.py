@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 from django import template
 
+from notifications.services.fan_out import exclusion_words
+
 register = template.Library()
 
 SIGNIFICANT_DIGITS = 6
@@ -56,3 +58,9 @@ def price(value: float) -> str:
     if value >= 1:
         return f"{value:.4f}".rstrip("0").ljust(len(f"{value:.2f}"), "0")
     return f"{value:.{SIGNIFICANT_DIGITS}g}" if value >= 0.0001 else f"{value:.10f}".rstrip("0")
+
+
+@register.filter
+def in_words(reason: str) -> str:
+    """The sentence behind a delivery's reason."""
+    return exclusion_words(reason)

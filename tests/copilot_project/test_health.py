@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -27,7 +27,19 @@ def now(db: None) -> datetime:
 
 
 def wrong(now: datetime) -> dict[str, str]:
-    return {name: answer for name, answer in readiness(now=now).items() if answer != "ok"}
+    return {name: answer for name, answer in readiness(now=now)[0].items() if answer != "ok"}
+
+
+def test_database_that_is_lost_while_we_look_is_told(
+    now: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> bool:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr("copilot_project.health.sending_allowed", lost)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"] == "no answer (OperationalError)"
 
 
 def test_everything_alive_is_ready(now: datetime, client: Client) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -14,6 +15,7 @@ from django.core.management import CommandError, call_command
 from copilot_project import processes
 from copilot_project.embedded.state import CHECKOUT
 from copilot_project.management.commands.up import Command
+from notifications.services.sender.conninfo import conninfo
 from tests.ports import free_port
 
 
@@ -126,3 +128,10 @@ def test_children_compute_on_one_thread_each_and_learn_the_moved_console(
     env = processes.environment(8123)
     assert env["OMP_NUM_THREADS"] == "1"
     assert env["PUBLIC_URL"] == "http://127.0.0.1:8123"
+
+
+@pytest.mark.django_db
+def test_statement_of_a_child_that_takes_too_long_ends() -> None:
+    env = processes.environment(8123)
+    with psycopg.connect(conninfo(), options=env["PGOPTIONS"]) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("1min",)

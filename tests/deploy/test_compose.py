@@ -11,6 +11,7 @@ import yaml
 from django.conf import settings
 
 from copilot_project.embedded.postgres import STEADY
+from copilot_project.processes import STATEMENTS_END
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -124,6 +125,12 @@ def test_our_processes_run_in_production_with_one_thread_of_openmp(name: str) ->
         "false",
         "1",
     )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_statements_end_except_those_that_may_take_their_time(name: str) -> None:
+    may_take_time = name in {"migrate", "training-worker"}
+    assert SERVICES[name]["environment"]["PGOPTIONS"] == ("" if may_take_time else STATEMENTS_END)
 
 
 @pytest.mark.parametrize("name", CELERY)

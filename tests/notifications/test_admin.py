@@ -115,9 +115,12 @@ def test_preview_of_a_follow_up_needs_an_end(admin_client: Client, signal: Signa
     assert "I acted" not in page
 
 
-def test_preview_is_refused_to_whoever_may_not_see_deliveries(
-    client: Client, django_user_model: type[User], signal: Signal
+@pytest.mark.parametrize("page", ["preview", "why-not"])
+def test_page_is_refused_to_whoever_may_not_see_deliveries(
+    client: Client, django_user_model: type[User], signal: Signal, page: str
 ) -> None:
-    assert client.get("/admin/notifications/delivery/preview/").status_code == 302
-    client.force_login(django_user_model.objects.create_user("bo", "bo@example.com", is_staff=True))
-    assert client.get("/admin/notifications/delivery/preview/").status_code in (302, 403)
+    assert client.get(f"/admin/notifications/delivery/{page}/").status_code == 302
+    client.force_login(
+        django_user_model.objects.create_user("bo", "bo@example.com", "a-password-1", is_staff=True)
+    )
+    assert client.get(f"/admin/notifications/delivery/{page}/").status_code == 403

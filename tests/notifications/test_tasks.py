@@ -14,10 +14,12 @@ from pytest_django.fixtures import Settings
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications import tasks
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
-from notifications.models import Delivery, Feedback, SenderState, TelegramUpdate
+from notifications.models import Delivery, Feedback, ReplyTurn, SenderState, TelegramUpdate
 from notifications.services.fan_out import fan_out
 from notifications.services.inbox import store_update
+from notifications.services.reply_turns import ALL_CHATS
 from notifications.tasks import process_update
+from signals.services.kill_switch import engage
 from tests.notifications.rows import Controls, make_signal, make_subscriber, send_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -68,6 +70,49 @@ def test_429_for_a_reply_pauses_the_whole_bot_and_its_replies(telegram: Controls
     outcome = TelegramUpdate.objects.get(update_id=2).outcome
     assert outcome.endswith(f"; no reply: Telegram asked the bot to wait until {paused_until:%H:%M:%S}")
     assert telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"] == []
+
+
+def ask(telegram: Controls, delivery: Delivery, update_id: int, text: str) -> str:
+    """What became of a message of the subscriber's."""
+    update = telegram.post(f"/chats/{delivery.subscriber.chat_id}/messages", {"text": text})
+    store_update(payload=update | {"update_id": update_id}, now=timezone.now())
+    process_update(update_id)
+    return TelegramUpdate.objects.get(update_id=update_id).outcome
+
+
+def test_chat_that_asks_all_the_time_is_answered_once_a_second(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its presses count although nobody is told; the second waits for its turn."""
+    monkeypatch.setattr("notifications.services.reply_turns.SECONDS_PER_CHAT", 20.0)
+    monkeypatch.setattr("notifications.services.reply_turns.LONGEST_WAIT_SECONDS", 0.0)
+    assert ask(telegram, delivery, 1, "/status") == "asked for status; replied"
+    press(telegram, delivery, 2)
+    assert Feedback.objects.count() == 1
+    outcome = TelegramUpdate.objects.get(update_id=2).outcome
+    assert outcome == "acted; no reply: this chat asks more than once a second"
+
+
+def test_question_without_a_turn_waits_for_the_sweeper(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifications.services.reply_turns.LONGEST_WAIT_SECONDS", 0.0)
+    ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=30))
+    assert ask(telegram, delivery, 1, "/status") == ""
+    assert TelegramUpdate.objects.get().attempts == 0
+    ReplyTurn.objects.update(free_at=timezone.now())
+    process_update(1)
+    assert TelegramUpdate.objects.get().outcome == "asked for status; replied"
+
+
+def test_past_signals_are_not_shown_while_the_kill_switch_is_engaged(
+    telegram: Controls, delivery: Delivery
+) -> None:
+    engage(reason="a wrong price", by="ada", now=timezone.now())
+    ask(telegram, delivery, 1, "/last")
+    said = telegram.get(f"/chats/{delivery.subscriber.chat_id}")["messages"][-1]["text"]
+    assert said.startswith("Your team has stopped all signals for now.")
+    assert "Entry" not in said
 
 
 def test_403_for_a_reply_marks_the_chat(telegram: Controls, delivery: Delivery) -> None:

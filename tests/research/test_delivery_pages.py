@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -270,6 +271,27 @@ def test_unknown_ids_are_not_found_and_strangers_are_sent_to_the_door(
         assert client.get(path).status_code == 302
     assert client.get("/admin/console/deliveries/").status_code == 302
     assert client.get("/admin/console/deliveries/state/").status_code == 302
+
+
+def test_pages_are_refused_to_staff_who_may_not_see_deliveries(client: Client) -> None:
+    signal, subscriber = full_house()
+    user = User.objects.create_user("bo", "bo@example.com", "a-password-1", is_staff=True)
+    client.force_login(user)
+    pages = ["", "state/", f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"]
+    for path in pages:
+        assert client.get(f"/admin/console/deliveries/{path}").status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    for path in pages:
+        assert client.get(f"/admin/console/deliveries/{path}").status_code == 200
+
+
+def test_reasons_are_told_in_words(admin_client: Client) -> None:
+    signal, subscriber = full_house()
+    Delivery.objects.filter(signal=signal).update(state="dead", reason=Exclusion.NOT_ACTIVE.value)
+    for path in (f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"):
+        page = text(admin_client, f"/admin/console/deliveries/{path}")
+        assert Exclusion.NOT_ACTIVE.words in page
+        assert f'why">{Exclusion.NOT_ACTIVE.value}' not in page
 
 
 def test_more_rows_need_no_more_queries(

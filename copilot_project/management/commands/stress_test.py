@@ -80,11 +80,11 @@ Ends with status 1 when lost or doubled is above 0."""
         try:
             with place() as at:
                 report = self._run(at, load, subscribers, per_second)
+                self.stdout.write(json.dumps(report) if options["json"] else _readable(report))
         except (EmbeddedError, StressError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped; its database and processes are removed.", returncode=130) from None
-        self.stdout.write(json.dumps(report) if options["json"] else _readable(report))
         if report["lost"] or report["doubled"]:
             sys.exit(1)
 
