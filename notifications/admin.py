@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from notifications.forms import PreviewForm, WhyNotForm
 from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
 from notifications.services.fan_out import exclusion_words, why_not
-from notifications.services.preview import preview
+from notifications.services.preview import preview, preview_answers
 from signals.admin import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -107,7 +107,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 "answer": why_not(signal=asked["signal"], subscriber=asked["subscriber"]),
                 # Made by the message's template, which escapes whatever is not its own.
                 "html": mark_safe(shown.message.text) if shown else "",  # noqa: S308
+                "repeat": mark_safe(shown.repeat.text) if shown else "",  # noqa: S308
                 "png": b64encode(shown.png).decode() if shown and shown.png else "",
+                "answers": {
+                    question: mark_safe(html)  # noqa: S308
+                    for question, html in preview_answers(
+                        subscriber=asked["subscriber"], now=timezone.now()
+                    ).items()
+                },
             }
         return TemplateResponse(request, "notifications/admin/preview.html", context)
 

@@ -9,19 +9,17 @@ from django.db import DataError, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from notifications.models import Answer, Delivery, DeliveryKind, Feedback, TelegramUpdate
-from notifications.selectors import last_visible, visible_to
+from notifications.selectors import visible_to
 from notifications.services import update
-from notifications.services.message import past_signal, pressed_button
+from notifications.services.answers import help_text, last_signals, status, welcome
+from notifications.services.message import pressed_button
 from notifications.services.reply import Reply, answer_reply, text_reply
 from signals.crash_points import CrashPoint, reach
-from signals.selectors import sending_allowed
 from signals.services.weights import adjust_weight
-from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber
 from users.services import LinkError, mark_reachable, mark_unreachable, redeem_link_token
 
 MOST_ATTEMPTS = 5
-LAST_SHOWN = 5
 GIVEN_UP = "failed: given up, its errors are in the worker's log"
 NOBODY_KNOWS = "; reply unknown"  # stands until the worker that sends the reply says how it went
 BLOCKED = "The subscriber blocked the bot."
@@ -101,11 +99,12 @@ def _apply(row: TelegramUpdate, now: datetime) -> Effect:
         case update.Start() as start:
             effect = _link(start, now)
         case update.Asked(chat_id=chat_id, command="status"):
-            effect = Effect("asked for status", _status(chat_id, now))
+            effect = Effect("asked for status", status(_linked_to(chat_id), chat_id=chat_id, now=now))
         case update.Asked(chat_id=chat_id, command="last"):
-            effect = Effect("asked for the last signals", _last(chat_id, now))
+            reply = last_signals(_linked_to(chat_id), chat_id=chat_id, now=now)
+            effect = Effect("asked for the last signals", reply)
         case update.Asked(chat_id=chat_id):
-            effect = Effect("asked for help", text_reply(chat_id, "help"))
+            effect = Effect("asked for help", help_text(chat_id=chat_id))
         case update.Tap() as tap:
             effect = _feedback(tap, now)
         case update.Membership() as membership:
@@ -124,27 +123,11 @@ def _link(start: update.Start, now: datetime) -> Effect:
         return Effect(
             f"not linked: {error.reason}", text_reply(start.chat_id, "not_linked", reason=error.reason.value)
         )
-    return Effect("linked", text_reply(start.chat_id, "welcome", subscriber=subscriber))
+    return Effect("linked", welcome(subscriber, chat_id=start.chat_id))
 
 
-def _status(chat_id: int, now: datetime) -> Reply:
-    subscriber = Subscriber.objects.select_related("tier", "preference").filter(chat_id=chat_id).first()
-    return text_reply(
-        chat_id,
-        "status",
-        subscriber=subscriber,
-        active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
-        over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
-        sessions=getattr(getattr(subscriber, "preference", None), "sessions", []),
-    )
-
-
-def _last(chat_id: int, now: datetime) -> Reply:
-    """The kill switch is over signals by whatever way they leave."""
-    subscriber, stopped = Subscriber.objects.filter(chat_id=chat_id).first(), not sending_allowed()
-    shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber and not stopped else []
-    lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
-    return text_reply(chat_id, "last", subscriber=subscriber, stopped=stopped, lines=lines)
+def _linked_to(chat_id: int) -> Subscriber | None:
+    return Subscriber.objects.select_related("tier", "preference").filter(chat_id=chat_id).first()
 
 
 def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) -> Delivery | None:
@@ -155,7 +138,7 @@ def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) ->
 def _feedback(tap: update.Tap, now: datetime) -> Effect:
     """The first answer stands; the weight moves with it and with no other."""
     pressed = pressed_button(tap.data)
-    subscriber = Subscriber.objects.filter(chat_id=tap.user_id).first()
+    subscriber = _linked_to(tap.user_id)
     delivery = _pressed_delivery(subscriber, pressed[0], now) if subscriber and pressed else None
     if pressed is None or delivery is None:
         return Effect("not a button of this chat", answer_reply(tap, known=False))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from notifications.models import DeliveryKind, SignalPicture
 from notifications.selectors import visible_to
+from notifications.services.answers import help_text, last_signals, status, welcome
 from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
 from notifications.services.sender.rows import Claimed
 from signals.models import Signal, SignalOutcome
@@ -23,6 +24,7 @@ class Preview:
 
     message: Message
     plain: Message
+    repeat: Message
     png: bytes | None
     limit: int
     released_at: datetime
@@ -41,11 +43,24 @@ def preview(*, signal: Signal, subscriber: Subscriber, kind: DeliveryKind, now: 
     return Preview(
         message=message,
         plain=compose(replace(row, is_plain=True)),
+        repeat=compose(replace(row, is_repeat=True)),
         png=bytes(picture.png) if picture and picture.png and message.with_picture else None,
         limit=LONGEST_CAPTION if message.with_picture else LONGEST_MESSAGE,
         released_at=known_at + timedelta(seconds=subscriber.tier.delay_seconds),
         is_visible=visible_to(subscriber, now).filter(signal=signal, kind=kind).exists(),
     )
+
+
+def preview_answers(*, subscriber: Subscriber, now: datetime) -> dict[str, str]:
+    """Telegram's HTML of each answer, by what the subscriber does for it."""
+    chat_id = subscriber.chat_id or 0
+    answers = {
+        "Opening the link": welcome(subscriber, chat_id=chat_id),
+        "/status": status(subscriber, chat_id=chat_id, now=now),
+        "/last": last_signals(subscriber, chat_id=chat_id, now=now),
+        "/help": help_text(chat_id=chat_id),
+    }
+    return {question: answer.html for question, answer in answers.items()}
 
 
 def _row(

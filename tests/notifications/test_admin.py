@@ -106,6 +106,18 @@ def test_preview_shows_the_picture_and_counts_the_captions_units(
     assert "of at most 1024 UTF-16 units" in page
 
 
+def test_preview_shows_the_repeat_and_what_the_bot_answers(admin_client: Client, signal: Signal) -> None:
+    """A paused and unlinked subscriber too, who could not ask."""
+    subscriber = make_subscriber(chat_id=None, display_name="Eve <i>")
+    page = shown(admin_client, signal, subscriber)
+    assert "(repeat)" in page
+    for question in ("Opening the link", "/status", "/last", "/help"):
+        assert f"<h3>{question}</h3>" in page
+    assert "No signal has been sent to you yet." in page
+    assert "Eve &lt;i&gt;" in page
+    assert "Eve <i>" not in page
+
+
 def test_preview_of_a_follow_up_needs_an_end(admin_client: Client, signal: Signal) -> None:
     subscriber = Subscriber.objects.get()
     assert "This signal has not ended" in shown(admin_client, signal, subscriber, "outcome")

@@ -1,0 +1,40 @@
+"""What the bot answers to a subscriber's questions, rendered from what is true now."""
+
+from datetime import datetime
+
+from notifications.selectors import last_visible
+from notifications.services.message import past_signal
+from notifications.services.reply import TextReply, text_reply
+from signals.selectors import sending_allowed
+from users.engine.subscriber import SubscriberStatus
+from users.models import Subscriber
+
+LAST_SHOWN = 5
+
+
+def help_text(*, chat_id: int) -> TextReply:
+    return text_reply(chat_id, "help")
+
+
+def welcome(subscriber: Subscriber, *, chat_id: int) -> TextReply:
+    return text_reply(chat_id, "welcome", subscriber=subscriber)
+
+
+def status(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> TextReply:
+    """None: the chat is nobody's."""
+    return text_reply(
+        chat_id,
+        "status",
+        subscriber=subscriber,
+        active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
+        over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
+        sessions=getattr(getattr(subscriber, "preference", None), "sessions", []),
+    )
+
+
+def last_signals(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> TextReply:
+    """The kill switch is over signals by whatever way they leave."""
+    stopped = not sending_allowed()
+    shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber and not stopped else []
+    lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
+    return text_reply(chat_id, "last", subscriber=subscriber, stopped=stopped, lines=lines)
