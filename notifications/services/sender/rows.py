@@ -24,6 +24,7 @@ HEARTBEAT = "sender"
 HEARTBEAT_SECONDS = 10
 WAITING_SECONDS = 60
 MOST_EXPIRED = 10_000
+SECONDS_TO_SEND = 0.5  # what expires sooner would not be sent any more by the time of the call
 
 # A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
@@ -41,7 +42,7 @@ WITH leader AS MATERIALIZED (
     SELECT d.id, d.subscriber_id, d.tier_rank, d.weight, d.due_at
     FROM notifications_delivery d
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
-        AND d.expires_at > now() AND EXISTS (SELECT FROM leader)
+        AND d.expires_at > now() + make_interval(secs => {SECONDS_TO_SEND}) AND EXISTS (SELECT FROM leader)
         AND EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed') AND NOT EXISTS (
             SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
@@ -187,10 +188,11 @@ RETURNING state
 """
 
 # Rows that are due now but were not claimed wait for a chat, a slot or the pace; those wake the loop themselves.
+# now(), which an index can be asked with; clock_timestamp() would have it read from its beginning.
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(next_attempt_at) FROM notifications_delivery
-     WHERE state IN ('pending', 'retry') AND next_attempt_at > clock_timestamp()),
+     WHERE state IN ('pending', 'retry') AND next_attempt_at > now()),
     (SELECT paused_until FROM notifications_senderstate WHERE paused_until > clock_timestamp())
 ) - clock_timestamp())::float8 AS seconds
 """
