@@ -13,9 +13,9 @@ from copilot_project.embedded.process import Process
 from copilot_project.embedded.state import CHECKOUT
 
 PYTHON = sys.executable
-# Outside production whitenoise finds static files where they are and streams them; both are as intended.
-# libpq reads it as PGOPTIONS. Migrations, replays and whatever else is run by hand may take their time.
+# What libpq reads as PGOPTIONS. Migrations, and what is run in a terminal beside, may take their time.
 STATEMENTS_END = "-c statement_timeout=60s"
+# Outside production whitenoise finds static files where they are and streams them; both are as intended.
 QUIET_WEB = "ignore:No directory at,ignore:StreamingHttpResponse must consume"
 
 

@@ -175,7 +175,7 @@ class Delivery(models.Model):
                 F("due_at"),
                 F("id"),
                 F("expires_at"),
-                name="notifications_delivery_claim",
+                name="notifications_delivery_next",
                 condition=Q(state__in=[DeliveryState.PENDING.value, DeliveryState.RETRY.value]),
             ),
         ]

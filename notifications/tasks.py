@@ -1,7 +1,6 @@
 """Entry points of the worker: read the clock, call one service."""
 
 import asyncio
-import time
 from datetime import timedelta
 
 import structlog
@@ -22,17 +21,22 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 
 @shared_task(name="notifications.tasks.process_update")
 def process_update(update_id: int) -> None:
-    """Without a turn to answer, the update is left to the sweeper; a chat's too many questions are not answered."""
-    if inbox.asks_for_text(update_id=update_id) and not waited_for_turn(ALL_CHATS):
+    """A question for which all chats together have no turn is left to the sweeper.
+
+    A chat that asks or presses more often than it may be answered gets no answer; what it did counts.
+    """
+    asker = inbox.asking_chat(update_id=update_id)
+    may_reply = asker is None or take_turn(chat_id=asker)
+    if asker is not None and may_reply and not take_turn(chat_id=ALL_CHATS):
         return
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
     if reply is None:
         return
+    if not may_reply or (asker is None and not take_turn(chat_id=reply.chat_id)):
+        inbox.record_reply(update_id=update_id, result="no reply: this chat asks more than once a second")
+        return
     if why := bot_state.silence(now=timezone.now()):
         inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
-        return
-    if not waited_for_turn(reply.chat_id):
-        inbox.record_reply(update_id=update_id, result="no reply: this chat asks more than once a second")
         return
     reach(CrashPoint.BEFORE_REPLY)
     error = asyncio.run(send_reply(reply))
@@ -41,15 +45,6 @@ def process_update(update_id: int) -> None:
     inbox.record_reply(update_id=update_id, result=result)
     if error:
         bot_state.heed(error, chat_id=reply.chat_id)
-
-
-def waited_for_turn(chat_id: int) -> bool:
-    """Whether the next reply may go there now."""
-    seconds = take_turn(chat_id=chat_id)
-    if seconds is None:
-        return False
-    time.sleep(seconds)
-    return True
 
 
 @shared_task(name="notifications.tasks.sweep_updates")

@@ -302,9 +302,11 @@ class Heartbeat(models.Model):
 
 
 class Alarm(models.Model):
-    """A process that fell silent, told by one that lives (`signals.services.alarms`); open until it is back."""
+    """A process that fell silent or is halted, told by one that lives (`signals.services.alarms`)."""
 
-    name = models.CharField(max_length=100, help_text="Of the heartbeat.")
+    name = models.CharField(
+        max_length=100, help_text="The process, and what is wrong with it unless it is silent."
+    )
     raised_at = models.DateTimeField()
     cleared_at = models.DateTimeField(null=True, blank=True)
     detail = models.CharField(max_length=200)

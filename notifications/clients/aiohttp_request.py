@@ -33,6 +33,10 @@ class HeldBackError(NetworkError):
     """`may_begin` said no: Telegram was not asked."""
 
 
+class ForeignAnswerError(NetworkError):
+    """Something before the Bot API refused the request in words of its own."""
+
+
 class _HeldBack(aiohttp.ClientConnectionError):
     """The same on its way through aiohttp."""
 
@@ -54,8 +58,8 @@ class AiohttpRequest(BaseRequest):
     aiohttp knows one silence, from the first byte that is written to the next that is read; it may last for
     `write` and `read` together. Raises HeldBackError, NotSentError, TimedOut or NetworkError, all without the
     address, which holds the bot token, and RetryAfter for a 429 whose body does not say how long: then the header
-    does. What is refused by something before the Bot API, which answers in other words, is a NetworkError: only
-    Telegram itself can say that a chat or a token is no good.
+    does. What is refused by something before the Bot API is a ForeignAnswerError: only Telegram itself can say that
+    a chat or a token is no good.
     Neither retries nor follows redirects. HTTPS_PROXY and NO_PROXY are read when it opens.
     """
 
@@ -131,7 +135,7 @@ class AiohttpRequest(BaseRequest):
                 if response.status == TOO_MANY_REQUESTS and b'"retry_after"' not in body:
                     raise RetryAfter(_seconds_to_wait(response.headers.get("Retry-After", "")))
                 if REFUSED <= response.status < FAILED and not _is_bot_api(body):
-                    raise NetworkError(f"HTTP {response.status}, not from the Bot API")
+                    raise ForeignAnswerError(f"HTTP {response.status}, not from the Bot API")
                 return response.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
             _raise(error)

@@ -13,7 +13,13 @@ from telegram import error as ptb
 from telegram.constants import ParseMode
 from telegram.request import BaseRequest
 
-from notifications.clients.aiohttp_request import AiohttpRequest, HeldBackError, NotSentError
+from notifications.clients.aiohttp_request import (
+    SECONDS_WHEN_NONE_ARE_SAID,
+    AiohttpRequest,
+    ForeignAnswerError,
+    HeldBackError,
+    NotSentError,
+)
 from signals.telemetry import count_outside_call
 
 Result = TypeVar("Result")
@@ -57,7 +63,7 @@ class Failure(StrEnum):
 class TelegramError(Exception):
     """A call to Telegram failed.
 
-    `retry_after_seconds` comes with RATE_LIMITED,
+    `retry_after_seconds` comes with RATE_LIMITED, and with AMBIGUOUS where every other call would fail likewise;
     `new_chat_id` with MIGRATED.
     """
 
@@ -85,6 +91,8 @@ class Button:
 
 class TelegramClient:
     """One bot. Every method raises TelegramError. `request` carries the calls, with its own timeouts.
+
+    One of another kind than AiohttpRequest does not ask `may_begin`, and is nothing for the sender.
 
     With `paid_broadcast` Telegram takes a tenth of a Star for each message beyond its free rate, up to 1,000/s.
     """
@@ -202,7 +210,8 @@ class TelegramClient:
             async with asyncio.timeout(CALL_SECONDS):
                 result = await call
         except (ptb.TelegramError, TimeoutError, *MISREAD) as error:
-            count_outside_call("telegram", "error")
+            if not isinstance(error, HeldBackError):
+                count_outside_call("telegram", "error")
             raise self._translated(error) from error
         count_outside_call("telegram", "ok")
         return result
@@ -224,6 +233,8 @@ class TelegramClient:
                 failure = _bad_request(text)
             case ptb.Conflict():
                 failure = Failure.REFUSED
+            case ForeignAnswerError():
+                seconds = SECONDS_WHEN_NONE_ARE_SAID
             case HeldBackError():
                 failure = Failure.HELD_BACK
             case NotSentError():

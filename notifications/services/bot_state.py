@@ -27,7 +27,7 @@ def heed(error: TelegramError, *, chat_id: int) -> None:
 
     A refused token is the sender's own to find out: a worker may still have the one before.
     """
-    if error.failure is Failure.RATE_LIMITED:
+    if error.retry_after_seconds:
         pause = Value(timedelta(seconds=error.retry_after_seconds))
         ends = ExpressionWrapper(Now() + pause, output_field=DateTimeField())
         SenderState.objects.update(paused_until=Greatest(F("paused_until"), ends))

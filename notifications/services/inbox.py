@@ -49,10 +49,13 @@ def store_update(*, payload: Any, now: datetime) -> int | None:
     return update_id
 
 
-def asks_for_text(*, update_id: int) -> bool:
-    """Whether a message is due in answer to an update that nobody has worked off."""
+def asking_chat(*, update_id: int) -> int | None:
+    """The chat of an open update that only asks for a text; None for anything else. A link that is opened is more."""
     row = TelegramUpdate.objects.filter(update_id=update_id, processed_at=None).first()
-    return row is not None and isinstance(update.parse(row.payload), update.Start | update.Asked)
+    match update.parse(row.payload) if row else None:
+        case update.Asked(chat_id=chat_id) | update.Start(chat_id=chat_id, token=""):
+            return chat_id
+    return None
 
 
 def process_update(*, update_id: int, now: datetime) -> Reply | None:

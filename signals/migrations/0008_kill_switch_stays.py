@@ -2,7 +2,7 @@
 
 import pgtrigger.compiler
 import pgtrigger.migrations
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -19,5 +19,10 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='killswitch',
             trigger=pgtrigger.compiler.Trigger(name='armed_once_without_request', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW."state" = \'armed\')', func="\nIF EXISTS (SELECT FROM signals_killswitchchange) THEN\n    RAISE EXCEPTION 'the kill switch is armed by a confirmed request only';\nEND IF;\nRETURN NEW;\n", hash='0e858349e1193753035d514ef7f3a011365eb951', operation='INSERT', pgid='pgtrigger_armed_once_without_request_c4217', table='signals_killswitch', when='BEFORE')),
+        ),
+        migrations.AlterField(
+            model_name='alarm',
+            name='name',
+            field=models.CharField(help_text='The process, and what is wrong with it unless it is silent.', max_length=100),
         ),
     ]

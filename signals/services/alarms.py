@@ -36,7 +36,7 @@ WITH signs AS (
         beat_at >= now() - patience AS is_well
     FROM watched
     UNION ALL
-    SELECT name || ' halted', detail, detail LIKE 'halted:%%', detail NOT LIKE 'halted:%%'
+    SELECT name || ' halted', detail, detail LIKE 'halted:%%', detail = ''
     FROM signals_heartbeat WHERE name = 'sender'
 ), cleared AS (
     UPDATE signals_alarm SET cleared_at = now()

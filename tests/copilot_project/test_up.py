@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,7 +14,6 @@ from django.core.management import CommandError, call_command
 from copilot_project import processes
 from copilot_project.embedded.state import CHECKOUT
 from copilot_project.management.commands.up import Command
-from notifications.services.sender.conninfo import conninfo
 from tests.ports import free_port
 
 
@@ -37,6 +35,14 @@ def up(**environment: str) -> subprocess.CompletedProcess[str]:
         timeout=240,
         check=False,
     )
+
+
+SHOWS_TIMEOUT = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW statement_timeout")
+    print(*cursor.fetchone())
+"""
 
 
 @pytest.fixture
@@ -130,8 +136,14 @@ def test_children_compute_on_one_thread_each_and_learn_the_moved_console(
     assert env["PUBLIC_URL"] == "http://127.0.0.1:8123"
 
 
-@pytest.mark.django_db
-def test_statement_of_a_child_that_takes_too_long_ends() -> None:
-    env = processes.environment(8123)
-    with psycopg.connect(conninfo(), options=env["PGOPTIONS"]) as connection:
-        assert connection.execute("SHOW statement_timeout").fetchone() == ("1min",)
+def test_statement_of_a_child_that_takes_too_long_ends(process_env: dict[str, str]) -> None:
+    told = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", SHOWS_TIMEOUT],
+        cwd=CHECKOUT,
+        env=processes.environment(8123) | {"DATABASE_URL": process_env["DATABASE_URL"]},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert told.stdout.strip() == "1min"

@@ -83,26 +83,32 @@ def ask(telegram: Controls, delivery: Delivery, update_id: int, text: str) -> st
 def test_chat_that_asks_all_the_time_is_answered_once_a_second(
     telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its presses count although nobody is told; the second waits for its turn."""
+    """What it presses counts although nobody is told, and its questions take no other chat's turn."""
     monkeypatch.setattr("notifications.services.reply_turns.SECONDS_PER_CHAT", 20.0)
-    monkeypatch.setattr("notifications.services.reply_turns.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("notifications.services.reply_turns.BURST", 1)
     assert ask(telegram, delivery, 1, "/status") == "asked for status; replied"
     press(telegram, delivery, 2)
     assert Feedback.objects.count() == 1
     outcome = TelegramUpdate.objects.get(update_id=2).outcome
     assert outcome == "acted; no reply: this chat asks more than once a second"
+    ReplyTurn.objects.filter(chat_id=ALL_CHATS).delete()
+    assert ask(telegram, delivery, 3, "/help").startswith("asked for help; no reply: this chat asks")
+    assert not ReplyTurn.objects.filter(chat_id=ALL_CHATS).exists()
 
 
-def test_question_without_a_turn_waits_for_the_sweeper(
-    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("notifications.services.reply_turns.LONGEST_WAIT_SECONDS", 0.0)
+def test_question_without_a_turn_waits_for_the_sweeper(telegram: Controls, delivery: Delivery) -> None:
     ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=30))
     assert ask(telegram, delivery, 1, "/status") == ""
     assert TelegramUpdate.objects.get().attempts == 0
     ReplyTurn.objects.update(free_at=timezone.now())
     process_update(1)
     assert TelegramUpdate.objects.get().outcome == "asked for status; replied"
+
+
+def test_opened_link_needs_no_turn_of_all_chats(telegram: Controls, delivery: Delivery) -> None:
+    """It would lapse while it waits."""
+    ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=30))
+    assert ask(telegram, delivery, 1, "/start notatoken").startswith("not linked")
 
 
 def test_past_signals_are_not_shown_while_the_kill_switch_is_engaged(

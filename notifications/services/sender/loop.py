@@ -162,24 +162,36 @@ class Sender:
             self._wake.set()
 
     async def _check_token(self, leader: AsyncConnection[Any]) -> None:
-        """A halt for a bad token ends when, at a start, Telegram knows the token again. A pause is kept."""
-        if await rows.is_paused(leader):
-            return
+        """A halt for a bad token ends when, at a start, Telegram knows the token again.
+
+        Whoever is halted has nothing else to do than to ask until there is an answer; a pause is kept.
+        """
+        while not self._stopping:
+            if not await rows.is_paused(leader) and await self._asked_for_name(leader):
+                return
+            if not await rows.is_halted(leader):
+                return
+            await rows.stand_by(leader)
+            await asyncio.sleep(STANDBY_POLL_SECONDS)
+
+    async def _asked_for_name(self, leader: AsyncConnection[Any]) -> bool:
+        """Whether Telegram said if the token is good."""
         try:
             name = await self._client.username()
         except TelegramError as error:
-            if error.failure is Failure.RATE_LIMITED:
+            if error.retry_after_seconds:
                 await rows.pause_bot(leader, seconds=error.retry_after_seconds)
             if error.failure is Failure.BAD_TOKEN:
                 logger.error(  # noqa: TRY400  (a traceback tells the operator nothing)
                     "Telegram refuses the bot token: set TELEGRAM_BOT_TOKEN and restart the sender"
                 )
-            return
+            return error.failure is Failure.BAD_TOKEN
         cursor = await leader.execute(
             "UPDATE notifications_senderstate SET halted_reason = '' WHERE halted_reason <> ''"
         )
         if cursor.rowcount:
             logger.warning("Telegram knows the token again, sending goes on", bot=name)
+        return True
 
     async def _settle_overdue(self, clerk: AsyncConnection[Any]) -> None:
         """On a connection of its own: however many rows are overdue, messages go on being sent.
@@ -191,6 +203,8 @@ class Sender:
             settled = await rows.settle_overdue(clerk)
             for state, number in settled.items():
                 telemetry.deliveries.labels(state=state).inc(number)
+            if settled:
+                self._wake.set()  # what was recovered is due now
             is_backlog = settled.total() >= rows.MOST_EXPIRED
             await asyncio.sleep(self._now() - began_at if is_backlog else LONGEST_WAIT_SECONDS)
 
@@ -259,8 +273,10 @@ class Sender:
         """What is to be sent, or what becomes of a row that we cannot make a message of."""
         preparing = asyncio.create_task(prepare(self._pool, row))
         await asyncio.wait([preparing])
-        error = preparing.exception()
-        return after_own_mistake(error, row.attempt) if error else preparing.result()
+        if error := preparing.exception():
+            logger.error("no message could be made", delivery=str(row.public_id), exc_info=error)
+            return after_own_mistake(error, row.attempt, self._rng)
+        return preparing.result()
 
     def _begins(self, row: Claimed, claimed_at: float) -> bool:
         """Whether the call may begin, asked when its connection is there; from here on it counts as begun."""
@@ -269,6 +285,8 @@ class Sender:
         if silent or expired or not (self._switch.lets_send() and self._lease.covers(claimed_at)):
             return False
         self._pace.called(row.subscriber_id, self._now())
+        if not self._pace.allowance(self._now()):
+            self._wake.set()  # the loop waited for a place, and now knows when there is one
         return True
 
     async def _settle_failure(self, row: Claimed, transition: Transition) -> None:
@@ -313,9 +331,9 @@ class Sender:
 
     async def _wait(self, leader: AsyncConnection[Any]) -> None:
         """Until something may have changed: a NOTIFY, a finished call, a due row, the pace, the lease's age."""
-        instants = [self._pace.seconds_until_change(self._now())]
-        if self._has_room():
-            instants.append(await rows.seconds_until_due(leader))
+        instants: list[float | None] = []
+        if self._switch.lets_send() and self._has_room():  # else the reader or an answer wakes us
+            instants = [self._pace.seconds_until_change(self._now()), await rows.seconds_until_due(leader)]
         longest = min(LONGEST_WAIT_SECONDS, self._lease.renewal_seconds)
         seconds = min([longest, *(instant for instant in instants if instant is not None)])
         try:

@@ -174,7 +174,7 @@ WHERE state = 'sending' AND lease_until <= now()
 RETURNING state
 """
 
-# So many at a time that the lease is renewed and messages are sent between two. In the order of an index, which leads
+# So many at a time that no row is locked for long. In the order of an index, which leads
 # past what has been ended. The planner is told so: in the middle of a backlog its statistics are old, and it would
 # collect and sort all that is open, for each step anew.
 BY_INDEX = "SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
@@ -188,7 +188,7 @@ RETURNING state
 """
 
 # Rows that are due now but were not claimed wait for a chat, a slot or the pace; those wake the loop themselves.
-# now(), which an index can be asked with; clock_timestamp() would have it read from its beginning.
+# By `now()` an index finds it; `clock_timestamp()` changes while it runs, so that all entries are read.
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(next_attempt_at) FROM notifications_delivery
@@ -390,6 +390,12 @@ async def is_paused(connection: AsyncConnection[Any]) -> bool:
     """Whether Telegram asked the whole bot to wait."""
     paused = "SELECT FROM notifications_senderstate WHERE paused_until > clock_timestamp()"
     return (await connection.execute(paused)).rowcount == 1
+
+
+async def is_halted(connection: AsyncConnection[Any]) -> bool:
+    """Whether Telegram refused the token."""
+    halted = "SELECT FROM notifications_senderstate WHERE halted_reason <> ''"
+    return (await connection.execute(halted)).rowcount == 1
 
 
 async def pause_bot(connection: AsyncConnection[Any], *, seconds: float) -> None:

@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+import psycopg
+
 from notifications.clients.telegram import Failure, TelegramError
 from notifications.models import DeliveryState
 
@@ -11,6 +13,7 @@ SHORTEST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
 PAUSE_MARGIN_SECONDS = 0.1
 REPEAT_AFTER_SECONDS = 1.0
+PASSING = (OSError, MemoryError, psycopg.Error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def after_failure(error: TelegramError, attempt: Attempt, rng: random.Random) ->
             wait = error.retry_after_seconds + PAUSE_MARGIN_SECONDS
             result = replace(again, delay_seconds=wait, pause_bot_seconds=wait, counts=False)
         case Failure.AMBIGUOUS:
-            result = after_doubt(again.reason, attempt)
+            doubt = after_doubt(again.reason, attempt)
+            result = replace(doubt, pause_bot_seconds=error.retry_after_seconds)
         case Failure.CHAT_GONE:
             result = replace(given_up, chat_gone=True)
         case Failure.BAD_TEXT if not attempt.is_plain:
@@ -70,8 +74,7 @@ def after_failure(error: TelegramError, attempt: Attempt, rng: random.Random) ->
         case Failure.MIGRATED:
             result = replace(again, new_chat_id=error.new_chat_id, counts=False)
         case Failure.HELD_BACK | Failure.BAD_TOKEN:
-            refused = error.failure is Failure.BAD_TOKEN
-            result = replace(again, state=_as_before(attempt), counts=False, halt=refused, alarm=refused)
+            result = _as_before(again, attempt, refused=error.failure is Failure.BAD_TOKEN)
         case _:
             assert_never(error.failure)
     return result
@@ -86,12 +89,15 @@ def after_doubt(text: str, attempt: Attempt) -> Transition:
     )
 
 
-def after_own_mistake(error: BaseException, attempt: Attempt) -> Transition:
-    """We could not make the message, and would not the next time either; Telegram was not called."""
+def after_own_mistake(error: BaseException, attempt: Attempt, rng: random.Random) -> Transition:
+    """We could not make the message, nor will the next time unless the machine was short of something."""
     reason = f"Our own mistake, the message could not be made: {type(error).__name__}: {error}"
-    return Transition(
+    dead = Transition(
         _given_up(attempt), reason[:250], is_repeat=attempt.is_repeat, is_plain=attempt.is_plain, alarm=True
     )
+    if isinstance(error, PASSING):
+        return replace(dead, state=DeliveryState.RETRY, delay_seconds=backoff_seconds(attempt.attempts, rng))
+    return dead
 
 
 def after_taken_chat(migration: Transition) -> Transition:
@@ -101,8 +107,11 @@ def after_taken_chat(migration: Transition) -> Transition:
     return replace(migration, state=state, reason=reason, counts=True, chat_gone=True)
 
 
-def _as_before(attempt: Attempt) -> DeliveryState:
-    return DeliveryState.RETRY if attempt.attempts else DeliveryState.PENDING
+def _as_before(again: Transition, attempt: Attempt, *, refused: bool) -> Transition:
+    """As it was before the claim; the bot is halted if its token was refused."""
+    state = DeliveryState.RETRY if attempt.attempts else DeliveryState.PENDING
+    reason = again.reason if refused else ""
+    return replace(again, state=state, reason=reason, counts=False, halt=refused, alarm=refused)
 
 
 def _given_up(attempt: Attempt) -> DeliveryState:

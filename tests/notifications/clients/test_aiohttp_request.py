@@ -178,6 +178,7 @@ async def test_refusal_by_something_before_the_bot_api_says_nothing_about_chat_o
     async with server(refuse) as (url, _):
         error = await refusal(client_of(url))
     assert error.failure is Failure.AMBIGUOUS
+    assert error.retry_after_seconds == 30, "the next call would fail as well"
     assert str(error) == f"HTTP {status[:3]}, not from the Bot API"
 
 

@@ -72,6 +72,10 @@ def test_sender_whose_token_is_refused_is_an_alarm_until_it_sends_again() -> Non
         "halted: Unauthorized",
         None,
     )
+    for detail in ("kill switch engaged", "standing by"):
+        Heartbeat.objects.update(detail=detail)
+        look(watching_since=LONG_AGO)
+        assert Alarm.objects.get().cleared_at is None, "nobody knows whether the token is good by now"
     Heartbeat.objects.update(detail="")
     look(watching_since=LONG_AGO)
     assert Alarm.objects.get().cleared_at is not None

@@ -19,6 +19,7 @@ from notifications.services.sender import transmission
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import Attempt, after_failure
+from signals.services.kill_switch import engage
 from tests.factories import make_instrument
 from tests.notifications import rows
 from tests.notifications.rows import (
@@ -230,6 +231,44 @@ def test_message_that_we_cannot_make_is_dead_at_once_and_takes_no_other_with_it(
     assert row.reason == "Our own mistake, the message could not be made: KeyError: 'a mistake of ours'"
 
 
+def test_message_that_the_machine_was_too_short_to_make_is_tried_again(
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = one_delivery(telegram)
+    make, failures = transmission.compose, [OSError("too many open files")]
+
+    def fails_once(row: sender_rows.Claimed) -> Message:
+        if failures:
+            raise failures.pop()
+        return make(row)
+
+    monkeypatch.setattr(transmission, "compose", fails_once)
+    send_until(telegram.url)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.is_repeat) == ("sent", 2, False)
+
+
+def test_sender_without_anything_to_do_does_not_spin(
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engaged in the middle of a burst, with chats whose second is over."""
+    one_delivery(telegram)
+    asked: list[float] = []
+    seconds_until_due = sender_rows.seconds_until_due
+
+    async def counted(connection: AsyncConnection[Any]) -> float | None:
+        asked.append(0.0)
+        return await seconds_until_due(connection)
+
+    monkeypatch.setattr(sender_rows, "seconds_until_due", counted)
+    send_until(telegram.url, "SELECT EXISTS (SELECT FROM notifications_delivery WHERE state = 'sent')")
+    asked.clear()
+    engage(reason="a", by="ada", now=datetime.now(UTC))
+    one_more = "SELECT clock_timestamp() > timestamptz '{}'"
+    send_until(telegram.url, one_more.format((datetime.now(UTC) + timedelta(seconds=3)).isoformat()))
+    assert len(asked) < 30
+
+
 def test_backlog_of_expired_rows_does_not_keep_a_claim_from_what_can_be_sent() -> None:
     subscribers = [make_subscriber(tier=make_tier()) for _ in range(3)]
     for minutes in range(60, 0, -1):
@@ -253,6 +292,15 @@ def test_paused_bot_asks_telegram_nothing_not_even_for_its_name(telegram: Contro
     telegram.fault("429", method="getMe", retry_after=3600)
     send_until(telegram.url)
     assert len(telegram.sent()) == 1
+    assert SenderState.objects.get().halted_reason == ""
+
+
+def test_halted_sender_that_is_paused_too_asks_when_the_pause_is_over(telegram: Controls) -> None:
+    one_delivery(telegram)
+    paused_until = datetime.now(UTC) + timedelta(seconds=2)
+    SenderState.objects.create(paused_until=paused_until, halted_reason="Unauthorized")
+    send_until(telegram.url)
+    assert Delivery.objects.get().sent_at > paused_until
     assert SenderState.objects.get().halted_reason == ""
 
 
