@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from notifications.selectors import last_visible
-from notifications.services.message import past_signal
+from notifications.services.message import past_signal, session_words
 from notifications.services.reply import TextReply, text_reply
 from signals.selectors import sending_allowed
 from users.engine.subscriber import SubscriberStatus
@@ -17,7 +17,15 @@ def help_text(*, chat_id: int) -> TextReply:
 
 
 def welcome(subscriber: Subscriber, *, chat_id: int) -> TextReply:
-    return text_reply(chat_id, "welcome", subscriber=subscriber)
+    return text_reply(chat_id, "welcome", subscriber=subscriber, delay=delay_words(subscriber))
+
+
+def delay_words(subscriber: Subscriber) -> str:
+    """How long after publication signals arrive; empty for at once."""
+    seconds = subscriber.tier.delay_seconds
+    if not seconds:
+        return ""
+    return f"{seconds // 60} minutes" if seconds % 60 == 0 and seconds > 60 else f"{seconds} seconds"
 
 
 def status(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> TextReply:
@@ -28,7 +36,7 @@ def status(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> Tex
         subscriber=subscriber,
         active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
         over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
-        sessions=getattr(getattr(subscriber, "preference", None), "sessions", []),
+        sessions=session_words(getattr(getattr(subscriber, "preference", None), "sessions", [])),
     )
 
 

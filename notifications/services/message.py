@@ -243,9 +243,7 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "confidence_percent": f"{signal.confidence * 100:.0f}",
         **_size_context(signal, levels),
         "reasons": tuple(one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]),
-        "sessions": ", ".join(
-            TradingSession(name).value.replace("_", " ").title() for name in signal.sessions
-        ),
+        "sessions": session_words(signal.sessions),
         "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
     }
     return _rendered(f"notifications/telegram/signal.{'html' if html else 'txt'}", tuple(context.items()))
@@ -288,6 +286,11 @@ def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]
         "exit_reason": outcome.exit_reason if outcome else "",
         "ended": ended or "",
     }
+
+
+def session_words(names: Sequence[str]) -> str:
+    """London, New York."""
+    return ", ".join(TradingSession(name).value.replace("_", " ").title() for name in names)
 
 
 def _names(signal: DeliveredSignal) -> dict[str, str]:
