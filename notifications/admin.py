@@ -99,8 +99,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
             "form": form,
         }
         if form.is_valid():
-            asked = form.cleaned_data
-            shown = preview(**asked, now=timezone.now())
+            asked, now = form.cleaned_data, timezone.now()
+            shown = preview(**asked, now=now)
+            answers = preview_answers(subscriber=asked["subscriber"], now=now)
             context |= {
                 "asked": asked,
                 "preview": shown,
@@ -109,12 +110,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 "html": mark_safe(shown.message.text) if shown else "",  # noqa: S308
                 "repeat": mark_safe(shown.repeat.text) if shown else "",  # noqa: S308
                 "png": b64encode(shown.png).decode() if shown and shown.png else "",
-                "answers": {
-                    question: mark_safe(html)  # noqa: S308
-                    for question, html in preview_answers(
-                        subscriber=asked["subscriber"], now=timezone.now()
-                    ).items()
-                },
+                "answers": {question: mark_safe(html) for question, html in answers.items()},  # noqa: S308
             }
         return TemplateResponse(request, "notifications/admin/preview.html", context)
 

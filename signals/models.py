@@ -16,6 +16,17 @@ from signals.engine.volatility import VolatilityModel
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 
 
+def never_truncated(name: str, refusal: str) -> pgtrigger.Trigger:
+    """TRUNCATE fires no trigger of rows, so that those which keep a history need this one as well."""
+    return pgtrigger.Trigger(
+        name=name,
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        func=f"RAISE EXCEPTION '{refusal}';",
+    )
+
+
 class SignalSource(models.TextChoices):
     HYBRID = "hybrid", "Hybrid engine"
     AUTOPILOT = "autopilot", "Autopilot"
@@ -90,13 +101,7 @@ class Signal(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="no_truncate",
-                operation=pgtrigger.Truncate,
-                level=pgtrigger.Statement,
-                when=pgtrigger.Before,
-                func="RAISE EXCEPTION 'the ledger is append-only: signals_signal cannot be truncated';",
-            ),
+            never_truncated("no_truncate", "the ledger is append-only: signals_signal cannot be truncated"),
         ]
 
     def __str__(self) -> str:
@@ -394,13 +399,7 @@ class KillSwitch(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="stays_untruncated",
-                operation=pgtrigger.Truncate,
-                level=pgtrigger.Statement,
-                when=pgtrigger.Before,
-                func="RAISE EXCEPTION 'the kill switch cannot be truncated';",
-            ),
+            never_truncated("stays_untruncated", "the kill switch cannot be truncated"),
             pgtrigger.Trigger(
                 name="armed_once_without_request",
                 operation=pgtrigger.Insert,
@@ -453,13 +452,7 @@ class KillSwitchChange(models.Model):
         ordering = ["-id"]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="no_truncate",
-                operation=pgtrigger.Truncate,
-                level=pgtrigger.Statement,
-                when=pgtrigger.Before,
-                func="RAISE EXCEPTION 'the record of the kill switch cannot be truncated';",
-            ),
+            never_truncated("no_truncate", "the record of the kill switch cannot be truncated"),
         ]
 
     def __str__(self) -> str:

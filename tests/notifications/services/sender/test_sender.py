@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
-from notifications.clients.telegram import Failure, TelegramError
+from copilot_project.sandbox.config import DEFAULT_TOKEN
+from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.message import Message
@@ -18,8 +19,9 @@ from notifications.services.sender import rows as sender_rows
 from notifications.services.sender import transmission
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
+from notifications.services.sender.loop import Sender, SenderOptions
+from notifications.services.sender.pace import Pace
 from notifications.services.sender.transition import Attempt, after_failure
-from signals.services.kill_switch import engage
 from tests.factories import make_instrument
 from tests.notifications import rows
 from tests.notifications.rows import (
@@ -212,7 +214,7 @@ def test_repeat_that_died_too_is_unknown_and_never_sent_again(telegram: Controls
 
 
 def test_message_that_we_cannot_make_is_dead_at_once_and_takes_no_other_with_it(
-    telegram: Controls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    telegram: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, (ann, bob) = transmission.compose, [make_subscriber() for _ in range(2)]
     telegram.open_chats(ann, bob)
@@ -248,25 +250,19 @@ def test_message_that_the_machine_was_too_short_to_make_is_tried_again(
     assert (delivery.state, delivery.attempts, delivery.is_repeat) == ("sent", 2, False)
 
 
-def test_sender_without_anything_to_do_does_not_spin(
-    telegram: Controls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Engaged in the middle of a burst, with chats whose second is over."""
-    one_delivery(telegram)
-    asked: list[float] = []
-    seconds_until_due = sender_rows.seconds_until_due
+def test_sender_that_may_not_send_does_not_spin(telegram: Controls) -> None:
+    """The kill switch engages after a burst: chats whose second is over since are no reason to look again."""
 
-    async def counted(connection: AsyncConnection[Any]) -> float | None:
-        asked.append(0.0)
-        return await seconds_until_due(connection)
+    async def play() -> None:
+        client = TelegramClient(token=DEFAULT_TOKEN, api_url=telegram.url)
+        sender = Sender(client, SenderOptions(conninfo()), Pace())
+        async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
+            sender._pace.finished(1, sender._now() - 10)
+            assert not sender._switch.lets_send()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(sender._wait(connection), 1.0)
 
-    monkeypatch.setattr(sender_rows, "seconds_until_due", counted)
-    send_until(telegram.url, "SELECT EXISTS (SELECT FROM notifications_delivery WHERE state = 'sent')")
-    asked.clear()
-    engage(reason="a", by="ada", now=datetime.now(UTC))
-    one_more = "SELECT clock_timestamp() > timestamptz '{}'"
-    send_until(telegram.url, one_more.format((datetime.now(UTC) + timedelta(seconds=3)).isoformat()))
-    assert len(asked) < 30
+    asyncio.run(play())
 
 
 def test_backlog_of_expired_rows_does_not_keep_a_claim_from_what_can_be_sent() -> None:
