@@ -96,6 +96,26 @@ def test_chat_that_asks_all_the_time_is_answered_once_a_second(
     assert not ReplyTurn.objects.filter(chat_id=ALL_CHATS).exists()
 
 
+def test_chat_that_asks_as_fast_as_it_can_never_earns_the_bot_a_pause(
+    telegram: Controls, delivery: Delivery
+) -> None:
+    """The sandbox keeps Telegram's limit of a chat and would refuse with a 429."""
+    chat = make_subscriber()
+    telegram.open_chats(chat)
+    delivery.subscriber = chat
+    outcomes = []
+    for update_id in range(1, 13):
+        ReplyTurn.objects.filter(chat_id=ALL_CHATS).delete()
+        outcomes.append(ask(telegram, delivery, update_id, "/status"))
+    replied = "asked for status; replied"
+    assert outcomes[:2] == [replied, replied]
+    assert set(outcomes[2:]) <= {
+        replied,
+        "asked for status; no reply: this chat asks more than once a second",
+    }
+    assert SenderState.objects.get().paused_until is None
+
+
 def test_question_without_a_turn_waits_for_the_sweeper(telegram: Controls, delivery: Delivery) -> None:
     ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=30))
     assert ask(telegram, delivery, 1, "/status") == ""
