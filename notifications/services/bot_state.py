@@ -18,7 +18,7 @@ def silence(*, now: datetime) -> str:
     if state.halted_reason:
         return f"the bot is halted: {state.halted_reason}"
     if state.paused_until and state.paused_until > now:
-        return f"Telegram asked the bot to wait until {state.paused_until:%H:%M:%S}"
+        return f"the bot waits for Telegram until {state.paused_until:%H:%M:%S}"
     return ""
 
 

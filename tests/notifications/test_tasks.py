@@ -68,7 +68,7 @@ def test_429_for_a_reply_pauses_the_whole_bot_and_its_replies(telegram: Controls
     assert timedelta(seconds=38) < paused_until - began < timedelta(seconds=50)
     press(telegram, delivery, 2)
     outcome = TelegramUpdate.objects.get(update_id=2).outcome
-    assert outcome.endswith(f"; no reply: Telegram asked the bot to wait until {paused_until:%H:%M:%S}")
+    assert outcome.endswith(f"; no reply: the bot waits for Telegram until {paused_until:%H:%M:%S}")
     assert telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"] == []
 
 

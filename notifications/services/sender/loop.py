@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.sender import rows
 from notifications.services.sender.acknowledgements import Acknowledgements
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
+from notifications.services.sender.outage import Outage
 from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed
 from notifications.services.sender.switch import SwitchReader
@@ -60,6 +61,7 @@ class Sender:
         self._client = client
         self._options = options
         self._pace = pace
+        self._outage = Outage()
         self._lease = Lease(options.lease_seconds)
         self._rng = random.Random()  # noqa: S311  (jitter)
         self._wake = asyncio.Event()
@@ -264,10 +266,18 @@ class Sender:
         try:
             sent = await transmit(self._client, parcel)
         except TelegramError as error:
-            await self._settle_failure(row, after_failure(error, row.attempt, self._rng))
+            await self._settle_failure(row, self._after_failure(row, error))
         else:
+            self._outage.answered()
             reach(CrashPoint.AFTER_SEND)
             await self._settle(row, "sent", lambda: self._acknowledgements.record(row, sent))
+
+    def _after_failure(self, row: Claimed, error: TelegramError) -> Transition:
+        transition = after_failure(error, row.attempt, self._rng)
+        pause = self._outage.pause_seconds(error.failure)
+        if pause > transition.pause_bot_seconds:
+            logger.warning("Telegram is out of order, the bot waits", seconds=pause)
+        return replace(transition, pause_bot_seconds=max(pause, transition.pause_bot_seconds))
 
     async def _prepared(self, row: Claimed) -> Parcel | Transition:
         """What is to be sent, or what becomes of a row that we cannot make a message of."""
