@@ -15,6 +15,8 @@ from copilot_project.embedded.state import CHECKOUT
 PYTHON = sys.executable
 # What libpq reads as PGOPTIONS. Migrations, and what is run in a terminal beside, may take their time.
 STATEMENTS_END = "-c statement_timeout=60s"
+# A stop waits for calls under way, of which the longest is one of Telegram's (22 s): cut off they would be repeated.
+GRACE_SECONDS = 30.0
 # Outside production whitenoise finds static files where they are and streams them; both are as intended.
 QUIET_WEB = "ignore:No directory at,ignore:StreamingHttpResponse must consume"
 
@@ -74,7 +76,7 @@ def worker(env: Mapping[str, str]) -> Process:
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
     }
-    return Process("worker", command, env={**env, **own}, cwd=CHECKOUT)
+    return Process("worker", command, env={**env, **own}, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
 
 
 def beat(env: Mapping[str, str]) -> Process:
@@ -84,7 +86,8 @@ def beat(env: Mapping[str, str]) -> Process:
 
 def sender(env: Mapping[str, str]) -> Process:
     """Sends what is due to Telegram."""
-    return Process("sender", [PYTHON, "manage.py", "send_deliveries"], env=env, cwd=CHECKOUT)
+    command = [PYTHON, "manage.py", "send_deliveries"]
+    return Process("sender", command, env=env, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
 
 
 def celery() -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextvars import ContextVar
+from math import ceil
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,6 +19,7 @@ CONNECTIONS = 100
 UPLOAD_SECONDS = 20.0  # python-telegram-bot's own for files
 REFUSED, FAILED = 400, 500
 TOO_MANY_REQUESTS = 429
+LONGEST_SAID = 1_000_000  # JSON knows infinity, a pause must not
 SECONDS_WHEN_NONE_ARE_SAID = 30  # a 429 of something before the Bot API, which tells no time
 JSON = {"Content-Type": "application/json"}
 
@@ -57,7 +59,7 @@ class AiohttpRequest(BaseRequest):
 
     aiohttp knows one silence, from the first byte that is written to the next that is read; it may last for
     `write` and `read` together. Raises HeldBackError, NotSentError, TimedOut or NetworkError, all without the
-    address, which holds the bot token, and RetryAfter for a 429 whose body does not say how long: then the header
+    address, which holds the bot token, and RetryAfter for every 429: where its body does not say how long, the header
     does. What is refused by something before the Bot API is a ForeignAnswerError: only Telegram itself can say that
     a chat or a token is no good.
     Neither retries nor follows redirects. HTTPS_PROXY and NO_PROXY are read when it opens.
@@ -132,9 +134,10 @@ class AiohttpRequest(BaseRequest):
                 **self._through_proxy(url),
             ) as response:
                 body = await response.read()
-                if response.status == TOO_MANY_REQUESTS and b'"retry_after"' not in body:
-                    raise RetryAfter(_seconds_to_wait(response.headers.get("Retry-After", "")))
-                if REFUSED <= response.status < FAILED and not _is_bot_api(body):
+                answer = _bot_api_answer(body) if REFUSED <= response.status < FAILED else {}
+                if response.status == TOO_MANY_REQUESTS:
+                    raise RetryAfter(_seconds_to_wait(answer, response.headers.get("Retry-After", "")))
+                if answer is None:
                     raise ForeignAnswerError(f"HTTP {response.status}, not from the Bot API")
                 return response.status, body
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -161,17 +164,23 @@ def _body(data: RequestData | None) -> dict[str, Any]:
     return {"data": form}
 
 
-def _seconds_to_wait(header: str) -> int:
+def _seconds_to_wait(answer: dict[str, Any] | None, header: str) -> int:
+    """What the body says, else the header; at least one, and rounded up."""
+    match answer:
+        case {"parameters": {"retry_after": int() | float() as seconds}} if seconds > 0:
+            return ceil(min(seconds, LONGEST_SAID))
+        case {"parameters": {"retry_after": 0}}:
+            return 1
     return int(header) if header.isascii() and header.isdigit() else SECONDS_WHEN_NONE_ARE_SAID
 
 
-def _is_bot_api(body: bytes) -> bool:
-    """Whether an answer is of the form that all of Telegram's have."""
+def _bot_api_answer(body: bytes) -> dict[str, Any] | None:
+    """An answer of the form that all of Telegram's have; None for anything else."""
     try:
         answer = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and "ok" in answer
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) and "ok" in answer else None
 
 
 def _given(seconds: ODVInput[float], default: float) -> float | None:

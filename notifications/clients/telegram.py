@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message, ReplyParameters
 from telegram import error as ptb
 from telegram.constants import ParseMode
 from telegram.request import BaseRequest
@@ -36,6 +36,7 @@ CHAT_IS_GONE = (
     "user not found",
 )
 TEXT_IS_BAD = ("can't parse entities", "message is too long", "message text is empty", "caption is too long")
+SAME = "message is not modified"
 PICTURE_IS_BAD = (
     "wrong file identifier",
     "wrong remote file",
@@ -138,18 +139,19 @@ class TelegramClient:
         reply_to: int | None = None,
     ) -> int:
         """Send a text, in answer to the message `reply_to` if that is still there; return Telegram's message id."""
-        message = await self._call(
-            self._bot.send_message(
-                chat_id,
-                text,
-                parse_mode=ParseMode.HTML if html else None,
-                disable_notification=silent,
-                reply_markup=_keyboard(buttons),
-                reply_parameters=_answering(reply_to),
-                allow_paid_broadcast=self._paid_broadcast,
+        return await self._call(
+            _id_of(
+                self._bot.send_message(
+                    chat_id,
+                    text,
+                    parse_mode=ParseMode.HTML if html else None,
+                    disable_notification=silent,
+                    reply_markup=_keyboard(buttons),
+                    reply_parameters=_answering(reply_to),
+                    allow_paid_broadcast=self._paid_broadcast,
+                )
             )
         )
-        return message.message_id
 
     async def send_photo(
         self,
@@ -162,28 +164,32 @@ class TelegramClient:
         buttons: Sequence[Button] = (),
     ) -> tuple[int, str]:
         """Send a picture, uploaded or by Telegram's file id; return the message id and the file id."""
-        message = await self._call(
-            self._bot.send_photo(
-                chat_id,
-                photo,
-                caption,
-                parse_mode=ParseMode.HTML if html else None,
-                disable_notification=silent,
-                reply_markup=_keyboard(buttons),
-                filename="signal.png",
-                allow_paid_broadcast=self._paid_broadcast,
+        return await self._call(
+            _ids_of(
+                self._bot.send_photo(
+                    chat_id,
+                    photo,
+                    caption,
+                    parse_mode=ParseMode.HTML if html else None,
+                    disable_notification=silent,
+                    reply_markup=_keyboard(buttons),
+                    filename="signal.png",
+                    allow_paid_broadcast=self._paid_broadcast,
+                )
             )
         )
-        return message.message_id, message.photo[-1].file_id if message.photo else ""
 
     async def answer_callback(self, *, callback_id: str, text: str) -> None:
         """The short notice that appears after a button was pressed."""
         await self._call(self._bot.answer_callback_query(callback_id, text))
 
     async def replace_buttons(self, *, chat_id: int, message_id: int, buttons: Sequence[Button]) -> None:
+        """Nothing happens when the message has these buttons already."""
         await self._call(
-            self._bot.edit_message_reply_markup(
-                chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(buttons)
+            _unless_the_same(
+                self._bot.edit_message_reply_markup(
+                    chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(buttons)
+                )
             )
         )
 
@@ -240,6 +246,23 @@ class TelegramClient:
             case NotSentError():
                 failure = Failure.NOT_SENT
         return TelegramError(text, failure, retry_after_seconds=seconds, new_chat_id=new_chat_id)
+
+
+async def _id_of(sent: Awaitable[Message]) -> int:
+    return (await sent).message_id
+
+
+async def _ids_of(sent: Awaitable[Message]) -> tuple[int, str]:
+    message = await sent
+    return message.message_id, message.photo[-1].file_id if message.photo else ""
+
+
+async def _unless_the_same(edit: Awaitable[object]) -> None:
+    try:
+        await edit
+    except ptb.BadRequest as error:
+        if SAME not in str(error).lower():
+            raise
 
 
 def _bad_request(text: str) -> Failure:

@@ -17,6 +17,7 @@ from notifications.models import Delivery, DeliveryState
 from notifications.services.advice import what_to_do
 from notifications.services.eligibility import Exclusion
 from notifications.services.fan_out import fan_out, why_not
+from notifications.services.sender.transition import MISTAKE_BEGINS
 from research.charts import delivery_columns
 from research.selectors.deliveries import (
     BUCKETS,
@@ -130,6 +131,7 @@ def test_troubles_are_grouped_by_state_and_reason_unknown_fates_first() -> None:
         ("dead", "Forbidden: bot was blocked by the user", "unblock the bot"),
         ("dead", "Bad Request: chat not found", "unblock the bot"),
         ("dead", "Bad Request: BUTTON_DATA_INVALID", "our mistake"),
+        ("dead", f"{MISTAKE_BEGINS}: KeyError: 'chat_id'", "nothing was sent"),
     ],
 )
 def test_advice_fits_the_reason(state: str, reason: str, words: str) -> None:

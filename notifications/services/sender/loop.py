@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,13 +16,14 @@ from psycopg_pool import AsyncConnectionPool
 from notifications import telemetry
 from notifications.clients.aiohttp_request import CONNECTIONS, may_begin
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.models import DeliveryState
 from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.sender import rows
 from notifications.services.sender.acknowledgements import Acknowledgements
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.outage import Outage
 from notifications.services.sender.pace import Pace
-from notifications.services.sender.rows import Claimed
+from notifications.services.sender.rows import Claimed, Sent
 from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import Transition, after_failure, after_own_mistake
 from notifications.services.sender.transmission import Parcel, prepare, transmit
@@ -36,8 +38,6 @@ CLAIMED_TOGETHER = 8  # of so many places, one must be free before the next clai
 LONGEST_WAIT_SECONDS = 5.0
 STANDBY_POLL_SECONDS = 1.0
 RECONNECT_SECONDS = 1.0
-
-Settlement = Callable[[AsyncConnection[Any]], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ class Sender:
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
             )
             await rows.stand_by(leader)  # before Telegram, which may take its time to answer
-            await self._check_token(leader)
-            await self._take_lease(leader)
             async with beside(self._settle_overdue(clerk)) as settling:
+                await self._check_token(leader)
+                await self._take_lease(leader)
                 await self._send_on(leader, (listener, reader, settling))
             await self._leave(leader)
 
@@ -196,15 +196,15 @@ class Sender:
         return True
 
     async def _settle_overdue(self, clerk: AsyncConnection[Any]) -> None:
-        """On a connection of its own: however many rows are overdue, messages go on being sent.
+        """On a connection of its own: however many rows are overdue, messages go on being sent; and before there is a
+        lease, for what is overdue is so whoever leads.
 
         After each step of a backlog publications have as long for themselves: it is only our books that wait.
         """
         while True:
             began_at = self._now()
             settled = await rows.settle_overdue(clerk)
-            for state, number in settled.items():
-                telemetry.deliveries.labels(state=state).inc(number)
+            count(settled)
             if settled:
                 self._wake.set()  # what was recovered is due now
             is_backlog = settled.total() >= rows.MOST_EXPIRED
@@ -270,7 +270,7 @@ class Sender:
         else:
             self._outage.answered()
             reach(CrashPoint.AFTER_SEND)
-            await self._settle(row, "sent", lambda: self._acknowledgements.record(row, sent))
+            await self._settle(row, DeliveryState.SENT, lambda: self._acknowledged(row, sent))
 
     def _after_failure(self, row: Claimed, error: TelegramError) -> Transition:
         transition = after_failure(error, row.attempt, self._rng)
@@ -311,32 +311,39 @@ class Sender:
         )
         await self._settle(
             row,
-            transition.state.value,
-            lambda: self._written(lambda to: rows.record_failure(to, row=row, transition=transition)),
+            transition.state,
+            lambda: self._failed(row, transition),
         )
 
-    async def _written(self, write: Settlement) -> bool:
-        async with self._pool.connection() as connection:
-            return await write(connection)
+    async def _acknowledged(self, row: Claimed, sent: Sent) -> Counter[str]:
+        ours = await self._acknowledgements.record(row, sent)
+        return Counter([DeliveryState.SENT.value]) if ours else Counter()
 
-    async def _settle(self, row: Claimed, state: str, write: Callable[[], Awaitable[bool]]) -> None:
+    async def _failed(self, row: Claimed, transition: Transition) -> Counter[str]:
+        async with self._pool.connection() as connection:
+            return await rows.record_failure(connection, row=row, transition=transition)
+
+    async def _settle(
+        self, row: Claimed, state: DeliveryState, write: Callable[[], Awaitable[Counter[str]]]
+    ) -> None:
         """Write the outcome; when the database is away, keep trying as long as the lease is ours."""
         reach(CrashPoint.BEFORE_SETTLE)
         deadline = self._now() + self._options.lease_seconds
         while True:
             try:
-                ours = await write()
+                settled = await write()
                 break
             except OperationalError:
                 if self._now() >= deadline:
                     raise
                 await asyncio.sleep(RECONNECT_SECONDS)
         reach(CrashPoint.AFTER_SETTLE)
-        if ours:
-            telemetry.deliveries.labels(state=state).inc()
-        else:
+        count(settled)
+        if not settled:
             logger.error(
-                "lost the lease before the outcome was written", delivery=str(row.public_id), outcome=state
+                "lost the lease before the outcome was written",
+                delivery=str(row.public_id),
+                outcome=state.value,
             )
 
     async def _wait(self, leader: AsyncConnection[Any]) -> None:
@@ -354,6 +361,11 @@ class Sender:
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def count(settled: Counter[str]) -> None:
+    for state, number in settled.items():
+        telemetry.deliveries.labels(state=state).inc(number)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ class Outage:
         """How long the whole bot should wait after this failed call. After a pause the first doubt is the next."""
         if failure is Failure.AMBIGUOUS:
             self._doubts += 1
-        elif failure not in NO_ANSWER:
+            return PAUSE_SECONDS if self._doubts >= DOUBTS_IN_A_ROW else 0.0
+        if failure not in NO_ANSWER:
             self.answered()
-        return PAUSE_SECONDS if self._doubts >= DOUBTS_IN_A_ROW else 0.0
+        return 0.0

@@ -66,10 +66,13 @@ class Pace:
         self._free_at[subscriber_id] = now + self.seconds_per_chat
 
     def seconds_until_change(self, now: float) -> float | None:
-        """How long until the next message or chat is free again; None when nothing holds us up."""
+        """How long until the next message or chat is free again; None when nothing holds us up.
+
+        While the second is full no chat is of interest: nothing is claimed, so that one free since would be said anew
+        at every look.
+        """
         if self.is_silent(now):
             return self._silent_until - now
-        instants = list(self._free_at.values())
         if self._starts and len(self._starts) + len(self._claimed) >= self.per_second:
-            instants.append(self._starts[0] + 1.0)
-        return max(0.0, min(instants) - now) if instants else None
+            return max(0.0, self._starts[0] + 1.0 - now)
+        return max(0.0, min(self._free_at.values()) - now) if self._free_at else None

@@ -333,12 +333,17 @@ async def picture_bytes(connection: AsyncConnection[Any], *, picture_id: int) ->
     return png
 
 
-async def record_failure(connection: AsyncConnection[Any], *, row: Claimed, transition: Transition) -> bool:
-    """Write the transition and all that follows from it, in one transaction; whether the row was still ours."""
+async def record_failure(
+    connection: AsyncConnection[Any], *, row: Claimed, transition: Transition
+) -> Counter[str]:
+    """Write the transition and all that follows from it, in one transaction.
+
+    Count the states that rows reached by it, this one's and its subscriber's; none when it was not ours any more.
+    """
     async with connection.transaction():
         if transition.new_chat_id and not await _move_chat(connection, row, transition.new_chat_id):
             transition = after_taken_chat(transition)
-        await _tell_others(connection, row, transition)
+        settled = await _tell_others(connection, row, transition)
         cursor = await connection.execute(
             FINISH,
             row.fences
@@ -351,7 +356,7 @@ async def record_failure(connection: AsyncConnection[Any], *, row: Claimed, tran
                 "delay_seconds": transition.delay_seconds,
             },
         )
-    return cursor.rowcount == 1
+    return settled + Counter([transition.state.value]) if cursor.rowcount else Counter()
 
 
 async def _move_chat(connection: AsyncConnection[Any], row: Claimed, new_chat_id: int) -> bool:
@@ -367,7 +372,10 @@ async def _move_chat(connection: AsyncConnection[Any], row: Claimed, new_chat_id
     return True
 
 
-async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transition: Transition) -> None:
+async def _tell_others(
+    connection: AsyncConnection[Any], row: Claimed, transition: Transition
+) -> Counter[str]:
+    """Count the states that the subscriber's other rows reached."""
     if transition.pause_bot_seconds:
         await pause_bot(connection, seconds=transition.pause_bot_seconds)
     if transition.bad_picture:
@@ -383,7 +391,9 @@ async def _tell_others(connection: AsyncConnection[Any], row: Claimed, transitio
             [transition.reason[:200], row.subscriber_id, row.chat_id],
         )
         if marked.rowcount:  # else the subscriber has another chat by now, and may hear the rest there
-            await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
+            ended = await connection.execute(END_OPEN_ROWS, {"subscriber_id": row.subscriber_id})
+            return Counter(state for (state,) in await ended.fetchall())
+    return Counter()
 
 
 async def is_paused(connection: AsyncConnection[Any]) -> bool:

@@ -13,6 +13,7 @@ SHORTEST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
 PAUSE_MARGIN_SECONDS = 0.1
 REPEAT_AFTER_SECONDS = 1.0
+MISTAKE_BEGINS = "Our own mistake, the message could not be made"
 PASSING = (OSError, MemoryError, psycopg.Error)
 
 
@@ -91,7 +92,7 @@ def after_doubt(text: str, attempt: Attempt) -> Transition:
 
 def after_own_mistake(error: BaseException, attempt: Attempt, rng: random.Random) -> Transition:
     """We could not make the message, nor will the next time unless the machine was short of something."""
-    reason = f"Our own mistake, the message could not be made: {type(error).__name__}: {error}"
+    reason = f"{MISTAKE_BEGINS}: {type(error).__name__}: {error}"
     dead = Transition(
         _given_up(attempt), reason[:250], is_repeat=attempt.is_repeat, is_plain=attempt.is_plain, alarm=True
     )

@@ -300,6 +300,12 @@ async def test_use_before_it_is_opened_is_refused() -> None:
             b'{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":3}}',
             3,
         ),
+        (b"", b'{"ok":false,"error_code":429,"parameters":{"retry_after":0}}', 1),
+        (b"", b'{"ok":false,"error_code":429,"parameters":{"retry_after":2.5}}', 3),
+        (b"", b'{"ok":false,"error_code":429,"parameters":{"retry_after":null}}', 30),
+        (b"Retry-After: 8\r\n", b'{"ok":false,"error_code":429,"parameters":{"retry_after":"5"}}', 8),
+        (b"", b'{"ok":false,"error_code":429,"parameters":{"retry_after":-4}}', 30),
+        (b"", b'{"ok":false,"error_code":429,"parameters":{"retry_after":1e999}}', 1_000_000),
     ],
 )
 async def test_429_is_a_pause_even_when_its_body_does_not_say_how_long(

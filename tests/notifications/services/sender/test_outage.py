@@ -28,7 +28,7 @@ def test_pause_begins_with_the_last_doubt_of_a_row_and_again_with_each_that_foll
 
 @pytest.mark.parametrize("failure", [Failure.NOT_SENT, Failure.HELD_BACK])
 def test_call_that_never_came_about_says_nothing(failure: Failure) -> None:
-    assert after(*DOUBTS, failure) == 0
+    assert after(*DOUBTS, Failure.AMBIGUOUS, failure) == 0
     assert after(*DOUBTS, failure, Failure.AMBIGUOUS) == PAUSE_SECONDS
 
 

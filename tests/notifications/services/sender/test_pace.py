@@ -41,3 +41,20 @@ def test_full_second_is_over_when_its_first_call_is_a_second_old() -> None:
     assert pace.allowance(100.5) == 0
     assert pace.seconds_until_change(100.5) == 0.5
     assert pace.allowance(101.0) == 1
+
+
+def test_chat_that_becomes_free_in_a_full_second_wakes_nobody() -> None:
+    pace = Pace(per_second=1, seconds_per_chat=0.2)
+    pace.claimed(1)
+    pace.called(1, 100.0)
+    pace.finished(1, 100.1)
+    assert pace.seconds_until_change(100.5) == 0.5
+
+
+def test_chat_that_became_free_since_the_claim_is_looked_at_at_once() -> None:
+    pace = Pace(per_second=2)
+    pace.claimed(1)
+    pace.called(1, 100.0)
+    pace.finished(1, 100.1)
+    assert pace.busy(101.0) == [1]
+    assert pace.seconds_until_change(101.2) == 0.0
