@@ -9,10 +9,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from notifications.services import bot_state, inbox, pictures
-from notifications.services.reply import send_reply
-from notifications.services.reply_turns import ALL_CHATS, forget_turns, take_turn
+from notifications.services.reply import TextReply, send_reply
+from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
+from signals.selectors import sending_allowed
 
 logger = structlog.get_logger(__name__)
 
@@ -20,23 +21,31 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 
 
 @shared_task(name="notifications.tasks.process_update")
-def process_update(update_id: int) -> None:
-    """A question for which all chats together have no turn is left to the sweeper.
+def process_update(update_id: int, *, has_turn: bool = False) -> None:
+    """A question waits for its turn in the broker, and where too many wait for the sweeper.
 
     A chat that asks or presses more often than it may be answered gets no answer; what it did counts.
     """
-    asker = inbox.asking_chat(update_id=update_id)
-    may_reply = asker is None or take_turn(chat_id=asker)
-    if asker is not None and may_reply and not take_turn(chat_id=ALL_CHATS):
-        return
+    asker = None if has_turn else inbox.asking_chat(update_id=update_id)
+    may_reply = has_turn or asker is None or take_turn(chat_id=asker)
+    if asker is not None and may_reply:
+        wait = reserve_turn(chat_id=asker)
+        if wait is None:
+            return
+        if wait:
+            wake_worker(update_id, at_its_turn_in=wait)
+            return
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
     if reply is None:
         return
-    if not may_reply or (asker is None and not take_turn(chat_id=reply.chat_id)):
+    if not may_reply or (asker is None and not has_turn and not take_turn(chat_id=reply.chat_id)):
         inbox.record_reply(update_id=update_id, result="no reply: this chat asks more than once a second")
         return
     if why := bot_state.silence(now=timezone.now()):
         inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
+        return
+    if isinstance(reply, TextReply) and reply.is_switched and not sending_allowed():
+        inbox.record_reply(update_id=update_id, result="no reply: the kill switch is engaged")
         return
     reach(CrashPoint.BEFORE_REPLY)
     error = asyncio.run(send_reply(reply))
@@ -81,17 +90,22 @@ def sweep_pictures() -> None:
 
 
 def wake_artist(signal_id: int) -> None:
-    """Ask for a signal to be drawn; without a broker the sweeper does it within half a minute."""
+    """Ask for a signal to be drawn; what no broker takes is the sweeper's."""
     try:
         draw_picture.apply_async((signal_id,), retry=False)
     except OperationalError as error:
         logger.warning("broker unreachable, the sweeper will draw it", signal=signal_id, error=str(error))
 
 
-def wake_worker(update_id: int) -> None:
-    """Ask for an update to be worked off; without a broker the sweeper does it within half a minute."""
+def wake_worker(update_id: int, *, at_its_turn_in: float | None = None) -> None:
+    """Ask for an update to be worked off, now or when its turn comes; what no broker takes is the sweeper's."""
     try:
-        process_update.apply_async((update_id,), retry=False)
+        process_update.apply_async(
+            (update_id,),
+            kwargs={"has_turn": at_its_turn_in is not None},
+            countdown=at_its_turn_in,
+            retry=False,
+        )
     except OperationalError as error:
         logger.warning(
             "broker unreachable, the sweeper will take the update", update=update_id, error=str(error)

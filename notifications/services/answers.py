@@ -36,8 +36,15 @@ def status(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> Tex
         subscriber=subscriber,
         active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
         over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
-        sessions=session_words(getattr(getattr(subscriber, "preference", None), "sessions", [])),
+        sessions=session_words(chosen_sessions(subscriber)),
     )
+
+
+def chosen_sessions(subscriber: Subscriber | None) -> list[str]:
+    """The first of those chosen, as many as the tier has: the others bring no signals."""
+    if subscriber is None or not hasattr(subscriber, "preference"):
+        return []
+    return subscriber.preference.sessions[: subscriber.tier.max_sessions]
 
 
 def last_signals(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> TextReply:
@@ -45,4 +52,6 @@ def last_signals(subscriber: Subscriber | None, *, chat_id: int, now: datetime) 
     stopped = not sending_allowed()
     shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber and not stopped else []
     lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
-    return text_reply(chat_id, "last", subscriber=subscriber, stopped=stopped, lines=lines)
+    return text_reply(
+        chat_id, "last", is_switched=bool(lines), subscriber=subscriber, stopped=stopped, lines=lines
+    )

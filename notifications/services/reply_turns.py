@@ -1,17 +1,19 @@
 """What replies may take of Telegram's limits: one a second in a chat, two questions answered a second overall.
 
-Two at once are let through, as Telegram lets them. Rows, because every worker replies; nobody waits for a turn, for a
-worker that sleeps draws no picture and judges no candle.
+Two at once are let through in a chat, as Telegram lets them. Rows, because every worker replies; nobody sleeps until a
+turn, for a worker that sleeps draws no picture and judges no candle.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models.functions import Greatest, Now
 
 from notifications.models import ReplyTurn
 
 ALL_CHATS = 0  # no chat of Telegram has this number
 SECONDS_BETWEEN_TEXTS = 0.5  # the sender plans 28 of 30 a second
+LONGEST_WAIT_SECONDS = 25.0  # shorter than from sweep to sweep
 SECONDS_PER_CHAT = 1.2  # Telegram allows one; the rest is for ways to it of different length
 BURST = 2
 
@@ -22,15 +24,36 @@ VALUES (%(chat_id)s, clock_timestamp() + make_interval(secs => %(pause)s))
 ON CONFLICT (chat_id) DO UPDATE
     SET free_at = greatest(turn.free_at, clock_timestamp()) + make_interval(secs => %(pause)s)
     WHERE turn.free_at <= clock_timestamp() + make_interval(secs => %(ahead)s)
+RETURNING extract(epoch FROM free_at - clock_timestamp())::float8
 """
 
 
 def take_turn(*, chat_id: int) -> bool:
-    """Whether a reply may go to that chat now, or a question be answered at all (ALL_CHATS); then the turn is taken."""
-    pause = SECONDS_BETWEEN_TEXTS if chat_id == ALL_CHATS else SECONDS_PER_CHAT
+    """Whether a reply may go to that chat now; then the turn is taken."""
+    return _taken(chat_id, pause=SECONDS_PER_CHAT, ahead=SECONDS_PER_CHAT * (BURST - 1)) is not None
+
+
+def reserve_turn(*, chat_id: int) -> float | None:
+    """Seconds until the question of that chat may be answered; None when so many wait that nobody can say.
+
+    Until then the chat has no other turn.
+    """
+    ahead = _taken(ALL_CHATS, pause=SECONDS_BETWEEN_TEXTS, ahead=LONGEST_WAIT_SECONDS)
+    if ahead is None:
+        return None
+    wait = max(0.0, ahead - SECONDS_BETWEEN_TEXTS)
+    if wait:
+        free_at = Greatest("free_at", Now() + timedelta(seconds=wait + SECONDS_PER_CHAT))
+        ReplyTurn.objects.filter(chat_id=chat_id).update(free_at=free_at)
+    return wait
+
+
+def _taken(chat_id: int, *, pause: float, ahead: float) -> float | None:
+    """Take a turn unless the next free one is further ahead; return the seconds until the one after it."""
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, {"chat_id": chat_id, "pause": pause, "ahead": pause * (BURST - 1)})
-        return cursor.rowcount == 1
+        cursor.execute(TAKE, {"chat_id": chat_id, "pause": pause, "ahead": ahead})
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def forget_turns(*, free_before: datetime) -> None:

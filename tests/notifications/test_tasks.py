@@ -117,7 +117,7 @@ def test_chat_that_asks_as_fast_as_it_can_never_earns_the_bot_a_pause(
 
 
 def test_question_without_a_turn_waits_for_the_sweeper(telegram: Controls, delivery: Delivery) -> None:
-    ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=30))
+    ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=90))
     assert ask(telegram, delivery, 1, "/status") == ""
     assert TelegramUpdate.objects.get().attempts == 0
     ReplyTurn.objects.update(free_at=timezone.now())
@@ -148,24 +148,76 @@ def test_403_for_a_reply_marks_the_chat(telegram: Controls, delivery: Delivery) 
     assert "blocked" in delivery.subscriber.unreachable_reason
 
 
-def test_reply_that_found_no_connection_is_tried_again_and_no_other(
+@pytest.mark.parametrize("failure", [Failure.NOT_SENT, Failure.AMBIGUOUS])
+def test_reply_that_failed_is_not_tried_again(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch, failure: Failure
+) -> None:
+    calls: list[str] = []
+
+    async def fails(self: TelegramClient, **values: str) -> None:
+        calls.append(values["text"])
+        raise TelegramError("no luck", failure)
+
+    monkeypatch.setattr(TelegramClient, "answer_callback", fails)
+    press(telegram, delivery, 1)
+    assert f"reply failed ({failure.value})" in TelegramUpdate.objects.get(update_id=1).outcome
+    assert len(calls) == 1
+
+
+def test_second_press_finds_the_buttons_as_they_are(telegram: Controls, delivery: Delivery) -> None:
+    press(telegram, delivery, 1)
+    press(telegram, delivery, 2)
+    outcomes = TelegramUpdate.objects.order_by("update_id").values_list("outcome", flat=True)
+    assert list(outcomes) == ["acted; replied", "already answered: acted; replied"]
+
+
+def test_buttons_show_the_answer_even_where_its_notice_comes_too_late(
     telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer, failures = TelegramClient.answer_callback, [Failure.NOT_SENT, Failure.NOT_SENT]
+    async def too_late(self: TelegramClient, **values: str) -> None:
+        raise TelegramError("Query is too old and response timeout expired", Failure.REFUSED)
 
-    async def fails_first(self: TelegramClient, **values: str) -> None:
-        if failures:
-            raise TelegramError("no luck", failures.pop())
-        await answer(self, **values)
-
-    monkeypatch.setattr(TelegramClient, "answer_callback", fails_first)
-    monkeypatch.setattr("notifications.services.reply.RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(TelegramClient, "answer_callback", too_late)
     press(telegram, delivery, 1)
-    assert TelegramUpdate.objects.get(update_id=1).outcome == "acted; replied"
-    failures[:] = [Failure.NOT_SENT, Failure.AMBIGUOUS]
-    press(telegram, delivery, 2)
-    assert "reply failed (ambiguous)" in TelegramUpdate.objects.get(update_id=2).outcome
-    assert len(telegram.get(f"/chats/{delivery.subscriber.chat_id}")["toasts"]) == 1
+    assert "reply failed (refused)" in TelegramUpdate.objects.get(update_id=1).outcome
+    (message,) = telegram.get(f"/chats/{delivery.subscriber.chat_id}")["messages"]
+    assert len(message["reply_markup"]["inline_keyboard"][0]) == 1
+
+
+def test_question_is_answered_when_its_turn_comes(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[tuple[tuple[int], dict[str, bool], float]] = []
+    monkeypatch.setattr(
+        tasks.process_update,
+        "apply_async",
+        lambda args, *, kwargs, countdown, **options: woken.append((args, kwargs, countdown)),
+    )
+    ReplyTurn.objects.create(chat_id=ALL_CHATS, free_at=timezone.now() + timedelta(seconds=20))
+    assert ask(telegram, delivery, 1, "/status") == ""
+    ((args, kwargs, countdown),) = woken
+    assert countdown == pytest.approx(20, abs=5)
+    assert countdown < 60  # the broker's visibility timeout is far away
+    process_update(*args, **kwargs)
+    assert TelegramUpdate.objects.get().outcome == "asked for status; replied"
+
+
+def test_signals_asked_for_are_held_back_by_a_switch_engaged_meanwhile(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "sending_allowed", lambda: False)
+    outcome = ask(telegram, delivery, 1, "/last")
+    assert outcome == "asked for the last signals; no reply: the kill switch is engaged"
+
+
+def test_signals_asked_for_are_held_back_when_the_way_to_telegram_is_slow(
+    telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has looked at the kill switch for too long."""
+    monkeypatch.setattr("notifications.services.reply.FRESH_SECONDS", 0.0)
+    assert "reply failed (held_back)" in ask(telegram, delivery, 1, "/last")
+    ReplyTurn.objects.all().delete()
+    assert ask(telegram, delivery, 2, "/status") == "asked for status; replied"
 
 
 def test_sweeper_wakes_a_worker_for_old_open_updates_only(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,3 +33,13 @@ def test_nobody_without_a_session_waits_in_vain_unknowing() -> None:
     subscriber = make_subscriber(tier=make_tier(max_sessions=2))
     said = status(subscriber, chat_id=1, now=datetime.now(UTC)).html
     assert "Sessions: none chosen, so no signals" in said
+
+
+def test_only_the_sessions_that_the_tier_has_are_told() -> None:
+    """Those beyond bring no signals, for example after a downgrade."""
+    subscriber = make_subscriber(
+        tier=make_tier(max_sessions=1), preference={"sessions": ["london", "new_york"]}
+    )
+    said = status(subscriber, chat_id=1, now=datetime.now(UTC)).html
+    assert "Sessions: London" in said
+    assert "New York" not in said
