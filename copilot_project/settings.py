@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from copilot_project.config import BASE_DIR, load_configuration
+from copilot_project.config import TELEGRAM_API_URL as REAL_TELEGRAM
 from copilot_project.embedded.state import database_url, redis_url, state_dir
 from copilot_project.logs import logging_settings
 from copilot_project.schedule import SCHEDULE
@@ -192,6 +193,7 @@ CONTENT_SECURITY_POLICY = {
 TELEGRAM_BOT_TOKEN = config.telegram_bot_token.get_secret_value() if config.telegram_bot_token else ""
 TELEGRAM_BOT_USERNAME = config.telegram_bot_username
 TELEGRAM_API_URL = config.telegram_api_url
+TELEGRAM_IS_REAL = TELEGRAM_API_URL == REAL_TELEGRAM
 TELEGRAM_PAID_BROADCAST_PER_SECOND = config.telegram_paid_broadcast_per_second
 TELEGRAM_WEBHOOK_SECRET = (
     config.telegram_webhook_secret.get_secret_value() if config.telegram_webhook_secret else ""
@@ -207,8 +209,10 @@ SENDER_METRICS_PORT = config.sender_metrics_port
 # Why each value: the broker is a doorbell, the rows are the truth; a lost message costs at most one sweep.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_VISIBILITY_TIMEOUT = 300  # in all three places that Celery reads it from
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 300,
+    "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "health_check_interval": 25,

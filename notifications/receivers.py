@@ -31,6 +31,5 @@ def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:
     follow_up(signal_ids=signal_ids)
 
 
-def forget_removed_chat(*, chat_id: int | None, **kwargs: Any) -> None:
-    if chat_id is not None:
-        forget_chat(chat_id=chat_id)
+def forget_left_chat(*, chat_id: int, **kwargs: Any) -> None:
+    forget_chat(chat_id=chat_id)

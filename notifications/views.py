@@ -4,7 +4,7 @@ import hmac
 import json
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -33,7 +33,7 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=413)
     try:
         update_id = store_update(payload=_parsed(body), now=timezone.now())
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         return HttpResponse(status=503)
     if update_id is None:
         telemetry.unreadable_updates.inc()

@@ -1,9 +1,12 @@
 """What the users app announces. Senders know no receiver.
 
-`subscriber_removed` is sent inside the transaction that removes the personal data: whoever keeps more
-of them forgets it there. Arguments: `subscriber` (already emptied), `chat_id` (int, or None if never linked).
+`subscriber_removed` is sent inside the transaction that removes the personal data: whoever keeps more of them forgets
+it there. Argument: `subscriber` (already emptied).
+`chat_left` is sent inside the transaction in which a subscriber is removed, or linked to another chat: whoever keeps
+personal data of the old chat forgets them there. Argument: `chat_id`.
 """
 
 from django.dispatch import Signal
 
 subscriber_removed = Signal()
+chat_left = Signal()

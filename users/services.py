@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from users.engine.subscriber import AccountType, RiskProfile, SubscriberStatus
-from users.events import subscriber_removed
+from users.events import chat_left, subscriber_removed
 from users.models import LinkToken, Subscriber, Tier
 
 TOKEN_BYTES = 24
@@ -88,7 +88,9 @@ def remove_subscriber(*, subscriber: Subscriber, now: datetime) -> None:
             held.chat_id = held.linked_at = None
             held.save()
             held.link_tokens.all().delete()
-            subscriber_removed.send(sender=Subscriber, subscriber=held, chat_id=chat_id)
+            subscriber_removed.send(sender=Subscriber, subscriber=held)
+            if chat_id is not None:
+                chat_left.send(sender=Subscriber, chat_id=chat_id)
     subscriber.refresh_from_db()
 
 
@@ -134,6 +136,8 @@ def redeem_link_token(*, token: str, chat_id: int, telegram_username: str, now: 
             raise LinkError(LinkRefusal.CHAT_TAKEN)
         link.used_at = now
         link.save(update_fields=["used_at"])
+        if subscriber.chat_id not in (None, chat_id):
+            chat_left.send(sender=Subscriber, chat_id=subscriber.chat_id)
         subscriber.chat_id, subscriber.telegram_username = chat_id, telegram_username[:64]
         subscriber.linked_at, subscriber.unreachable_reason = now, ""
         subscriber.save(update_fields=["chat_id", "telegram_username", "linked_at", "unreachable_reason"])

@@ -103,7 +103,8 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
     """SELECT subscriber_id, tier, tier_rank, weight, due_at, is_capped, reason (NULL = gets it) for every subscriber.
 
     Its parameters are those of `signal_parameters`. `deliveries` is a trusted FROM item with the columns
-    subscriber_id and due_at, of which the daily cap counts those of the local day.
+    subscriber_id and due_at, of which the daily cap counts those of the local day: by its date, for where the clock is
+    put back over midnight the day's first hour comes twice; within hours around, so that an index finds them.
     """
     return f"""
 SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
@@ -114,9 +115,8 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given
         WHERE given.subscriber_id = s.id
-            AND given.due_at >= date_trunc('day', r.moment AT TIME ZONE p.timezone) AT TIME ZONE p.timezone
-            AND given.due_at <
-                (date_trunc('day', r.moment AT TIME ZONE p.timezone) + interval '1 day') AT TIME ZONE p.timezone
+            AND (given.due_at AT TIME ZONE p.timezone)::date = (r.moment AT TIME ZONE p.timezone)::date
+            AND given.due_at BETWEEN r.moment - interval '26 hours' AND r.moment + interval '26 hours'
         ) THEN 'daily_cap'
     WHEN r.moment >= g.expires_at THEN 'expires_before_release'
     END AS reason

@@ -1,4 +1,4 @@
-"""Personal data that this app keeps about a person who is removed."""
+"""Personal data that this app keeps about a chat that is nobody's any more."""
 
 from django.db import connection
 

@@ -42,6 +42,7 @@ class _Member(_Read):
 
 class _MembershipChange(_Read):
     chat: _Chat
+    date: int = 0
     new_chat_member: _Member
 
 
@@ -78,9 +79,10 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The bot was let in or thrown out."""
+    """The bot was let in or thrown out. `date` is Telegram's, in seconds since 1970."""
 
     chat_id: int
+    date: int
     is_member: bool
 
 
@@ -99,7 +101,7 @@ def parse(payload: Any) -> Parsed:
         return Tap(callback.id, callback.sender.id, message_id, callback.data)
     if read.my_chat_member:
         change = read.my_chat_member
-        return Membership(change.chat.id, change.new_chat_member.status not in GONE)
+        return Membership(change.chat.id, change.date, change.new_chat_member.status not in GONE)
     return _command(read.message) if read.message else None
 
 
@@ -107,10 +109,10 @@ def _command(message: _Message) -> Start | Asked | None:
     """Commands count in a private chat only, from its owner: a forwarded or group message links nothing."""
     if message.chat.type != "private" or message.sender is None or message.sender.id != message.chat.id:
         return None
-    command, _, rest = message.text.strip().partition(" ")
+    command, *rest = message.text.split(maxsplit=1) or [""]
     match command.partition("@")[0]:
         case "/start":
-            return Start(message.chat.id, message.sender.username, rest.strip())
+            return Start(message.chat.id, message.sender.username, "".join(rest).strip())
         case "/help":
             return Asked(message.chat.id, "help")
         case "/last":

@@ -24,7 +24,7 @@ def engage(*, reason: str, by: str, now: datetime) -> KillSwitch:
         id=1,
         defaults={
             "state": KillSwitchState.ENGAGED,
-            "reason": given(reason),
+            "reason": given(reason, cut=True),
             "changed_by": named(by),
             "changed_at": now,
             **NO_REQUEST,
@@ -70,16 +70,16 @@ def engaged_switch() -> KillSwitch:
     return switch
 
 
-def given(reason: str) -> str:
-    """The reason as it is recorded."""
-    reason = _recordable(reason)
+def given(reason: str, *, cut: bool = False) -> str:
+    """The reason as it is recorded; a long one may be cut, since an emergency does not wait for a shorter one."""
+    reason = _recordable(reason)[: LONGEST_REASON if cut else None]
     if not reason or len(reason) > LONGEST_REASON:
         raise KillSwitchError(f"Say why, in at most {LONGEST_REASON} characters.")
     return reason
 
 
 def named(by: str) -> str:
-    """Whoever asks, as it is recorded; a long name is cut, since an emergency does not wait for a shorter one."""
+    """Whoever asks, as it is recorded; a long name is cut for the same reason."""
     by = _recordable(by)[:LONGEST_NAME]
     if not by:
         raise KillSwitchError("Say who asks.")

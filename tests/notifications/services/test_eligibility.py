@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)  # the day on which Berlin's clocks go forward
 MINIMUM = {"low": 0.70, "medium": 0.55, "aggressive": 0.40}
 SESSIONS = ["london", "new_york", "asia"]
-ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York"]
+ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Pacific/Kiritimati"]
 
 
 def quiet(local: time, start: time | None, end: time | None) -> bool:
@@ -387,3 +387,22 @@ def test_publication_waits_for_a_deletion_under_way_and_gives_the_deleted_nothin
 def test_timezone_that_the_database_does_not_know_is_refused_when_written() -> None:
     with pytest.raises(DataError, match="time zone"), transaction.atomic():
         make_subscriber(preference={"timezone": "Atlantis/Capital"})
+
+
+@pytest.mark.parametrize("zone", ["Atlantic/Azores", "UTC"])
+def test_daily_cap_counts_the_hour_after_midnight_that_comes_twice(zone: str) -> None:
+    """On the Azores the clock goes back from 01:00 to 00:00 that night: 00:10 and 00:30 UTC are of the new day."""
+    make_subscriber(preference={"daily_cap": 1, "timezone": zone})
+    begins = datetime(2026, 10, 25, 0, 10, tzinfo=UTC)
+    counts = [
+        fan_out(signal=make_signal(published_at=begins + timedelta(minutes=later))) for later in (0, 20, 120)
+    ]
+    assert counts == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("hours", "count"), [(-13, 1), (-11, 0), (11, 0), (13, 1)])
+def test_daily_cap_is_of_one_local_day(hours: int, count: int) -> None:
+    subscriber = make_subscriber(preference={"daily_cap": 1})
+    fan_out(signal=make_signal(published_at=datetime(2026, 5, 4, 12, tzinfo=UTC) + timedelta(hours=hours)))
+    assert Delivery.objects.filter(subscriber=subscriber).count() == 1
+    assert fan_out(signal=make_signal(published_at=datetime(2026, 5, 4, 12, tzinfo=UTC))) == count

@@ -1,5 +1,7 @@
 """What an update does, once, however often and in whatever order it comes."""
 
+import json
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -43,10 +45,9 @@ def presses(delivery: Delivery, prefix: str, user_id: int | None = None) -> dict
     return {"callback_query": {"id": "1", "from": person(user_id), "message": message, "data": data}}
 
 
-def membership(chat_id: int, status: str) -> dict[str, Any]:
-    return {
-        "my_chat_member": {"chat": {"id": chat_id, "type": "private"}, "new_chat_member": {"status": status}}
-    }
+def membership(chat_id: int, status: str, date: int = 1) -> dict[str, Any]:
+    change = {"chat": {"id": chat_id, "type": "private"}, "new_chat_member": {"status": status}, "date": date}
+    return {"my_chat_member": change}
 
 
 def receive(update: dict[str, Any], *, update_id: int | None = None) -> tuple[str, Reply | None]:
@@ -154,6 +155,41 @@ def test_older_block_worked_off_late_changes_nothing(delivery: Delivery) -> None
     assert receive(membership(chat_id, "kicked"), update_id=900)[0] == "superseded"
     delivery.subscriber.refresh_from_db()
     assert delivery.subscriber.unreachable_reason == ""
+
+
+def test_ids_that_begin_anew_after_a_quiet_week_do_not_hide_the_newest_change(delivery: Delivery) -> None:
+    """Telegram: without updates for a week, the next id is chosen at random."""
+    chat_id = delivery.subscriber.chat_id or 0
+    assert receive(membership(chat_id, "kicked", date=1_000), update_id=900_000_000)[0] == "unreachable"
+    assert receive(membership(chat_id, "member", date=800_000), update_id=1_000)[0] == "reachable"
+
+
+def test_token_is_on_the_next_line_as_well() -> None:
+    token = issue_link_token(subscriber=make_subscriber(chat_id=None), now=NOW)
+    assert receive(says(f"/start\n{token}"))[0] == "linked"
+
+
+@pytest.mark.parametrize("moment", [NOW, NOW + timedelta(hours=1)])
+def test_token_is_kept_nowhere(moment: datetime) -> None:
+    token = issue_link_token(subscriber=make_subscriber(chat_id=None), now=moment - timedelta(minutes=30))
+    receive(says(f"/start {token}"))
+    assert token not in json.dumps(list(TelegramUpdate.objects.values_list("payload", flat=True)))
+
+
+def test_chat_that_a_subscriber_left_for_another_is_forgotten(delivery: Delivery) -> None:
+    subscriber = delivery.subscriber
+    receive(says("/status", subscriber.chat_id or 0))
+    receive(says(f"/start {issue_link_token(subscriber=subscriber, now=NOW)}", 77))
+    kept = [row.payload["message"]["chat"]["id"] for row in TelegramUpdate.objects.all() if row.payload]
+    assert kept == [77]
+
+
+def test_update_that_can_be_read_but_not_written_is_none() -> None:
+    """The C reader takes deeper nesting than the writer."""
+    deep: list[Any] = []
+    for _ in range(sys.getrecursionlimit()):
+        deep = [deep]
+    assert inbox.store_update(payload={"update_id": 1, "x": deep}, now=NOW) is None
 
 
 def test_update_that_always_fails_is_given_up_and_says_so(

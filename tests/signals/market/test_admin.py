@@ -3,10 +3,11 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from signals.engine.quality import QualityAction, QualityIssue, QualityKind
 from signals.engine.timeframe import Timeframe
-from signals.market.models import DataQualityIssue, Instrument
+from signals.market.models import DataQualityIssue, Exchange, Instrument
 from signals.market.services.candles import store_candles
 from signals.market.services.quality import record_issues
 from tests.factories import make_series
@@ -66,3 +67,14 @@ def test_an_instant_beyond_the_calendar_is_kept_under_the_last_one(bitcoin: Inst
         instrument=bitcoin, timeframe=Timeframe.H1, issues=[microseconds], source="x", first_seen_at=START
     )
     assert DataQualityIssue.objects.get().open_time.year == 9999
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_whether_an_exchange_is_simulated_is_not_asked_but_known(
+    staff: Client,
+    settings: Settings,
+    sandbox: bool,
+) -> None:
+    settings.SANDBOX = sandbox
+    staff.post("/admin/market/exchange/add/", {"code": "kraken", "name": "Kraken", "is_simulated": "on"})
+    assert Exchange.objects.get(code="kraken").is_simulated == sandbox

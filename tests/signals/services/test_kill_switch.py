@@ -90,11 +90,20 @@ def test_confirmation_that_is_not_of_the_open_request_arms_nothing(spoilt: str) 
     assert not sending_allowed()
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
-def test_change_without_a_reason_is_refused(reason: str) -> None:
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_engaging_without_a_reason_is_refused(reason: str) -> None:
     with pytest.raises(KillSwitchError, match="Say why"):
         engage(reason=reason, by="ada", now=timezone.now())
     assert sending_allowed()
+
+
+def test_emergency_does_not_wait_for_a_shorter_reason() -> None:
+    assert engage(reason="x" * 400, by="ada", now=timezone.now()).reason == "x" * 300
+    assert not sending_allowed()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 301])
+def test_rearming_without_a_reason_is_refused(reason: str) -> None:
     engage(reason="a", by="ada", now=timezone.now())
     with pytest.raises(KillSwitchError, match="Say why"):
         request_rearm(reason=reason, by="ada", now=timezone.now())
@@ -181,14 +190,16 @@ def test_page_engages_and_arms_again_in_two_steps(admin_client: Client) -> None:
 
 
 def test_page_keeps_what_was_typed_when_it_is_refused(admin_client: Client) -> None:
-    typed = "y" * 301
-    page = admin_client.post(PAGE, {"action": "engage", "reason": typed}).content.decode()
-    assert typed in page
-    assert sending_allowed()
     page = admin_client.post(PAGE, {"action": "request", "reason": "too early"}).content.decode()
     assert "too early" in page
     assert "armed already" in page
     assert "Say why" in admin_client.post(PAGE, {"action": "engage", "reason": " "}).content.decode()
+    assert sending_allowed()
+    engage(reason="a", by="ada", now=timezone.now())
+    typed = "y" * 301
+    page = admin_client.post(PAGE, {"action": "request", "reason": typed}).content.decode()
+    assert typed in page
+    assert KillSwitch.objects.get().rearm_code is None
 
 
 def test_page_changes_nothing_on_get_or_for_somebody_without_the_right(
