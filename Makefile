@@ -1,4 +1,4 @@
-# Thin: each target is one command, and the README names it.
+# Thin: what a target does is what it lists; the README names those that a visitor needs.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin

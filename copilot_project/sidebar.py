@@ -60,10 +60,9 @@ GROUPS = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold asks for this at each page. A group without anything to see is left out."""
-    pages = [
-        {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")},
-        {"title": "Deliveries live", "icon": "timeline", "link": reverse("deliveries")},
-    ]
+    pages = [{"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}]
+    if request.user.has_perm("notifications.view_delivery"):
+        pages.append({"title": "Deliveries live", "icon": "timeline", "link": reverse("deliveries")})
     groups = [
         {"title": title, "separator": True, "items": menu_items(models, request)} for title, models in GROUPS
     ]

@@ -118,7 +118,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Why one subscriber did not get one signal."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = WhyNotForm(request.GET or None)
+        form = WhyNotForm(request.GET if "subscriber" in request.GET else None, initial=request.GET.dict())
         answer = why_not(**form.cleaned_data) if form.is_valid() else ""
         frame = self.admin_site.each_context(request) | {"title": "Why not?", "opts": self.opts}
         context = frame | {"form": form, "answer": answer}

@@ -185,10 +185,12 @@ class SubscriberAdmin(ModelAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:users_subscriber_change", args=[object_id]))
         self.log_change(request, subscriber, "Link token issued.")
-        link = f"https://t.me/{settings.TELEGRAM_BOT_USERNAME}?start={token}"
-        return self.page(
-            request, "link_token", "Link a Telegram chat", subscriber=subscriber, token=token, link=link
-        )
+        context = {"subscriber": subscriber, "token": token}
+        if settings.TELEGRAM_IS_REAL:  # else the bot of that name is a stranger's
+            context["link"] = f"https://t.me/{settings.TELEGRAM_BOT_USERNAME}?start={token}"
+        elif settings.SANDBOX:
+            context["chats"] = settings.SANDBOX_URL
+        return self.page(request, "link_token", "Link a Telegram chat", **context)
 
     def page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
         """One of this admin's own pages, in the admin's frame; `admin_view` keeps it out of every cache."""

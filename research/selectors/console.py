@@ -147,8 +147,8 @@ class DeliveryRow:
 
 
 def delivery_rows(*, start: datetime) -> list[DeliveryRow]:
-    """Deliveries of signals published since `start` by tier and state, best tier first, then all."""
-    recent = Delivery.objects.filter(signal__published_at__gt=start)
+    """Deliveries released since `start`, or held back yet, by tier and state; best tier first, then all."""
+    recent = Delivery.objects.filter(due_at__gt=start)
     counts: Counter[tuple[str, str]] = Counter()
     for tier, state, count in recent.values_list("tier", "state").annotate(Count("pk")).order_by():
         counts[tier, state] += count

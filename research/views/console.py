@@ -1,6 +1,6 @@
 """The console's first page: is every process alive, is the data fresh, did the signals go out."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -30,20 +30,27 @@ def console_state() -> dict[str, Any]:
     now = timezone.now()
     opens_at, opens_next = next_opening(now)
     open_now = sessions_at(now)
-    return {
-        "now": now,
+    return banners(now) | {
         "lives": selectors.process_lives(now=now),
-        "sender_state": selectors.sender_state(),
-        "sending_allowed": sending_allowed(),
-        "alarms": open_alarms(),
         "candles": selectors.newest_candles(now=now),
         "signals": selectors.last_signals(count=SIGNALS_SHOWN),
+        "start": now - DELIVERIES_OF,
         "delivery_rows": selectors.delivery_rows(start=now - DELIVERIES_OF),
         "oldest_due": selectors.oldest_due(now=now),
         "subscribers": selectors.subscriber_counts(),
         "sessions": [(label_of(session), session in open_now) for session in TradingSession],
         "next_session": label_of(opens_next),
         "next_session_at": opens_at,
+    }
+
+
+def banners(now: datetime) -> dict[str, Any]:
+    """What `research/banners.html` shows."""
+    return {
+        "now": now,
+        "sender_state": selectors.sender_state(),
+        "sending_allowed": sending_allowed(),
+        "alarms": open_alarms(),
         "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else None,
     }
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from notifications.models import Delivery, DeliveryKind, DeliveryState
 from research.charts import delivery_columns
 from research.selectors import console, deliveries
+from research.views.console import banners
 from signals.models import Signal
 from users.models import Subscriber
 
@@ -38,13 +39,12 @@ def overview_state(request: HttpRequest) -> dict[str, Any]:
         period = PERIOD
     start = now - PERIODS[period]
     released = deliveries.released_between(start=start, end=now)
-    return {
-        "now": now,
+    return banners(now) | {
+        "start": start,
         "period": period,
         "periods": list(PERIODS),
         "delivery_rows": console.delivery_rows(start=start),
         "oldest_due": console.oldest_due(now=now),
-        "sender_state": console.sender_state(),
         "latencies": deliveries.latencies(released),
         "columns": delivery_columns(deliveries.buckets(start=start, end=now)),
         "troubles": deliveries.troubles(released),

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,6 +17,13 @@ from signals.market.models import DataQualityIssue, Exchange, Instrument
 class ExchangeAdmin(ModelAdmin):
     list_display = ["name", "code", "is_simulated"]
     search_fields = ["name", "code"]
+    readonly_fields = ["is_simulated"]
+
+    def save_model(self, request: HttpRequest, obj: Exchange, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Where prices come from is not a matter of opinion."""
+        if not change:
+            obj.is_simulated = settings.SANDBOX
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Instrument)

@@ -15,8 +15,9 @@ async function refresh() {
     if (!answer.ok) return markStale();
     const fresh = await answer.text();
     const focused = document.activeElement;
-    if (page.contains(focused) && focused.matches("a")) return; // do not pull a link from under the keyboard
+    const link = page.contains(focused) && focused.matches("a") ? focused.getAttribute("href") : null;
     page.innerHTML = fresh;
+    if (link) page.querySelector(`a[href="${CSS.escape(link)}"]`)?.focus({preventScroll: true}); // the keyboard stays where it was
   } catch (error) {
     markStale();
   }

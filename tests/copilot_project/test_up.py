@@ -10,10 +10,12 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
 from copilot_project import processes
 from copilot_project.embedded.state import CHECKOUT
-from copilot_project.management.commands.up import Command
+from copilot_project.management.commands.up import Command, refuse_other_market
+from signals.market.models import Exchange
 from tests.ports import free_port
 
 
@@ -147,3 +149,16 @@ def test_statement_of_a_child_that_takes_too_long_ends(process_env: dict[str, st
         timeout=120,
     )
     assert told.stdout.strip() == "1min"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_prices_of_the_other_world_are_not_continued(sandbox: bool, settings: Settings) -> None:
+    """Simulated and real candles in one table would be told under one name."""
+    settings.SANDBOX = sandbox
+    exchange = Exchange.objects.create(code="other", name="Other", is_simulated=sandbox)
+    refuse_other_market()
+    exchange.is_simulated = not sandbox
+    exchange.save()
+    with pytest.raises(CommandError, match="COPILOT_STATE_DIR"):
+        refuse_other_market()

@@ -103,7 +103,7 @@ def test_preview_shows_the_picture_and_counts_the_captions_units(
     subscriber = Subscriber.objects.get()
     page = shown(admin_client, signal, subscriber)
     assert "data:image/png;base64,UE5H" in page
-    assert "of at most 1024 UTF-16 units" in page
+    assert "of at most 1024 characters, as Telegram counts" in page
 
 
 def test_preview_shows_the_repeat_and_what_the_bot_answers(admin_client: Client, signal: Signal) -> None:

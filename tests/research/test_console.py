@@ -113,7 +113,7 @@ def test_empty_house_says_what_to_do_next(admin_client: Client) -> None:
     assert "No signal yet." in page
     assert "Add a subscriber</a>" in page
     assert "manage.py backfill" in page
-    assert "start it with manage.py up" in page
+    assert "it was never started" in page
     assert "Nothing is overdue." in page
 
 

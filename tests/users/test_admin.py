@@ -100,7 +100,7 @@ def test_removal_asks_first_then_takes_every_name_and_keeps_the_deliveries(staff
 def test_link_token_is_issued_by_post_only_shown_once_and_works(
     staff_client: Client, settings: Settings
 ) -> None:
-    settings.TELEGRAM_BOT_USERNAME = "our_bot"
+    settings.TELEGRAM_BOT_USERNAME, settings.TELEGRAM_IS_REAL = "our_bot", True
     subscriber = make_subscriber(chat_id=None)
     page = f"{LIST}{subscriber.pk}/link-token/"
 
@@ -116,6 +116,16 @@ def test_link_token_is_issued_by_post_only_shown_once_and_works(
     redeem_link_token(token=link[1], chat_id=5, telegram_username="ada", now=datetime.now(UTC))
     subscriber.refresh_from_db()
     assert subscriber.chat_id == 5
+
+
+def test_link_token_of_a_bot_that_is_not_telegrams_never_leaves_the_machine(
+    staff_client: Client, settings: Settings
+) -> None:
+    settings.TELEGRAM_IS_REAL = False
+    subscriber = make_subscriber(chat_id=None)
+    answer = staff_client.post(f"{LIST}{subscriber.pk}/link-token/").content.decode()
+    assert "/start " in answer
+    assert "//t.me" not in answer
 
 
 def test_link_token_for_a_removed_subscriber_is_refused_in_words(staff_client: Client) -> None:

@@ -72,24 +72,25 @@ def load_instruments() -> None:
 
 
 def load_subscribers(now: datetime) -> list[Subscriber]:
+    """The demo's people who are still there; all of them where there is nobody at all: who was removed stays so."""
+    if Subscriber.objects.exists():
+        chats = range(FIRST_CHAT_ID, FIRST_CHAT_ID + len(PEOPLE))
+        return list(Subscriber.objects.filter(chat_id__in=chats))
     tiers = Tier.objects.in_bulk(field_name="code")
     sessions = sessions_from(now)
     subscribers = []
     for number, person in enumerate(PEOPLE):
-        subscriber, created = Subscriber.objects.get_or_create(
+        subscriber = Subscriber.objects.create(
             chat_id=FIRST_CHAT_ID + number,
-            defaults={
-                "display_name": person.name,
-                "tier": tiers[person.tier],
-                "account_type": person.account_type.value,
-                "risk_profile": person.risk_profile.value,
-                "linked_at": now,
-                "notes": "Demo subscriber: the chat is the sandbox's.",
-            },
+            display_name=person.name,
+            tier=tiers[person.tier],
+            account_type=person.account_type.value,
+            risk_profile=person.risk_profile.value,
+            linked_at=now,
+            notes="Demo subscriber: the chat is the sandbox's.",
         )
-        if created:
-            chosen = [session.value for session in sessions[: person.session_count]]
-            DeliveryPreference.objects.create(subscriber=subscriber, sessions=chosen)
+        chosen = [session.value for session in sessions[: person.session_count]]
+        DeliveryPreference.objects.create(subscriber=subscriber, sessions=chosen)
         subscribers.append(subscriber)
     return subscribers
 

@@ -23,6 +23,7 @@ from copilot_project.embedded.run_lock import only_run
 from copilot_project.settings import config
 from copilot_project.supervisor import StartError, StopRequestedError, Supervisor
 from signals.engine.session import next_opening, sessions_at
+from signals.market.models import Exchange
 
 
 class Command(BaseCommand):
@@ -99,9 +100,21 @@ class Command(BaseCommand):
 
 
 def migrate() -> None:
-    """Bring the tables up to date."""
+    """Bring the tables up to date. Raises CommandError when they hold prices of the other world."""
     with own_connections():
         call_command("migrate", verbosity=0, interactive=False)
+        refuse_other_market()
+
+
+def refuse_other_market() -> None:
+    """Simulated and real prices in one table would be decided upon together, and told under one name."""
+    other = Exchange.objects.exclude(is_simulated=settings.SANDBOX).first()
+    if other:
+        raise CommandError(
+            f"This database holds {other}'s {'simulated' if other.is_simulated else 'real'} market, and SANDBOX is "
+            f"{'on' if settings.SANDBOX else 'off'}: give the other market a database of its own, by COPILOT_STATE_DIR "
+            "or DATABASE_URL."
+        )
 
 
 @contextmanager
