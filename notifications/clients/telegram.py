@@ -35,7 +35,13 @@ CHAT_IS_GONE = (
     "user is deactivated",
     "user not found",
 )
-TEXT_IS_BAD = ("can't parse entities", "message is too long", "message text is empty", "caption is too long")
+TEXT_IS_BAD = (
+    "can't parse entities",
+    "message is too long",
+    "message text is empty",
+    "caption is too long",
+    "caption_too_long",
+)
 SAME = "message is not modified"
 PICTURE_IS_BAD = (
     "wrong file identifier",
@@ -43,6 +49,7 @@ PICTURE_IS_BAD = (
     "photo_invalid_dimensions",
     "image_process_failed",
     "photo in the request",
+    "too big for a photo",
 )
 
 

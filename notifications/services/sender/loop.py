@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 from psycopg import AsyncConnection, OperationalError, sql
@@ -69,6 +70,7 @@ class Sender:
         self._stopping = False
         self._started_at = datetime.now(UTC)
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._uploads: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # by picture
         self._pool = AsyncConnectionPool(
             options.conninfo, min_size=1, max_size=4, open=False, timeout=5.0, reconnect_timeout=2.0
         )
@@ -257,7 +259,18 @@ class Sender:
             logger.error("delivery broke off", delivery=str(row.public_id), exc_info=error)
 
     async def _send(self, row: Claimed, claimed_at: float) -> None:
-        parcel = await self._prepared(row)
+        """Of those whose picture Telegram does not know yet one uploads it; the others wait for its name."""
+        if row.picture_id is None or row.file_id:
+            await self._deliver(row, await self._prepared(row), claimed_at)
+            return
+        async with self._uploads.setdefault(row.picture_id, asyncio.Lock()):
+            parcel = await self._prepared(row)
+            if isinstance(parcel, Parcel) and isinstance(parcel.picture, bytes):
+                await self._deliver(row, parcel, claimed_at)
+                return
+        await self._deliver(row, parcel, claimed_at)
+
+    async def _deliver(self, row: Claimed, parcel: Parcel | Transition, claimed_at: float) -> None:
         if isinstance(parcel, Transition):
             await self._settle_failure(row, parcel)
             return

@@ -324,13 +324,13 @@ async def record_sent(
     return {row_id for (row_id,) in await cursor.fetchall()}
 
 
-async def picture_bytes(connection: AsyncConnection[Any], *, picture_id: int) -> bytes | None:
-    """The PNG of a picture, None when it was given up since the claim."""
+async def picture(connection: AsyncConnection[Any], *, picture_id: int) -> str | bytes | None:
+    """A picture's name at Telegram, the PNG where it has none, None when it was given up since the claim."""
     cursor = await connection.execute(
-        "SELECT png FROM notifications_signalpicture WHERE id = %s", [picture_id]
+        "SELECT file_id, png FROM notifications_signalpicture WHERE id = %s", [picture_id]
     )
-    (png,) = await cursor.fetchone() or (None,)
-    return png
+    file_id, png = await cursor.fetchone() or ("", None)
+    return file_id or png
 
 
 async def record_failure(

@@ -33,11 +33,11 @@ async def prepare(pool: AsyncConnectionPool[AsyncConnection[Any]], row: Claimed)
         return Parcel(row.chat_id, message, row.file_id)
     try:
         async with pool.connection() as connection:
-            png = await rows.picture_bytes(connection, picture_id=row.picture_id)
+            picture = await rows.picture(connection, picture_id=row.picture_id)
     except OperationalError as error:
         logger.warning("no picture, the database is away", delivery=str(row.public_id), error=str(error))
-        png = None
-    return Parcel(row.chat_id, message, png)
+        picture = None
+    return Parcel(row.chat_id, message, picture)
 
 
 async def transmit(client: TelegramClient, parcel: Parcel) -> Sent:

@@ -82,6 +82,29 @@ def test_first_upload_gives_the_name_by_which_all_others_are_sent(telegram: Cont
     assert len(telegram.sent()) == 4
 
 
+def test_of_several_sent_at_once_one_uploads_the_picture(telegram: Controls) -> None:
+    signal = drawable()
+    picture = with_picture(signal)
+    people(telegram, 8)
+    fan_out(signal=signal)
+    send_until(telegram.url, in_flight=8)
+    picture.refresh_from_db()
+    assert [sent["message"]["photo"][0]["file_id"] for sent in telegram.sent()] == [picture.file_id] * 8
+
+
+def test_upload_of_unknown_fate_does_not_keep_the_others_waiting(telegram: Controls) -> None:
+    signal = drawable()
+    with_picture(signal)
+    people(telegram, 4)
+    fan_out(signal=signal)
+    telegram.fault("500", method="sendPhoto")
+    send_until(telegram.url, in_flight=4)
+    assert sorted(Delivery.objects.values_list("state", "is_repeat")) == [("sent", False)] * 3 + [
+        ("sent", True)
+    ]
+    assert {sent["method"] for sent in telegram.sent()} == {"sendPhoto"}
+
+
 def test_name_that_telegram_forgot_is_uploaded_again(telegram: Controls) -> None:
     signal = drawable()
     with_picture(signal)

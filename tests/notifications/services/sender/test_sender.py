@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from psycopg import AsyncConnection
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
+from notifications import telemetry
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
@@ -126,7 +128,10 @@ def test_chat_that_is_gone_ends_all_open_rows_of_its_subscriber(
     one_delivery(telegram)
     fan_out(signal=make_signal())
     telegram.fault(fault, count=9)
+    counted = telemetry.deliveries.labels(state="dead")._value
+    before = counted.get()
     send_until(telegram.url)
+    assert counted.get() - before == 2
     assert set(Delivery.objects.values_list("state", flat=True)) == {"dead"}
     assert word in Subscriber.objects.get().unreachable_reason.lower()
     assert {word in reason.lower() for reason in Delivery.objects.values_list("reason", flat=True)} == {
@@ -298,6 +303,16 @@ def test_halted_sender_that_is_paused_too_asks_when_the_pause_is_over(telegram: 
     send_until(telegram.url)
     assert Delivery.objects.get().sent_at > paused_until
     assert SenderState.objects.get().halted_reason == ""
+
+
+def test_halted_sender_without_an_answer_settles_what_is_overdue(telegram: Controls) -> None:
+    """A row that was under way must not stay so for as long as Telegram is away."""
+    one_delivery(telegram)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    Delivery.objects.update(state="sending", attempt_id=uuid4(), lease_until=an_hour_ago)
+    SenderState.objects.create(halted_reason="Unauthorized")
+    telegram.fault("500", method="getMe", count=1000)
+    send_until(telegram.url, "SELECT state = 'retry' AND is_repeat FROM notifications_delivery")
 
 
 def test_429_for_the_bots_name_pauses_the_bot(telegram: Controls) -> None:
