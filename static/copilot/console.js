@@ -7,6 +7,11 @@ function markStale() {
   clock.textContent = `No answer since ${clock.dataset.at} UTC: what you see is old.`;
 }
 
+// Where a link leads, but for the beginning of the period, which moves on.
+function destination(link) {
+  return link.getAttribute("href").replace(/due_at__gte=[^&]*/, "");
+}
+
 async function refresh() {
   if (document.hidden) return;
   try {
@@ -15,9 +20,10 @@ async function refresh() {
     if (!answer.ok) return markStale();
     const fresh = await answer.text();
     const focused = document.activeElement;
-    const link = page.contains(focused) && focused.matches("a") ? focused.getAttribute("href") : null;
+    const place = page.contains(focused) && focused.matches("a") ? destination(focused) : null;
     page.innerHTML = fresh;
-    if (link) page.querySelector(`a[href="${CSS.escape(link)}"]`)?.focus({preventScroll: true}); // the keyboard stays where it was
+    const same = place && [...page.querySelectorAll("a")].find((link) => destination(link) === place);
+    same?.focus({preventScroll: true}); // the keyboard stays where it was
   } catch (error) {
     markStale();
   }
