@@ -255,6 +255,9 @@ class TelegramUpdate(models.Model):
     processed_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     outcome = models.CharField(max_length=200, blank=True)
+    turn_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a question that came among many is to be answered."
+    )
 
     class Meta:
         ordering = ["-received_at"]

@@ -21,24 +21,18 @@ LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
 
 
 @shared_task(name="notifications.tasks.process_update")
-def process_update(update_id: int, *, has_turn: bool = False) -> None:
-    """A question waits for its turn in the broker, and where too many wait for the sweeper.
-
-    A chat that asks or presses more often than it may be answered gets no answer; what it did counts.
-    """
-    asker = None if has_turn else inbox.asking_chat(update_id=update_id)
-    may_reply = has_turn or asker is None or take_turn(chat_id=asker)
-    if asker is not None and may_reply:
-        wait = reserve_turn(chat_id=asker)
-        if wait is None:
-            return
-        if wait:
-            wake_worker(update_id, at_its_turn_in=wait)
+def process_update(update_id: int) -> None:
+    """A chat that asks or presses more often than it may be answered gets no answer; what it did counts."""
+    question = inbox.open_question(update_id=update_id)
+    may_reply = True
+    if question is not None:
+        may_reply = question.turn_at is not None or take_turn(chat_id=question.chat_id)
+        if may_reply and not _is_its_turn(update_id, question):
             return
     reply = inbox.process_update(update_id=update_id, now=timezone.now())
     if reply is None:
         return
-    if not may_reply or (asker is None and not has_turn and not take_turn(chat_id=reply.chat_id)):
+    if not may_reply or (question is None and not take_turn(chat_id=reply.chat_id)):
         inbox.record_reply(update_id=update_id, result="no reply: this chat asks more than once a second")
         return
     if why := bot_state.silence(now=timezone.now()):
@@ -54,6 +48,18 @@ def process_update(update_id: int, *, has_turn: bool = False) -> None:
     inbox.record_reply(update_id=update_id, result=result)
     if error:
         bot_state.heed(error, chat_id=reply.chat_id)
+
+
+def _is_its_turn(update_id: int, question: inbox.Question) -> bool:
+    """Else a worker is woken when it is; where too many wait for a turn, the sweeper asks for one again."""
+    now = timezone.now()
+    if question.turn_at is not None:
+        return question.turn_at <= now
+    wait = reserve_turn(chat_id=question.chat_id)
+    if wait:
+        inbox.keep_turn(update_id=update_id, turn_at=now + timedelta(seconds=wait))
+        wake_worker(update_id, after_seconds=wait)
+    return wait == 0
 
 
 @shared_task(name="notifications.tasks.sweep_updates")
@@ -97,15 +103,10 @@ def wake_artist(signal_id: int) -> None:
         logger.warning("broker unreachable, the sweeper will draw it", signal=signal_id, error=str(error))
 
 
-def wake_worker(update_id: int, *, at_its_turn_in: float | None = None) -> None:
-    """Ask for an update to be worked off, now or when its turn comes; what no broker takes is the sweeper's."""
+def wake_worker(update_id: int, *, after_seconds: float | None = None) -> None:
+    """Ask for an update to be worked off, now or in a while; what no broker takes is the sweeper's."""
     try:
-        process_update.apply_async(
-            (update_id,),
-            kwargs={"has_turn": at_its_turn_in is not None},
-            countdown=at_its_turn_in,
-            retry=False,
-        )
+        process_update.apply_async((update_id,), retry=False, countdown=after_seconds)
     except OperationalError as error:
         logger.warning(
             "broker unreachable, the sweeper will take the update", update=update_id, error=str(error)

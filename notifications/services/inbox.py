@@ -33,6 +33,14 @@ class Effect:
     reply: Reply | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`turn_at`: when it is to be answered; None before a turn was taken for it."""
+
+    chat_id: int
+    turn_at: datetime | None
+
+
 def store_update(*, payload: Any, now: datetime) -> int | None:
     """Keep an update and return its id; None when this is none that the database can keep. A repeat is harmless."""
     update_id = payload.get("update_id") if isinstance(payload, dict) else None
@@ -43,22 +51,25 @@ def store_update(*, payload: Any, now: datetime) -> int | None:
             TelegramUpdate.objects.bulk_create(
                 [TelegramUpdate(update_id=update_id, payload=payload, received_at=now)], ignore_conflicts=True
             )
-    except (
-        DataError,
-        RecursionError,
-    ):  # NUL characters, numbers beyond JSON, depths that can be read but not written
+    except (DataError, RecursionError):
+        # NUL characters, numbers beyond JSON; depths that can be read but not written.
         return None
     reach(CrashPoint.AFTER_UPDATE_INSERT)
     return update_id
 
 
-def asking_chat(*, update_id: int) -> int | None:
-    """The chat of an open update that only asks for a text; None for anything else. A link that is opened is more."""
+def open_question(*, update_id: int) -> Question | None:
+    """An open update that only asks for a text; None for anything else. A link that is opened is more."""
     row = TelegramUpdate.objects.filter(update_id=update_id, processed_at=None).first()
     match update.parse(row.payload) if row else None:
         case update.Asked(chat_id=chat_id) | update.Start(chat_id=chat_id, token=""):
-            return chat_id
+            return Question(chat_id, row.turn_at if row else None)
     return None
+
+
+def keep_turn(*, update_id: int, turn_at: datetime) -> None:
+    """Whoever is woken for the question before that leaves it alone."""
+    TelegramUpdate.objects.filter(update_id=update_id).update(turn_at=turn_at)
 
 
 def process_update(*, update_id: int, now: datetime) -> Reply | None:

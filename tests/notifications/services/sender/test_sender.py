@@ -313,6 +313,7 @@ def test_halted_sender_without_an_answer_settles_what_is_overdue(telegram: Contr
     SenderState.objects.create(halted_reason="Unauthorized")
     telegram.fault("500", method="getMe", count=1000)
     send_until(telegram.url, "SELECT state = 'retry' AND is_repeat FROM notifications_delivery")
+    assert telegram.sent() == []
 
 
 def test_429_for_the_bots_name_pauses_the_bot(telegram: Controls) -> None:
