@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -221,3 +222,20 @@ def test_page_refreshes_itself_and_breaks_no_policy(chromium: Path, live_server:
         assert complaints == []
         page.route("**/admin/console/state/", lambda route: route.abort())
         page.wait_for_selector(".clock.stale:has-text('what you see is old')")
+
+
+def test_first_page_and_menu_show_only_what_the_person_may_see(client: Client) -> None:
+    make_subscriber(display_name="Ada Lovelace")
+    fan_out(signal=make_signal(published_at=timezone.now() - timedelta(minutes=5)))
+    user = User.objects.create(username="guest", is_staff=True)
+    client.force_login(user)
+    for url in ("/admin/", "/admin/console/state/"):
+        page = client.get(url).content.decode()
+        assert "Trading sessions" in page
+        for secret in ("Ada Lovelace", "Last signals", "Deliveries live", "active ones have"):
+            assert secret not in page
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_delivery", "view_signal"]))
+    page = client.get("/admin/").content.decode()
+    for shown in ("Ada Lovelace", "Deliveries live", "Last signals"):
+        assert shown in page
+    assert "active ones have" not in page
