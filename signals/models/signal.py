@@ -1,0 +1,94 @@
+"""What was decided and published: at once the ledger."""
+
+import uuid
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from signals.engine.session import TradingSession
+from signals.engine.strategy import Direction
+from signals.market.models import TIMEFRAME_CHOICES, Instrument
+from signals.models.truncation import never_truncated
+
+
+class SignalSource(models.TextChoices):
+    HYBRID = "hybrid", "Hybrid engine"
+    AUTOPILOT = "autopilot", "Autopilot"
+
+
+class SignalQuerySet(models.QuerySet["Signal"]):
+    def with_instrument(self) -> "SignalQuerySet":
+        return self.select_related("instrument__exchange")
+
+
+class Signal(models.Model):
+    """One published decision and, at once, one entry of the ledger.
+
+    Rows are only ever added: triggers refuse UPDATE, DELETE and TRUNCATE, and each entry's hash covers
+    the hash before it (`signals.engine.ledger`). `public_id` is random, so nobody can count signals.
+    """
+
+    sequence = models.BigIntegerField(unique=True, help_text="Gapless position in the ledger, from 1.")
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="signals")
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
+    candle_open_time = models.DateTimeField(help_text="The closed candle on which it was decided.")
+    source = models.CharField(max_length=16, choices=SignalSource.choices)
+    variant = models.CharField(max_length=32, blank=True, help_text="Arm of an A/B test; empty = none.")
+    strategy = models.CharField(max_length=40, help_text="The strategy that contributed most.")
+    direction = models.CharField(max_length=5, choices=[(d.value, d.value.title()) for d in Direction])
+    confidence = models.FloatField()
+    entry_price = models.FloatField()
+    stop_loss = models.FloatField()
+    take_profit = models.FloatField()
+    reasons = ArrayField(models.CharField(max_length=300))
+    experimental = models.BooleanField(default=False)
+    sessions = ArrayField(
+        models.CharField(max_length=10, choices=[(s.value, s.value) for s in TradingSession]),
+        blank=True,
+        help_text="Trading sessions that were open at publication.",
+    )
+    published_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    objects = SignalQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-sequence"]
+        get_latest_by = "sequence"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "timeframe", "candle_open_time", "source", "variant"],
+                name="signals_signal_once_per_candle_source_and_variant",
+            ),
+            models.CheckConstraint(
+                name="signals_signal_confidence_is_a_ratio", condition=Q(confidence__gte=0, confidence__lte=1)
+            ),
+            models.CheckConstraint(
+                name="signals_signal_stop_and_target_enclose_entry",
+                condition=Q(
+                    direction=Direction.LONG.value,
+                    stop_loss__lt=F("entry_price"),
+                    take_profit__gt=F("entry_price"),
+                )
+                | Q(
+                    direction=Direction.SHORT.value,
+                    stop_loss__gt=F("entry_price"),
+                    take_profit__lt=F("entry_price"),
+                ),
+            ),
+            models.CheckConstraint(
+                name="signals_signal_expires_after_publication", condition=Q(expires_at__gt=F("published_at"))
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            never_truncated("no_truncate", "the ledger is append-only: signals_signal cannot be truncated"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.direction} {self.published_at:%Y-%m-%d %H:%M}"
