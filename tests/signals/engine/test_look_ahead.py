@@ -252,6 +252,7 @@ MARKETS = {"signals.engine.patterns.candlesticks.detect_all": gallery}
 WITH_FILL = "run by the cases of fill.step and fill.place"
 AMOUNTS = "arithmetic on amounts given, sees no series"
 CLOSED_TRADES = "sums up trades that have ended, sees no candles"
+PAST_RETURNS = "sums up a record that has ended, sees no candles"
 FITS = "gives parameters of the returns that it is given, no rows; what uses them is run"
 WITH_INDICATORS = "every indicator is run through it"
 EXCUSED: Mapping[str, str] = {
@@ -295,10 +296,34 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.patterns.isolation_forest.fit_isolation_forest": "learns from what it is given; the case of "
     "anomaly_score gives it the past",
     "signals.engine.patterns.pivots.pivot_rows": "arithmetic on rows, run by divergence",
-    "signals.engine.performance.expectancy": CLOSED_TRADES,
-    "signals.engine.performance.profit_factor": CLOSED_TRADES,
-    "signals.engine.performance.r_multiple": CLOSED_TRADES,
-    "signals.engine.performance.win_rate": CLOSED_TRADES,
+    "signals.engine.performance.bootstrap_interval.bootstrap_interval": PAST_RETURNS,
+    "signals.engine.performance.cagr.cagr": PAST_RETURNS,
+    "signals.engine.performance.calmar_ratio.calmar_ratio": PAST_RETURNS,
+    "signals.engine.performance.conditional_value_at_risk.conditional_value_at_risk": PAST_RETURNS,
+    "signals.engine.performance.drawdown_length.drawdown_length": PAST_RETURNS,
+    "signals.engine.performance.expectancy.expectancy": CLOSED_TRADES,
+    "signals.engine.performance.exposure.exposure": PAST_RETURNS,
+    "signals.engine.performance.inputs.check_level": AMOUNTS,
+    "signals.engine.performance.inputs.check_number": AMOUNTS,
+    "signals.engine.performance.inputs.check_periods": AMOUNTS,
+    "signals.engine.performance.inputs.finished": AMOUNTS,
+    "signals.engine.performance.inputs.period_returns": AMOUNTS,
+    "signals.engine.performance.inputs.quotient": AMOUNTS,
+    "signals.engine.performance.inputs.varies": AMOUNTS,
+    "signals.engine.performance.kurtosis.kurtosis": PAST_RETURNS,
+    "signals.engine.performance.max_drawdown.max_drawdown": PAST_RETURNS,
+    "signals.engine.performance.omega_ratio.omega_ratio": PAST_RETURNS,
+    "signals.engine.performance.periods_per_year.periods_per_year": AMOUNTS,
+    "signals.engine.performance.profit_factor.profit_factor": CLOSED_TRADES,
+    "signals.engine.performance.r_multiple.r_multiple": CLOSED_TRADES,
+    "signals.engine.performance.sharpe_ratio.sharpe_ratio": PAST_RETURNS,
+    "signals.engine.performance.skewness.skewness": PAST_RETURNS,
+    "signals.engine.performance.sortino_ratio.sortino_ratio": PAST_RETURNS,
+    "signals.engine.performance.tail_ratio.tail_ratio": PAST_RETURNS,
+    "signals.engine.performance.turnover.turnover": PAST_RETURNS,
+    "signals.engine.performance.value_at_risk.value_at_risk": PAST_RETURNS,
+    "signals.engine.performance.volatility.volatility": PAST_RETURNS,
+    "signals.engine.performance.win_rate.win_rate": CLOSED_TRADES,
     "signals.engine.quality.RawCandles.take": "selects rows, before they are candles",
     "signals.engine.quality.RawCandles.values": "selects columns, before they are candles",
     "signals.engine.quality.inspect": "judges what came before it becomes candles; refuses what is after as_of",

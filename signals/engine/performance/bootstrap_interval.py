@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from signals.engine.candle import FloatArray
+from signals.engine.performance.inputs import check_level
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    values: npt.ArrayLike,
+    measure: Callable[[FloatArray], float],
+    *,
+    level: float = 0.95,
+    samples: int = 1_000,
+    mean_block: float | None = None,
+    seed: int = 0,
+) -> Interval:
+    """Where `measure` lies in `level` of the resampled histories: a percentile interval.
+
+    Stationary bootstrap: blocks of random, geometrically distributed length `mean_block` (n^(1/3) where not
+    given), so that what follows each other stays together; the end is joined to the beginning. `values`:
+    1-D and finite, periods or trades in order of time. NaN for fewer than two values, and where the
+    measure of a sample is NaN. The same seed gives the same interval.
+    Source: Politis and Romano, The Stationary Bootstrap (1994).
+    """
+    check_level(level)
+    history = np.asarray(values, dtype=np.float64)
+    if history.ndim != 1 or not np.isfinite(history).all():
+        raise ValueError("values must be 1-D and finite")
+    block = max(len(history) ** (1 / 3), 1.0) if mean_block is None else mean_block
+    if not block >= 1 or samples < 1:
+        raise ValueError(f"mean_block and samples are at least 1, not {block} and {samples}")
+    if len(history) < 2:
+        return Interval(np.nan, np.nan)
+    random = np.random.default_rng(seed)
+    measured = [measure(history[_resampled_rows(len(history), block, random)]) for _ in range(samples)]
+    low, high = np.quantile(measured, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(float(low), float(high))
+
+
+def _resampled_rows(count: int, block: float, random: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Rows of one history: at each place a new block begins with probability 1 / block."""
+    begins = random.random(count) < 1 / block
+    begins[0] = True
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=count)
+    drawn = random.integers(0, count, len(starts))
+    rows: npt.NDArray[np.intp] = (np.repeat(drawn - starts, lengths) + np.arange(count)) % count
+    return rows
