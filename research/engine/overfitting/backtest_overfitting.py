@@ -97,7 +97,7 @@ def _sharpe(
     """Per period with ddof 1, from sums of returns that stand `shift` too low."""
     means = sums / rows
     spread = squares - sums * means
-    flat = spread <= FLAT * np.maximum(squares, np.finfo(np.float64).tiny)
+    flat = spread <= np.maximum(FLAT * squares, rows * (FLAT * largest) ** 2)
     total = means + shift
     total[np.abs(total) <= FLAT * largest] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -110,8 +110,9 @@ def _judged(inside: FloatArray, outside: FloatArray) -> tuple[IntArray, FloatArr
     rows = np.arange(len(inside))
     chosen = inside.argmax(axis=1)
     own = outside[rows, chosen][:, None]
-    with np.errstate(invalid="ignore"):
-        equal = (outside == own) | (np.abs(outside - own) <= FLAT * np.abs(own))
+    tolerance = FLAT * np.abs(own)
+    tolerance[np.isinf(own)] = 0.0
+    equal = (outside == own) | ((outside > own - tolerance) & (outside < own + tolerance))
     rank = ((outside < own) & ~equal).sum(axis=1) + (equal.sum(axis=1) + 1) / 2
     relative = rank / (outside.shape[1] + 1)
     return chosen, inside[rows, chosen], own[:, 0], np.log(relative / (1 - relative))
