@@ -62,6 +62,11 @@ class GoogleAccountAdmin(ModelAdmin):
     search_fields = ["user__email", "user__username", "uid"]
     fields = ["user", "provider", "uid", "last_login", "date_joined"]
 
+    def has_view_permission(self, request: HttpRequest, obj: SocialAccount | None = None) -> bool:
+        """It shows a user's name and address."""
+        may_view = super().has_view_permission(request, obj)
+        return bool(may_view and request.user.has_perm("users.view_user"))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -38,6 +38,7 @@ class Configuration(BaseSettings):
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     public_url: str = "http://127.0.0.1:8000"
     allowed_hosts: CommaSeparated = ("127.0.0.1", "localhost", "[::1]")
+    trusted_proxy_count: int | None = Field(default=None, ge=0, le=5)
     database_url: str | None = None
     redis_url: str | None = None
 
@@ -102,6 +103,8 @@ class Configuration(BaseSettings):
             self.password_login = development
         if self.log_json is None:
             self.log_json = not development
+        if self.trusted_proxy_count is None:
+            self.trusted_proxy_count = 0 if development else 1
         if self.sandbox:
             self._speak_to_the_sandbox()
         self.telegram_api_url = self.telegram_api_url or TELEGRAM_API_URL

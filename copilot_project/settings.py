@@ -24,9 +24,9 @@ STATE_DIR: Path = state_dir()
 
 INSTALLED_APPS = [
     "copilot_project",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "copilot_project.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -49,8 +49,11 @@ INSTALLED_APPS = [
     "research",
 ]
 
+# Proxies of ours in front, each of which appends to X-Forwarded-For.
+TRUSTED_PROXY_COUNT = config.trusted_proxy_count
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "copilot_project.visitor.visitor_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "copilot_project.csp.ContentSecurityPolicy",
@@ -137,6 +140,8 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Failed log-ins count by address, and by address and name: by name alone a stranger could lock anybody out.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "change_password": "5/5m/user"}
 SOCIALACCOUNT_ADAPTER = "users.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = not PASSWORD_LOGIN
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -264,11 +269,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "STYLES": [lambda _: static("copilot/console.css")],
     "SIDEBAR": {
-        "show_search": True,
-        "command_search": True,
         "navigation": "copilot_project.sidebar.navigation",
     },
-    "COMMAND": {"search_models": ["users.subscriber", "users.tier", "market.instrument"]},
     "COLORS": {
         "primary": {
             "50": "oklch(97% .014 254.604)",

@@ -8,6 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from research.urls import DELIVERY_RIGHTS
+
 # Title, then (model, Material Symbols icon).
 GROUPS = (
     ("Subscribers", (("users.Subscriber", "group"), ("users.Tier", "layers"))),
@@ -61,7 +63,7 @@ GROUPS = (
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold asks for this at each page. A group without anything to see is left out."""
     pages = [{"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}]
-    if request.user.has_perm("notifications.view_delivery"):
+    if request.user.has_perms(DELIVERY_RIGHTS):
         pages.append({"title": "Deliveries live", "icon": "timeline", "link": reverse("deliveries")})
     groups = [
         {"title": title, "separator": True, "items": menu_items(models, request)} for title, models in GROUPS

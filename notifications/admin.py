@@ -29,8 +29,16 @@ STATE_LABELS = {
 }
 
 
+class BetweenSignalAndPersonAdmin(ReadOnlyAdmin):
+    """Rows that show a signal and a person: whoever may not see both sees none of them, nor finds them."""
+
+    def has_view_permission(self, request: HttpRequest, obj: object | None = None) -> bool:
+        may_view = super().has_view_permission(request, obj)
+        return bool(may_view and request.user.has_perms(["signals.view_signal", "users.view_subscriber"]))
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(BetweenSignalAndPersonAdmin):
     list_display = [
         "signal",
         "subscriber",
@@ -71,11 +79,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
         feedback: Feedback | None = getattr(delivery, "feedback", None)
         return feedback.get_answer_display() if feedback else ""
 
-    @action(description="Why not?", icon="help", url_path="ask-why-not")
+    @action(description="Why not?", icon="help", url_path="ask-why-not", permissions=["view"])
     def ask_why_not(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:notifications_delivery_why_not"))
 
-    @action(description="Preview", icon="preview", url_path="show-preview")
+    @action(description="Preview", icon="preview", url_path="show-preview", permissions=["view"])
     def show_preview(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:notifications_delivery_preview"))
 
@@ -126,7 +134,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(ReadOnlyAdmin):
+class FeedbackAdmin(BetweenSignalAndPersonAdmin):
     list_display = ["answered_at", "shown_answer", "signal", "subscriber"]
     list_filter = ["answer", "delivery__tier", "delivery__signal__instrument"]
     list_select_related = ["delivery__subscriber", "delivery__signal__instrument"]
@@ -152,10 +160,16 @@ class FeedbackAdmin(ReadOnlyAdmin):
 
 @admin.register(TelegramUpdate)
 class TelegramUpdateAdmin(ReadOnlyAdmin):
+    """What people typed, with their names."""
+
     list_display = ["update_id", "received_at", "processed_at", "attempts", "outcome"]
     list_filter = [("processed_at", admin.EmptyFieldListFilter)]
     search_fields = ["update_id", "outcome"]
     date_hierarchy = "received_at"
+
+    def has_view_permission(self, request: HttpRequest, obj: TelegramUpdate | None = None) -> bool:
+        may_view = super().has_view_permission(request, obj)
+        return bool(may_view and request.user.has_perm("users.view_subscriber"))
 
 
 @admin.register(SenderState)

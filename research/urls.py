@@ -5,7 +5,9 @@ from django.urls import path
 from research.views import console, deliveries
 
 staff = admin.site.admin_view
-reads_deliveries = permission_required("notifications.view_delivery", raise_exception=True)
+# A delivery shows a signal and a person.
+DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.view_subscriber")
+reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 urlpatterns = [
     path("state/", staff(console.console_fragment), name="console_state"),
     path("deliveries/", staff(reads_deliveries(deliveries.overview)), name="deliveries"),

@@ -39,16 +39,35 @@ class AuthenticationBackend(AllauthBackend):
     """Ends sessions too: who is taken off the list is out at the next request after the restart."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> AbstractBaseUser | None:
-        return super().authenticate(request, **credentials) if settings.PASSWORD_LOGIN else None
+        """One hash for each try, whoever is named: allauth's own takes two where the e-mail exists, else one."""
+        password = credentials.get("password")
+        if not settings.PASSWORD_LOGIN or not password:
+            return None
+        user = named_user(credentials.get("email") or credentials.get("username") or "")
+        if user is None:
+            User().set_password(password)
+            return None
+        return self._check_password(user, password)
 
     def get_user(self, user_id: int) -> User | None:
         user = super().get_user(user_id)
         return user if user and may_log_in(user) else None
 
 
+def named_user(login: str) -> User | None:
+    """Whose e-mail or user name this is."""
+    by_email = User.objects.filter(email__iexact=login).first() if "@" in login else None
+    return by_email or User.objects.filter(username__iexact=login).first()
+
+
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failures count by address and name together: by name alone a stranger could lock anybody out."""
+        name = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{self.get_client_ip(request)} {name}"
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

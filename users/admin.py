@@ -222,6 +222,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         )
     ]
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Staff are made inactive: what they did keeps its author."""
+        return False
+
     @display(description="Password")
     def password_state(self, user: User) -> str:
         """Not even the masked hash is shown."""

@@ -44,13 +44,23 @@ class InstrumentAdmin(ModelAdmin):
         opened: datetime | None = instrument.newest_open_time
         return opened
 
-    @admin.action(description="Fetch and evaluate the selected instruments")
+    @admin.action(description="Fetch and evaluate the selected instruments", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
-        self.message_user(request, f"{queryset.update(is_active=True)} instruments are now active.")
+        self.switch(request, queryset, is_active=True)
 
-    @admin.action(description="Stop fetching and evaluating the selected instruments")
+    @admin.action(description="Stop fetching and evaluating the selected instruments", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
-        self.message_user(request, f"{queryset.update(is_active=False)} instruments are now inactive.")
+        self.switch(request, queryset, is_active=False)
+
+    def switch(self, request: HttpRequest, queryset: QuerySet[Instrument], *, is_active: bool) -> None:
+        word = "active" if is_active else "inactive"
+        switched = list(queryset.exclude(is_active=is_active))
+        Instrument.objects.filter(pk__in=[instrument.pk for instrument in switched]).update(
+            is_active=is_active
+        )
+        for instrument in switched:
+            self.log_change(request, instrument, f"Made {word}.")
+        self.message_user(request, f"{len(switched)} instruments are now {word}.")
 
 
 @admin.register(DataQualityIssue)

@@ -236,6 +236,10 @@ def test_first_page_and_menu_show_only_what_the_person_may_see(client: Client) -
             assert secret not in page
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_delivery", "view_signal"]))
     page = client.get("/admin/").content.decode()
-    for shown in ("Ada Lovelace", "Deliveries live", "Last signals"):
+    assert "Last signals" in page
+    for secret in ("Ada Lovelace", "Deliveries live", "active ones have"):
+        assert secret not in page
+    user.user_permissions.add(Permission.objects.get(codename="view_subscriber"))
+    page = client.get("/admin/").content.decode()
+    for shown in ("Ada Lovelace", "Deliveries live", "active ones have"):
         assert shown in page
-    assert "active ones have" not in page

@@ -282,7 +282,8 @@ def test_pages_are_refused_to_staff_who_may_not_see_deliveries(client: Client) -
     pages = ["", "state/", f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"]
     for path in pages:
         assert client.get(f"/admin/console/deliveries/{path}").status_code == 403
-    user.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    rights = ["view_delivery", "view_signal", "view_subscriber"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     for path in pages:
         assert client.get(f"/admin/console/deliveries/{path}").status_code == 200
 

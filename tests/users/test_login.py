@@ -12,10 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.db import connections
 from django.test import Client
+from pytest_django import Settings
 
 from tests.notifications.rows import sandbox_process
 from tests.ports import free_port
@@ -262,6 +264,53 @@ def test_guessing_a_password_is_stopped_after_five_tries(boss: User, client: Cli
 
     assert "Too many failed login attempts" in answer.content.decode()
     assert client.get("/admin/").status_code == 302
+
+
+def test_a_stranger_locks_nobody_out(boss: User, client: Client) -> None:
+    for _ in range(8):
+        client.post("/accounts/login/", {"login": "boss", "password": "wrong"}, REMOTE_ADDR="203.0.113.66")
+
+    answer = client.post(
+        "/accounts/login/", {"login": "boss", "password": "a-password-1"}, REMOTE_ADDR="203.0.113.7"
+    )
+
+    assert answer.status_code == 302
+    assert client.get("/admin/").status_code == 200
+
+
+def test_visitors_behind_a_proxy_are_counted_one_by_one(
+    boss: User, client: Client, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXY_COUNT = 1
+    wrong = {"login": "boss", "password": "wrong"}
+    for number in range(12):  # what the guesser writes itself before the proxy's part changes nothing
+        client.post(
+            "/accounts/login/", wrong, headers={"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.66"}
+        )
+
+    right = {"login": "boss", "password": "a-password-1"}
+    guesser = client.post("/accounts/login/", right, headers={"X-Forwarded-For": "203.0.113.66"})
+    assert "Too many failed login attempts" in guesser.content.decode()
+    other = client.post("/accounts/login/", right, headers={"X-Forwarded-For": "203.0.113.7"})
+    assert other.status_code == 302
+
+
+@pytest.mark.parametrize("login", ["boss", BOSS, BOSS.upper(), "nobody", "nobody@example.com"])
+def test_a_wrong_password_takes_one_hash_whether_the_name_exists_or_not(
+    boss: User, client: Client, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    hashed: list[str] = []
+    encode = PBKDF2PasswordHasher.encode
+
+    def counted(self: PBKDF2PasswordHasher, password: str, salt: str, iterations: int | None = None) -> str:
+        hashed.append(password)
+        return encode(self, password, salt, iterations)
+
+    monkeypatch.setattr(PBKDF2PasswordHasher, "encode", counted)
+
+    client.post("/accounts/login/", {"login": login, "password": "wrong"})
+
+    assert hashed == ["wrong"]
 
 
 @pytest.mark.parametrize("path", ["signup/", "password/reset/", "3rdparty/", "3rdparty/signup/", "email/"])
