@@ -1,0 +1,3 @@
+from signals.engine.compiled import use_cache_of_these_sources
+
+use_cache_of_these_sources()

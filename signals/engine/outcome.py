@@ -27,6 +27,7 @@ from signals.engine.fill import (
     MARKET,
     STOPPED,
     TARGET,
+    UNKNOWN_VOLUME,
     Bar,
     Fill,
     Order,
@@ -164,7 +165,7 @@ def _follow_one(
     state = place(new_state(bars[row, 0]), order)
     best, worst, entry, fees = 0, 0, 0, 0
     for at in range(row + 1, len(bars)):
-        bar = Bar(bars[at, 0], bars[at, 1], bars[at, 2], bars[at, 3], bars[at, 4])
+        bar = Bar(bars[at, 0], bars[at, 1], bars[at, 2], bars[at, 3], bars[at, 4], UNKNOWN_VOLUME)
         if bar.high > HIGHEST_TICKS:
             found[:] = REFUSED
             return

@@ -85,8 +85,8 @@ def decided(state: fill.State, close: int, kinds: tuple[int, ...]) -> fill.State
 def order_after(close: int, kinds: tuple[int, ...]) -> fill.Order:
     """Side, kind and size by the last digits of the close, levels around it."""
     side, kind = 1 if close % 2 else -1, kinds[close // 2 % len(kinds)]
-    price = close + (side if kind == fill.STOP else -side) * (close // 500)
-    stop, target = price - side * (close // 80), price + side * (close // 60)
+    price = max(close + (side if kind == fill.STOP else -side) * (close // 500), 2)
+    stop, target = price - side * max(close // 80, 1), price + side * max(close // 60, 1)
     return fill.Order(side, kind, price, 3 + close % 5, stop, target, 4, 30)
 
 
@@ -216,8 +216,8 @@ def forecasts(given: Scene) -> Columns:
 GARCH = GarchFit(0.0, 1e-5, 0.1, 0.8, 0.0, converged=True, fallback=False)
 HAR = HarFit(1e-5, 0.4, 0.3, 0.2)
 CASES: Mapping[str, Case] = {
-    "signals.engine.fill.step": Case(booked(next_bar), rows=500),
-    "signals.engine.fill.place": Case(entered(next_bar), at_open=True, rows=500),
+    "signals.engine.fill.single.step": Case(booked(next_bar), rows=500),
+    "signals.engine.fill.single.place": Case(entered(next_bar), at_open=True, rows=500),
     "signals.engine.hybrid.opinions": Case(opinion_columns),
     "signals.engine.outcome.follow": Case(followed, known_at=exit_row),
     "signals.engine.patterns.divergence.divergence": Case(diverging),
@@ -256,21 +256,29 @@ PAST_RETURNS = "sums up a record that has ended, sees no candles"
 FITS = "gives parameters of the returns that it is given, no rows; what uses them is run"
 WITH_INDICATORS = "every indicator is run through it"
 EXCUSED: Mapping[str, str] = {
+    "signals.engine.compiled.sources_hash": "reads source files",
+    "signals.engine.compiled.use_cache_of_these_sources": "names a folder",
     "signals.engine.costs.CostRates.in_ppm": AMOUNTS,
     "signals.engine.costs.fee": WITH_FILL,
     "signals.engine.costs.slipped": WITH_FILL,
-    "signals.engine.fill.Grid.amount": AMOUNTS,
-    "signals.engine.fill.Grid.lots": AMOUNTS,
-    "signals.engine.fill.Grid.price": AMOUNTS,
-    "signals.engine.fill.Grid.quantity": AMOUNTS,
-    "signals.engine.fill.Grid.ticks": AMOUNTS,
-    "signals.engine.fill.bars_in_ticks": WITH_FILL,
-    "signals.engine.fill.cancel": WITH_FILL,
-    "signals.engine.fill.close_position": WITH_FILL,
-    "signals.engine.fill.equity": WITH_FILL,
-    "signals.engine.fill.extreme": WITH_FILL,
-    "signals.engine.fill.move_exits": WITH_FILL,
-    "signals.engine.fill.new_state": WITH_FILL,
+    "signals.engine.fill.grid.Grid.amount": AMOUNTS,
+    "signals.engine.fill.grid.Grid.lots": AMOUNTS,
+    "signals.engine.fill.grid.Grid.price": AMOUNTS,
+    "signals.engine.fill.grid.Grid.quantity": AMOUNTS,
+    "signals.engine.fill.grid.Grid.ticks": AMOUNTS,
+    "signals.engine.fill.grid.bars_in_ticks": WITH_FILL,
+    "signals.engine.fill.single.cancel": WITH_FILL,
+    "signals.engine.fill.single.close_position": WITH_FILL,
+    "signals.engine.fill.single.equity": WITH_FILL,
+    "signals.engine.fill.rules.beyond": WITH_FILL,
+    "signals.engine.fill.rules.encloses": WITH_FILL,
+    "signals.engine.fill.rules.extreme": WITH_FILL,
+    "signals.engine.fill.rules.filled": WITH_FILL,
+    "signals.engine.fill.rules.fills_at_open": WITH_FILL,
+    "signals.engine.fill.rules.fits": AMOUNTS,
+    "signals.engine.fill.rules.known_kind": AMOUNTS,
+    "signals.engine.fill.single.move_exits": WITH_FILL,
+    "signals.engine.fill.single.new_state": WITH_FILL,
     "signals.engine.hybrid.decide": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
     "signals.engine.hybrid.timeframe_of": "reads a text",
     "signals.engine.hybrid.explain": "its windows end at as_of by contract; test_hybrid.py scrambles the market",

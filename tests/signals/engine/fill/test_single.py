@@ -1,5 +1,7 @@
 """The fill step against a second account of its rules, written row by row over plain dictionaries."""
 
+import itertools
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -7,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from signals.engine.candle import OHLCV
@@ -209,11 +211,78 @@ def test_exits_can_be_moved_and_an_order_withdrawn() -> None:
         (order(lots=0), "at least one lot"),
         (order(BUY, LIMIT), "price of at least one tick"),
         (order(good_bars=0), "at least 1, or -1"),
+        (order(hold_bars=-2), "at least 1, or -1"),
+        (order(good_bars=-7), "at least 1, or -1"),
+        (order(BUY, 3, 100), "of kind MARKET, LIMIT or STOP"),
+        (order(BUY, -1, 100), "of kind MARKET, LIMIT or STOP"),
+        (order(BUY, LIMIT, -5), "above zero"),
+        (order(stop=-1), "above zero"),
+        (order(target=-1), "above zero"),
+        (order(BUY, LIMIT, 100, stop=120), "either side of the price"),
+        (order(BUY, LIMIT, 100, stop=100), "either side of the price"),
+        (order(BUY, STOP, 100, target=99), "either side of the price"),
+        (order(SELL, LIMIT, 100, stop=80), "either side of the price"),
+        (order(SELL, STOP, 100, target=101), "either side of the price"),
+        (order(BUY, stop=110, target=90), "either side of the price"),
+        (order(BUY, LIMIT, 2**40, lots=2**40), "beyond int64"),
+        (order(BUY, target=2**61, lots=8), "beyond int64"),
     ],
 )
 def test_an_order_that_cannot_be_meant_is_refused(placed: Order, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         place(new_state(0), placed)
+
+
+def test_exits_that_cannot_be_meant_are_refused() -> None:
+    state, _ = play(order(), (100, 101, 99, 100))
+    with pytest.raises(ValueError, match="above zero"):
+        move_exits(state, -1, 0)
+    with pytest.raises(ValueError, match="losing side"):
+        move_exits(state, 110, 90)
+
+
+def test_a_stop_on_the_wrong_side_is_no_way_to_sell_above_the_high() -> None:
+    with pytest.raises(ValueError, match="either side"):
+        play(order(BUY, LIMIT, 100, stop=120), (110, 112, 95, 105))
+
+
+@pytest.mark.parametrize("price", [2**43, 2**62])
+def test_numbers_that_int64_does_not_hold_are_refused_rather_than_wrapped(price: int) -> None:
+    with pytest.raises(ValueError, match="beyond int64"):
+        play(order(lots=2**40), (price,) * 4)
+    state, _ = play(order(lots=2**20), (2**30,) * 4)
+    with pytest.raises(ValueError, match="beyond int64"):
+        equity(state, price)
+    with pytest.raises(ValueError, match="beyond int64"):
+        step(close_position(state), Bar(2, *(price,) * 4), FREE)
+
+
+def test_cash_that_int64_does_not_hold_is_refused() -> None:
+    state = place(new_state(0, 2**63 - 10), order(SELL))
+    with pytest.raises(ValueError, match="cash is beyond"):
+        step(state, Bar(1, 100, 100, 100, 100), FREE)
+
+
+@pytest.mark.parametrize(
+    ("placed", "bar", "ambiguous"),
+    [
+        (order(BUY, STOP, 105, stop=95), (100, 106, 94, 100), 1),  # the low may have come first
+        (order(BUY, STOP, 105, stop=95), (100, 106, 94, 95), 0),  # it closes there: the stop was passed
+        (order(BUY, STOP, 105, stop=95, target=110), (100, 111, 94, 95), 1),  # or the target before it
+        (order(SELL, STOP, 95, stop=105), (100, 106, 94, 100), 1),
+        (order(BUY, LIMIT, 95, stop=90), (100, 106, 89, 100), 0),  # on the way on from the entry
+        (order(BUY, LIMIT, 95, stop=90, target=105), (100, 106, 89, 100), 1),
+        (order(BUY, stop=95, target=105), (100, 106, 94, 100), 1),
+        (order(BUY, stop=95, target=107), (100, 106, 94, 100), 0),
+        (order(BUY, stop=101, target=107), (100, 108, 94, 100), 0),  # stopped at the open
+    ],
+)
+def test_an_exit_that_another_path_would_have_ended_otherwise_is_ambiguous(
+    placed: Order, bar: tuple[int, int, int, int], ambiguous: int
+) -> None:
+    _, fills = play(placed, bar)
+    assert fills[-1].reason == STOPPED
+    assert fills[-1].ambiguous == ambiguous
 
 
 def test_a_second_entry_is_refused_while_a_position_is_held() -> None:
@@ -263,10 +332,36 @@ class Oracle:
             name: placed[name] for name in ("stop", "target")
         }
         self.order = None
-        best = high if buys else low
-        if placed["kind"] == LIMIT and not at_open:
-            best = close
-        return [fill, *self._leave(opened, high, low, at_open=at_open, best=best)]
+        if at_open:
+            best = high if buys else low
+            return [fill, *self._leave(opened, high, low, at_open=True, best=best)]
+        return [fill, *self._leave_inside(placed["kind"], high, low, close)]
+
+    def _leave_inside(
+        self, kind: int, high: int, low: int, close: int
+    ) -> list[tuple[int, int, int, int, int]]:
+        """After an entry inside the bar: a limit order's target is sure at the close only, a stop order's stop too."""
+        held = self.held
+        assert held is not None
+        long = held["lots"] > 0
+        best, worst = (high, low) if long else (low, high)
+        at = {
+            "stop": lambda price: (
+                held["stop"] > 0 and (price <= held["stop"] if long else price >= held["stop"])
+            ),
+            "target": lambda price: (
+                held["target"] > 0 and (price >= held["target"] if long else price <= held["target"])
+            ),
+        }
+        if at["stop"](worst):
+            doubtful = at["target"](best) or (kind == STOP and not at["stop"](close))
+            fill = self._fill(-held["lots"], held["stop"], True, True, STOPPED, int(doubtful))
+        elif at["target"](close if kind == LIMIT else best):
+            fill = self._fill(-held["lots"], held["target"], False, False, TARGET, 0)
+        else:
+            return []
+        self.held = None
+        return [fill]
 
     def _leave(
         self, opened: int, high: int, low: int, *, at_open: bool, best: int
@@ -329,17 +424,25 @@ def bars(draw: st.DrawFn) -> tuple[int, int, int, int]:
     return opened, max(opened, close) + up, min(opened, close) - down, close
 
 
-ORDERS = st.builds(
-    Order,
-    side=st.sampled_from([BUY, SELL]),
-    kind=st.sampled_from([MARKET, LIMIT, STOP]),
-    price=level(),
-    lots=st.integers(1, 50),
-    stop=st.one_of(st.just(0), level()),
-    target=st.one_of(st.just(0), level()),
-    good_bars=st.sampled_from([FOREVER, 1, 2, 5]),
-    hold_bars=st.sampled_from([FOREVER, 1, 2, 5]),
-)
+@st.composite
+def sound_orders(draw: st.DrawFn, price: st.SearchStrategy[int] | None = None) -> Order:
+    """Any order that can be filled: stop and target on their sides of the price."""
+    side, at = draw(st.sampled_from([BUY, SELL])), draw(level() if price is None else price)
+    stop, target = (draw(st.one_of(st.just(0), st.integers(1, 20))) for _ in range(2))
+    bars = st.sampled_from([FOREVER, 1, 2, 5])
+    return Order(
+        side,
+        draw(st.sampled_from([MARKET, LIMIT, STOP])),
+        at,
+        draw(st.integers(1, 50)),
+        at - side * stop if stop else 0,
+        at + side * target if target else 0,
+        draw(bars),
+        draw(bars),
+    )
+
+
+ORDERS = sound_orders()
 ACTIONS = st.one_of(st.none(), ORDERS, st.just("close"))
 COSTS = st.builds(Costs, st.integers(-500, 5_000), st.integers(0, 5_000), st.integers(0, 20_000))
 
@@ -401,3 +504,75 @@ def test_candles_become_whole_ticks() -> None:
     one = np.array([1.0])
     candles = OHLCV(np.array([5]), one * 0.1, one * 0.3, one * 0.1, one * 0.2, one)
     assert bars_in_ticks(candles, 0.01).tolist() == [[5, 10, 30, 10, 20]]
+
+
+def walked(path: list[int], placed: Order) -> tuple[tuple[int, int, int], ...]:
+    """What a price that moves tick by tick along `path` does to an order: fills as they come, once each."""
+    fills: list[tuple[int, int, int]] = []
+    held, at_open = False, True
+    for price in path:
+        if not held and not fills:
+            up, there = placed.side * (price - placed.price), placed.kind == MARKET
+            if there or (up >= 0 if placed.kind == STOP else up <= 0):
+                fills.append((placed.side * placed.lots, price, ENTRY))
+                held = True
+        if held and placed.stop and placed.side * (price - placed.stop) <= 0:
+            fills.append((-placed.side * placed.lots, price if at_open else placed.stop, STOPPED))
+            held = False
+        elif held and placed.target and placed.side * (price - placed.target) >= 0:
+            fills.append((-placed.side * placed.lots, price if at_open else placed.target, TARGET))
+            held = False
+        at_open = False
+    return tuple(fills)
+
+
+def paths(opened: int, high: int, low: int, close: int) -> Iterator[list[int]]:
+    """Ways from the open to the close that touch high and low, with up to four turns."""
+    levels = range(low, high + 1)
+    for turns in itertools.chain.from_iterable(itertools.product(levels, repeat=n) for n in range(5)):
+        stations = (opened, *turns, close)
+        if high in stations and low in stations:
+            path = [opened]
+            for station in stations[1:]:
+                way = 1 if station > path[-1] else -1
+                path += list(range(path[-1] + way, station + way, way)) if station != path[-1] else []
+            yield path
+
+
+@st.composite
+def small_bars(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    low = draw(st.integers(3, 5))
+    high = draw(st.integers(low, low + 4))
+    return draw(st.integers(low, high)), high, low, draw(st.integers(low, high))
+
+
+@settings(max_examples=150, deadline=None)
+@given(sound_orders(st.integers(3, 9)), small_bars())
+def test_a_fill_is_one_that_some_path_makes_and_ambiguous_where_another_makes_another(
+    placed: Order, bar: tuple[int, int, int, int]
+) -> None:
+    assume(placed.stop >= 0 and placed.target >= 0)
+    placed = placed._replace(price=0) if placed.kind == MARKET else placed
+    possible = {walked(path, placed) for path in paths(*bar)}
+    _, fills = play(placed._replace(hold_bars=FOREVER), bar)
+    got = tuple(told(fills))
+    assert got in possible
+    if len(got) == 2:
+        assert fills[-1].ambiguous == (len(possible) > 1)
+        gains = [placed.side * (each[1][1] - each[0][1]) for each in possible if len(each) == 2]
+        assert placed.side * (got[1][1] - got[0][1]) == min(gains)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(ACTIONS, bars()), max_size=25))
+def test_every_fill_lies_inside_its_bar(script: list[tuple[Any, tuple[int, int, int, int]]]) -> None:
+    state = new_state(0)
+    for number, (action, bar) in enumerate(script, start=1):
+        if action == "close":
+            state = close_position(state)
+        elif isinstance(action, Order) and (state.position.lots == 0 or state.position.closing):
+            state = place(state, action)
+        elif isinstance(action, Order):
+            state = move_exits(state, action.stop, 0)
+        state, fills = step(state, Bar(number, *bar), FREE)
+        assert all(bar[2] <= fill.price <= bar[1] for fill in fills if fill.lots)
