@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from celery import Celery, Task
 from celery import signals as celery_signals
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
@@ -18,24 +19,50 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["signals.market", "signals", "notifications", "autopilot", "research"])
 
 
+logger = structlog.get_logger(__name__)
+
+# Between the limit, at which a job is asked to end, and the end of its process.
+SECONDS_TO_END = 30
+
+
 class RecordedTask(Task):
     """Every task binds its id to the logs; a scheduled one also claims its slot and leaves a heartbeat.
 
     The schedule passes the period as the header `period_seconds`. A slot is the moment rounded down to
     the period; its unique row makes a second beat, a restart or a redelivery harmless. Every task that a
-    worker begins is a sign of that worker's life; the worker for training has none of its own.
+    worker begins is a sign of that worker's life.
+
+    A task with a `job_kind` is long: its message names a row of `signals.Job`, and its function gets a JobRun
+    (`signals.services.jobs`). Called directly it is the plain function.
     """
 
     abstract = True
+    job_kind: str | None = None
+    job_queue = ""
+    job_time_limit_seconds = 3_600
+    job_resumable = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A job is acknowledged when it begins: its row, not its message, says whether it is to run again."""
+        super().__init_subclass__(**kwargs)
+        if cls.job_kind:
+            cls.job_queue = cls.__dict__["queue"]
+            del cls.queue  # Celery deprecates the attribute; whoever starts a job names its queue
+            cls.acks_late = cls.reject_on_worker_lost = False
+            cls.soft_time_limit = cls.job_time_limit_seconds
+            cls.time_limit = cls.job_time_limit_seconds + SECONDS_TO_END
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from signals.services import liveness  # noqa: PLC0415  (apps are not loaded when celery.py is imported)
 
         period = (self.request.headers or {}).get("period_seconds")
         delivery = self.request.delivery_info or {}
-        if not self.request.called_directly and delivery.get("routing_key") != "training":
-            liveness.show_worker_alive(now=timezone.now())
+        if self.request.called_directly:
+            return super().__call__(*args, **kwargs)
+        liveness.show_worker_alive(now=timezone.now(), queue=delivery.get("routing_key", ""))
         with structlog.contextvars.bound_contextvars(task_id=self.request.id, task=self.name):
+            if self.job_kind:
+                return self.run_job(*args)
             if not period:
                 return super().__call__(*args, **kwargs)
             started_at = timezone.now()
@@ -50,6 +77,23 @@ class RecordedTask(Task):
             result = super().__call__(*args, **kwargs)
             liveness.finish_slot(slot=slot, period_seconds=int(period), now=timezone.now())
             return result
+
+    def run_job(self, job_id: str) -> None:
+        """Run the job if it is still to be run; a message that comes again finds that it is not."""
+        from signals.services import jobs  # noqa: PLC0415
+
+        if job := jobs.take_lease(job_id=job_id):
+            jobs.carry_out(job=job, work=self.run_within_limit)
+        else:
+            logger.info("job not begun: it runs already or has ended", job=job_id)
+
+    def run_within_limit(self, run: Any) -> Any:
+        try:
+            return super().__call__(run)
+        except SoftTimeLimitExceeded as error:
+            raise TimeoutError(
+                f"took longer than its limit of {self.job_time_limit_seconds} seconds"
+            ) from error
 
     def scheduled_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Tells one schedule entry of a task from another: sync_candles(1h) from sync_candles(4h)."""

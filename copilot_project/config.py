@@ -35,6 +35,7 @@ class Configuration(BaseSettings):
     )
 
     copilot_env: Literal["development", "production"] = "development"
+    code_version: str = Field(default="", max_length=40)
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     public_url: str = "http://127.0.0.1:8000"
     allowed_hosts: CommaSeparated = ("127.0.0.1", "localhost", "[::1]")

@@ -43,12 +43,21 @@ GROUPS = (
             ("market.DataQualityIssue", "report"),
         ),
     ),
-    ("Research", (("research.ReplayRun", "history"), ("research.ReplaySignal", "show_chart"))),
+    (
+        "Research",
+        (
+            ("signals.TrainedModel", "model_training"),
+            ("research.ReplayRun", "history"),
+            ("research.ReplaySignal", "show_chart"),
+        ),
+    ),
     (
         "System",
         (
             ("signals.KillSwitch", "emergency_home"),
             ("signals.KillSwitchChange", "history_toggle_off"),
+            ("signals.Job", "work_history"),
+            ("signals.Action", "receipt_long"),
             ("signals.Alarm", "notification_important"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),

@@ -16,10 +16,12 @@ from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS
 from signals.forms import KillSwitchForm
 from signals.models import (
+    Action,
     Alarm,
     AnomalyForest,
     Evaluation,
     Heartbeat,
+    Job,
     KillSwitch,
     KillSwitchChange,
     PartnerChoice,
@@ -27,12 +29,21 @@ from signals.models import (
     Signal,
     SignalOutcome,
     StrategyWeight,
+    TrainedModel,
     VolatilityFit,
 )
 from signals.services import kill_switch
 
 DIRECTION_LABELS = {"Long": "success", "Short": "danger"}
 EXIT_LABELS = {"Target": "success", "Stop": "danger", "Expiry": "info"}
+JOB_LABELS = {
+    "Queued": "info",
+    "Running": "primary",
+    "Succeeded": "success",
+    "Failed": "danger",
+    "Cancelled": "warning",
+}
+MODEL_LABELS = {"Candidate": "info", "Champion": "success", "Retired": "warning", "Rejected": "danger"}
 OUTCOME_LABELS = {"Signal": "success", "None": "info", "Refused": "warning"}
 
 
@@ -202,11 +213,11 @@ class AnomalyForestAdmin(ReadOnlyAdmin):
 
 @admin.register(PartnerChoice)
 class PartnerChoiceAdmin(ReadOnlyAdmin):
-    list_display = ["instrument", "chosen_through", "partner", "correlation"]
+    list_display = ["instrument", "fitted_through", "partner", "correlation"]
     list_filter = ["instrument"]
     list_select_related = ["instrument", "partner"]
     search_fields = ["instrument__symbol", "partner__symbol"]
-    date_hierarchy = "chosen_through"
+    date_hierarchy = "fitted_through"
 
 
 @admin.register(StrategyWeight)
@@ -292,3 +303,45 @@ class KillSwitchChangeAdmin(ReadOnlyAdmin):
     list_filter = ["event"]
     search_fields = ["reason", "changed_by"]
     date_hierarchy = "changed_at"
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "kind", "shown_state", "shown_progress", "message", "owner", "ended_at"]
+    list_filter = ["state", "kind", "queue"]
+    search_fields = ["id", "kind", "owner", "error"]
+    search_help_text = "Id, kind, owner or error"
+    date_hierarchy = "created_at"
+
+    @display(description="State", ordering="state", label=JOB_LABELS)
+    def shown_state(self, job: Job) -> str:
+        return job.get_state_display()
+
+    @display(description="Progress")
+    def shown_progress(self, job: Job) -> str:
+        return "–" if job.progress_ratio is None else f"{job.progress_ratio:.0%}"
+
+
+@admin.register(Action)
+class ActionAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "what", "target", "address"]
+    list_filter = ["what"]
+    search_fields = ["actor", "what", "target"]
+    date_hierarchy = "at"
+
+
+@admin.register(TrainedModel)
+class TrainedModelAdmin(ReadOnlyAdmin):
+    list_display = ["trained_at", "kind", "scope", "shown_state", "promoted_at", "reason", "code_version"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["job"]
+    search_fields = ["kind", "scope", "sha256", "reason"]
+    date_hierarchy = "trained_at"
+    exclude = ["payload"]
+
+    @display(description="State", ordering="state", label=MODEL_LABELS)
+    def shown_state(self, model: TrainedModel) -> str:
+        return model.get_state_display()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainedModel]:
+        return super().get_queryset(request).defer("payload")

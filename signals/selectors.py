@@ -62,7 +62,7 @@ def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
     candle = {"timeframe": BASE_TIMEFRAME.value, "instrument_id": OuterRef("pk")}
     judged = Evaluation.objects.filter(**candle, candle_open_time=open_time, source=SignalSource.HYBRID.value)
     paired = Instrument.objects.active().filter(
-        partner_choices__partner_id=partner_id, partner_choices__chosen_through__gte=open_time - LOOK_BACK
+        partnerchoice_set__partner_id=partner_id, partnerchoice_set__fitted_through__gte=open_time - LOOK_BACK
     )
     stored = Candle.objects.filter(**candle, open_time=open_time)
     waiting = paired.filter(Exists(stored), ~Exists(judged))

@@ -1,7 +1,18 @@
 """What was decided, what was published, and what everybody needs to know that the house is alive."""
 
+from signals.models.actions import Action
 from signals.models.evaluation import Evaluation
-from signals.models.fits import AnomalyForest, PartnerChoice, VolatilityFit
+from signals.models.fits import (
+    REFRESHED_AFTER,
+    USABLE_FOR,
+    AnomalyForest,
+    Fitted,
+    FittedQuerySet,
+    InstrumentFit,
+    PartnerChoice,
+    VolatilityFit,
+)
+from signals.models.jobs import ENDED, Job, JobState
 from signals.models.kill_switch import (
     KILL_SWITCH_CHANNEL,
     LONGEST_NAME,
@@ -13,27 +24,40 @@ from signals.models.kill_switch import (
 from signals.models.liveness import Alarm, Heartbeat, ScheduledSlot
 from signals.models.outcome import SignalOutcome
 from signals.models.signal import Signal, SignalQuerySet, SignalSource
+from signals.models.trained_model import ModelState, PayloadFormat, TrainedModel
 from signals.models.truncation import never_truncated
 from signals.models.weights import StrategyWeight
 
 __all__ = [
+    "ENDED",
     "KILL_SWITCH_CHANNEL",
     "LONGEST_NAME",
     "LONGEST_REASON",
+    "REFRESHED_AFTER",
+    "USABLE_FOR",
+    "Action",
     "Alarm",
     "AnomalyForest",
     "Evaluation",
+    "Fitted",
+    "FittedQuerySet",
     "Heartbeat",
+    "InstrumentFit",
+    "Job",
+    "JobState",
     "KillSwitch",
     "KillSwitchChange",
     "KillSwitchState",
+    "ModelState",
     "PartnerChoice",
+    "PayloadFormat",
     "ScheduledSlot",
     "Signal",
     "SignalOutcome",
     "SignalQuerySet",
     "SignalSource",
     "StrategyWeight",
+    "TrainedModel",
     "VolatilityFit",
     "never_truncated",
 ]

@@ -1,30 +1,78 @@
 """What decisions read besides candles: fitted daily, each from the past only."""
 
+from datetime import datetime, timedelta
+from typing import Any, Self
+
 from django.db import models
 
 from signals.engine.volatility import VolatilityModel
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 
+REFRESHED_AFTER = timedelta(days=1)
+USABLE_FOR = timedelta(days=7)
 
-class VolatilityFit(models.Model):
-    """Parameters of the volatility models as fitted on the candles up to `fitted_through`; added daily."""
 
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="volatility_fits")
-    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
-    fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
+class FittedQuerySet(models.QuerySet["Fitted"]):
+    def known_at(self, as_of: datetime) -> Self:
+        """Those that were made by then: what came later is the future."""
+        return self.filter(known_at__lte=as_of)
+
+
+class Fitted(models.Model):
+    """What was made from the past, and is nobody's knowledge before `known_at`."""
+
     known_at = models.DateTimeField(
         help_text="The exchange's time when it was made: no earlier close knows it."
     )
+
+    objects = FittedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class InstrumentFitQuerySet(FittedQuerySet):
+    def newest(self, *, instrument_id: int, timeframe: str, as_of: datetime) -> Any:
+        """The newest of one instrument that was known at `as_of`, or None."""
+        fits = self.filter(instrument_id=instrument_id, timeframe=timeframe).known_at(as_of)
+        return fits.order_by("-fitted_through").first()
+
+
+class InstrumentFit(Fitted):
+    """One fit for one instrument on the candles up to `fitted_through`; added daily."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="%(class)s_set")
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
+    fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
     fitted_at = models.DateTimeField()
+
+    objects = InstrumentFitQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-fitted_through", "instrument"]
+        get_latest_by = "fitted_through"
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.timeframe} {self.fitted_through:%Y-%m-%d}"
+
+    def is_due_again(self, as_of: datetime) -> bool:
+        return as_of - self.fitted_through >= REFRESHED_AFTER
+
+    def is_too_old(self, as_of: datetime) -> bool:
+        return as_of - self.fitted_through > USABLE_FOR
+
+
+class VolatilityFit(InstrumentFit):
+    """Parameters of the volatility models."""
+
     returns_used = models.PositiveIntegerField()
     chosen = models.CharField(max_length=5, choices=[(m.value, m.value.upper()) for m in VolatilityModel])
     qlike = models.JSONField(help_text="Loss out of sample by model, lower is better; absent: not judged.")
     garch = models.JSONField(null=True, help_text="Empty: no usable estimate (fallback).")
     har = models.JSONField(null=True, help_text="Empty: too few candles.")
 
-    class Meta:
-        ordering = ["-fitted_through", "instrument"]
-        get_latest_by = "fitted_through"
+    class Meta(InstrumentFit.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["instrument", "timeframe", "fitted_through"], name="signals_volatility_fitted_once"
@@ -32,61 +80,38 @@ class VolatilityFit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.instrument} {self.timeframe} {self.fitted_through:%Y-%m-%d}: {self.chosen}"
+        return f"{super().__str__()}: {self.chosen}"
 
 
-class AnomalyForest(models.Model):
-    """An isolation forest grown on the candles up to `fitted_through`; added daily, deleted when out of use."""
+class AnomalyForest(InstrumentFit):
+    """An isolation forest; deleted when out of use."""
 
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="anomaly_forests")
-    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
-    fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
-    known_at = models.DateTimeField(
-        help_text="The exchange's time when it was made: no earlier close knows it."
-    )
-    fitted_at = models.DateTimeField()
     rows_used = models.PositiveIntegerField()
     arrays = models.BinaryField(help_text="An npz file, read with allow_pickle=False.")
     sha256 = models.CharField(max_length=64, help_text="Of `arrays`, checked whenever they are read.")
 
-    class Meta:
-        ordering = ["-fitted_through", "instrument"]
-        get_latest_by = "fitted_through"
+    class Meta(InstrumentFit.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["instrument", "timeframe", "fitted_through"], name="signals_forest_fitted_once"
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.instrument} {self.timeframe} {self.fitted_through:%Y-%m-%d}"
 
+class PartnerChoice(InstrumentFit):
+    """The instrument that another one moved with most."""
 
-class PartnerChoice(models.Model):
-    """The instrument that another one moved with most, by the candles up to `chosen_through`; added daily."""
-
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="partner_choices")
-    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
     partner = models.ForeignKey(
         Instrument, on_delete=models.CASCADE, null=True, related_name="+", help_text="Empty: it moves alone."
     )
     correlation = models.FloatField(null=True, help_text="Of log returns, over 90 days of hours.")
-    chosen_through = models.DateTimeField(help_text="Close of the last candle that was compared.")
-    known_at = models.DateTimeField(
-        help_text="The exchange's time when it was made: no earlier close knows it."
-    )
-    chosen_at = models.DateTimeField()
 
-    class Meta:
-        ordering = ["-chosen_through", "instrument"]
-        get_latest_by = "chosen_through"
+    class Meta(InstrumentFit.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["instrument", "timeframe", "chosen_through"], name="signals_partner_chosen_once"
+                fields=["instrument", "timeframe", "fitted_through"], name="signals_partner_chosen_once"
             ),
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.instrument} {self.timeframe} {self.chosen_through:%Y-%m-%d}: {self.partner or 'nobody'}"
-        )
+        return f"{super().__str__()}: {self.partner or 'nobody'}"

@@ -1,9 +1,7 @@
 """Stored isolation forests: grown once a day from stored candles, asked how unusual a bar is."""
 
-import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import UTC, datetime
 from math import isfinite
 
 import numpy as np
@@ -11,6 +9,7 @@ import structlog
 
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.engine.packing import BytesAlteredError, pack_arrays, sha256_of, unpack_arrays
 from signals.engine.patterns.anomaly import anomaly_features
 from signals.engine.patterns.isolation_forest import (
     FEWEST_ROWS,
@@ -20,13 +19,11 @@ from signals.engine.patterns.isolation_forest import (
 )
 from signals.market.models import Instrument
 from signals.market.selectors import load_window
-from signals.models import AnomalyForest
+from signals.models import USABLE_FOR, AnomalyForest
 
 logger = structlog.get_logger(__name__)
 
 FITTED_BARS = 2_160  # 90 days of hours
-REFRESHED_AFTER = timedelta(days=1)
-USABLE_FOR = timedelta(days=7)
 
 
 class ForestAlteredError(Exception):
@@ -51,7 +48,7 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
     Forests that nobody may use any more are deleted: each is some hundred kilobytes.
     """
     newest = _newest(instrument.pk, as_of)
-    if newest and as_of - newest.fitted_through < REFRESHED_AFTER:
+    if newest and not newest.is_due_again(as_of):
         return None
     window = load_window(instrument_id=instrument.pk, timeframe=BASE_TIMEFRAME, bars=FITTED_BARS, as_of=as_of)
     features = anomaly_features(window)
@@ -59,7 +56,8 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
     if rows < FEWEST_ROWS:
         return None
     closed_at = BASE_TIMEFRAME.close_time(int(window.open_time[-1]))
-    arrays = _packed(fit_isolation_forest(features, seed=closed_at // BASE_TIMEFRAME.milliseconds))
+    forest = fit_isolation_forest(features, seed=closed_at // BASE_TIMEFRAME.milliseconds)
+    arrays = pack_arrays(forest.to_arrays())
     row, _ = AnomalyForest.objects.get_or_create(
         instrument=instrument,
         timeframe=BASE_TIMEFRAME.value,
@@ -69,7 +67,7 @@ def refresh_forest(*, instrument: Instrument, as_of: datetime, now: datetime) ->
             "fitted_at": now,
             "rows_used": rows,
             "arrays": arrays,
-            "sha256": sha256(arrays).hexdigest(),
+            "sha256": sha256_of(arrays),
         },
     )
     AnomalyForest.objects.filter(instrument=instrument, fitted_through__lt=as_of - USABLE_FOR).delete()
@@ -85,7 +83,7 @@ def score_anomaly(*, instrument_id: int, window: OHLCV, as_of: datetime) -> Anom
     stored = _newest(instrument_id, as_of)
     if stored is None:
         return Anomaly(None, "no forest yet")
-    if as_of - stored.fitted_through > USABLE_FOR:
+    if stored.is_too_old(as_of):
         return Anomaly(None, f"the newest forest is of {stored.fitted_through:%Y-%m-%d}, too old")
     try:
         forest = _unpacked(stored)
@@ -97,21 +95,15 @@ def score_anomaly(*, instrument_id: int, window: OHLCV, as_of: datetime) -> Anom
 
 
 def _newest(instrument_id: int, as_of: datetime) -> AnomalyForest | None:
-    forests = AnomalyForest.objects.filter(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value)
-    return forests.filter(known_at__lte=as_of).order_by("-fitted_through").first()
-
-
-def _packed(forest: IsolationForest) -> bytes:
-    stored = io.BytesIO()
-    np.savez_compressed(stored, allow_pickle=False, **forest.to_arrays())
-    return stored.getvalue()
+    return AnomalyForest.objects.newest(
+        instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value, as_of=as_of
+    )
 
 
 def _unpacked(row: AnomalyForest) -> IsolationForest:
-    arrays = bytes(row.arrays)
-    if sha256(arrays).hexdigest() != row.sha256:
+    try:
+        return IsolationForest.from_arrays(unpack_arrays(bytes(row.arrays), sha256=row.sha256))
+    except BytesAlteredError as error:
         raise ForestAlteredError(
             f"the forest of {row} has been altered: delete the row, the next refresh grows another"
-        )
-    with np.load(io.BytesIO(arrays), allow_pickle=False) as stored:
-        return IsolationForest.from_arrays(stored)
+        ) from error

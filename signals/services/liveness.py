@@ -8,6 +8,8 @@ from signals.models import Heartbeat, ScheduledSlot
 
 KEEP_SLOTS = timedelta(days=7)
 WORKER_EVERY_SECONDS = 10
+# Whose worker is whose sign of life; a queue that is not named is the worker's.
+TRAINING_QUEUES = ("training", "research")
 WORKER_OFTEN_ENOUGH = timedelta(seconds=WORKER_EVERY_SECONDS / 2)
 
 
@@ -18,10 +20,11 @@ def record_heartbeat(*, name: str, expected_every_seconds: int, now: datetime, d
     )
 
 
-def show_worker_alive(*, now: datetime) -> None:
-    """The worker's sign of life, by whatever it does: beat's task for it may have to wait behind long ones."""
-    if not Heartbeat.objects.filter(name="worker", beat_at__gt=now - WORKER_OFTEN_ENOUGH).exists():
-        record_heartbeat(name="worker", expected_every_seconds=WORKER_EVERY_SECONDS, now=now)
+def show_worker_alive(*, now: datetime, queue: str = "") -> None:
+    """A worker's sign of life, by whatever it does: beat's task for it may have to wait behind long ones."""
+    name = "training" if queue in TRAINING_QUEUES else "worker"
+    if not Heartbeat.objects.filter(name=name, beat_at__gt=now - WORKER_OFTEN_ENOUGH).exists():
+        record_heartbeat(name=name, expected_every_seconds=WORKER_EVERY_SECONDS, now=now)
 
 
 def claim_slot(*, name: str, period_seconds: int, redelivered: bool, now: datetime) -> ScheduledSlot | None:

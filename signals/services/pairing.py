@@ -12,11 +12,9 @@ from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.engine.pairing import best_partners
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
-from signals.models import PartnerChoice
+from signals.models import REFRESHED_AFTER, PartnerChoice
 
 COMPARED_BARS = 2_160  # 90 days of hours
-REFRESHED_AFTER = timedelta(days=1)
-USABLE_FOR = timedelta(days=7)
 
 
 def refresh_partners(*, exchange_code: str, as_of: datetime, now: datetime) -> int:
@@ -27,9 +25,10 @@ def refresh_partners(*, exchange_code: str, as_of: datetime, now: datetime) -> i
     """
     closed_at = as_of - timedelta(milliseconds=int(as_of.timestamp() * 1000) % BASE_TIMEFRAME.milliseconds)
     chosen = dict(
-        PartnerChoice.objects.filter(timeframe=BASE_TIMEFRAME.value, known_at__lte=as_of)
+        PartnerChoice.objects.filter(timeframe=BASE_TIMEFRAME.value)
+        .known_at(as_of)
         .values_list("instrument")
-        .annotate(Max("chosen_through"))
+        .annotate(Max("fitted_through"))
     )
     instruments = Instrument.objects.active().filter(exchange__code=exchange_code).order_by("quote", "symbol")
     rows: list[PartnerChoice] = []
@@ -47,9 +46,10 @@ def refresh_partners(*, exchange_code: str, as_of: datetime, now: datetime) -> i
 
 def chosen_partner(*, instrument: Instrument, as_of: datetime) -> Instrument | None:
     """Of the newest choice that was known at `as_of`, if it is of the last seven days and its partner is active."""
-    choices = PartnerChoice.objects.filter(instrument=instrument, timeframe=BASE_TIMEFRAME.value)
-    newest = choices.filter(known_at__lte=as_of).select_related("partner").order_by("-chosen_through").first()
-    if newest is None or newest.partner is None or as_of - newest.chosen_through > USABLE_FOR:
+    newest = PartnerChoice.objects.select_related("partner").newest(
+        instrument_id=instrument.pk, timeframe=BASE_TIMEFRAME.value, as_of=as_of
+    )
+    if newest is None or newest.partner is None or newest.is_too_old(as_of):
         return None
     return newest.partner if newest.partner.is_active else None
 
@@ -69,9 +69,9 @@ def _choices(
             timeframe=BASE_TIMEFRAME.value,
             partner=compared[partner] if partner >= 0 else None,
             correlation=strength if partner >= 0 else None,
-            chosen_through=closed_at,
+            fitted_through=closed_at,
             known_at=as_of,
-            chosen_at=now,
+            fitted_at=now,
         )
         for own, partner, strength in zip(compared, partners.tolist(), strengths.tolist(), strict=True)
     ]

@@ -1,7 +1,7 @@
 """Stored volatility fits: made once a day from stored candles, read by every decision."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import isfinite
 
 import numpy as np
@@ -23,8 +23,6 @@ from signals.market.selectors import load_window
 from signals.models import VolatilityFit
 
 FITTED_BARS = 2_160  # 90 days of hours
-REFRESHED_AFTER = timedelta(days=1)
-USABLE_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Forecast:
 def refresh_volatility(*, instrument: Instrument, as_of: datetime, now: datetime) -> VolatilityFit | None:
     """Fit anew when the newest fit is a day old; None while it is younger or candles are too few."""
     newest = _newest(instrument.pk, as_of)
-    if newest and as_of - newest.fitted_through < REFRESHED_AFTER:
+    if newest and not newest.is_due_again(as_of):
         return None
     window = load_window(
         instrument_id=instrument.pk, timeframe=BASE_TIMEFRAME, bars=FITTED_BARS + 1, as_of=as_of
@@ -86,7 +84,7 @@ def forecast_volatility(*, instrument_id: int, window: OHLCV, as_of: datetime) -
     stored = _newest(instrument_id, as_of)
     if stored is None:
         return Forecast(None, "no fit yet")
-    if as_of - stored.fitted_through > USABLE_FOR:
+    if stored.is_too_old(as_of):
         return Forecast(None, f"the newest fit is of {stored.fitted_through:%Y-%m-%d}, too old")
     if stored.chosen not in stored.qlike:
         return Forecast(None, "the fit is a fallback: no model could be judged")
@@ -97,8 +95,9 @@ def forecast_volatility(*, instrument_id: int, window: OHLCV, as_of: datetime) -
 
 
 def _newest(instrument_id: int, as_of: datetime) -> VolatilityFit | None:
-    fits = VolatilityFit.objects.filter(instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value)
-    return fits.filter(known_at__lte=as_of).order_by("-fitted_through").first()
+    return VolatilityFit.objects.newest(
+        instrument_id=instrument_id, timeframe=BASE_TIMEFRAME.value, as_of=as_of
+    )
 
 
 def _fitted(row: VolatilityFit) -> FittedVolatility:

@@ -84,7 +84,7 @@ def test_a_choice_is_made_once_a_day_and_unknown_before_it_was_made(
     assert chosen_partner(instrument=pair[0], as_of=AS_OF - 2 * DAY) is None
     assert chosen_partner(instrument=pair[0], as_of=AS_OF - 2 * DAY + HOUR) == pair[1]
     assert refresh(made_at + DAY) == 2
-    assert PartnerChoice.objects.filter(chosen_through=AS_OF - DAY).count() == 2
+    assert PartnerChoice.objects.filter(fitted_through=AS_OF - DAY).count() == 2
 
 
 def test_a_choice_reads_no_candle_that_had_not_closed(pair: tuple[Instrument, Instrument]) -> None:

@@ -1,0 +1,41 @@
+"""Arrays as bytes and back: one form for everything that was fitted and is kept in a row.
+
+An npz file without pickles, so that reading one runs no code, beside its SHA-256, which is checked first.
+"""
+
+import io
+from collections.abc import Mapping
+from hashlib import sha256 as hash_sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class BytesAlteredError(Exception):
+    """The bytes are not those that were written."""
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A compressed npz file of named arrays; ValueError for an array of objects."""
+    stored = io.BytesIO()
+    np.savez_compressed(stored, allow_pickle=False, **arrays)
+    return stored.getvalue()
+
+
+def unpack_arrays(packed: bytes, *, sha256: str) -> dict[str, NDArray[Any]]:
+    """The arrays by name; BytesAlteredError when the bytes' hash is not `sha256`."""
+    require_unaltered(packed, sha256=sha256)
+    with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def require_unaltered(packed: bytes, *, sha256: str) -> None:
+    found = sha256_of(packed)
+    if found != sha256:
+        raise BytesAlteredError(f"the bytes' SHA-256 is {found}, not {sha256}: they have been altered")
+
+
+def sha256_of(packed: bytes) -> str:
+    """64 hexadecimal digits."""
+    return hash_sha256(packed).hexdigest()
