@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.google",
     "csp",
     "django_celery_beat",
+    "django_htmx",
     "django_prometheus",
     "pgtrigger",
     "pghistory",
@@ -67,6 +68,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -106,6 +108,11 @@ FORMAT_MODULE_PATH = ["copilot_project.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "copilot_project.plotly_files.PlotlyFinder",
+]
 # Compressing at collectstatic takes minutes; only the production image, which is built once, does it.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -120,8 +127,10 @@ WHITENOISE_AUTOREFRESH = False
 
 # The admin's "View on site": what happened to the deliveries, which the apps below the console cannot know.
 ABSOLUTE_URL_OVERRIDES = {
-    "signals.signal": lambda signal: reverse("signal_timeline", args=[signal.public_id]),
-    "users.subscriber": lambda subscriber: reverse("subscriber_history", args=[subscriber.public_id]),
+    "signals.signal": lambda signal: reverse("research:signal_timeline", args=[signal.public_id]),
+    "users.subscriber": lambda subscriber: reverse(
+        "research:subscriber_history", args=[subscriber.public_id]
+    ),
 }
 AUTH_USER_MODEL = "users.User"
 AUTHENTICATION_BACKENDS = ["users.adapters.AuthenticationBackend"]
@@ -270,7 +279,11 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "research.views.console.console_context",
     "ENVIRONMENT": "copilot_project.sidebar.environment",
     "SHOW_HISTORY": True,
-    "STYLES": [lambda _: static("copilot/console.css")],
+    "STYLES": [
+        lambda _: static("copilot/tokens.css"),
+        lambda _: static("copilot/components.css"),
+        lambda _: static("copilot/deliveries.css"),
+    ],
     "SIDEBAR": {
         "navigation": "copilot_project.sidebar.navigation",
     },

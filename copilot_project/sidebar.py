@@ -1,5 +1,6 @@
 """The console's menu: what the person may see, in the order in which a day is worked."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -10,7 +11,24 @@ from django.urls import reverse
 
 from research.urls import DELIVERY_RIGHTS
 
-# Title, then (model, Material Symbols icon).
+
+@dataclass(frozen=True)
+class Page:
+    """A page of ours. `icon` is a Material Symbol; `rights`: all are needed; `group` "" = on top."""
+
+    title: str
+    icon: str
+    url_name: str
+    rights: tuple[str, ...] = ()
+    group: str = ""
+
+
+PAGES = (
+    Page("Overview", "monitoring", "admin:index"),
+    Page("Deliveries live", "timeline", "research:deliveries", DELIVERY_RIGHTS),
+)
+
+# Title, then (model, Material Symbols icon). Pages of a group stand before its models.
 GROUPS = (
     ("Subscribers", (("users.Subscriber", "group"), ("users.Tier", "layers"))),
     (
@@ -71,13 +89,23 @@ GROUPS = (
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold asks for this at each page. A group without anything to see is left out."""
-    pages = [{"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}]
-    if request.user.has_perms(DELIVERY_RIGHTS):
-        pages.append({"title": "Deliveries live", "icon": "timeline", "link": reverse("deliveries")})
     groups = [
-        {"title": title, "separator": True, "items": menu_items(models, request)} for title, models in GROUPS
+        {
+            "title": title,
+            "separator": True,
+            "items": [*page_items(title, request), *menu_items(models, request)],
+        }
+        for title, models in GROUPS
     ]
-    return [{"items": pages}, *(group for group in groups if group["items"])]
+    return [{"items": page_items("", request)}, *(group for group in groups if group["items"])]
+
+
+def page_items(group: str, request: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        {"title": page.title, "icon": page.icon, "link": reverse(page.url_name)}
+        for page in PAGES
+        if page.group == group and request.user.has_perms(page.rights)
+    ]
 
 
 def menu_items(models: tuple[tuple[str, str], ...], request: HttpRequest) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ staff = admin.site.admin_view
 # A delivery shows a signal and a person.
 DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.view_subscriber")
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
+app_name = "research"
 urlpatterns = [
     path("state/", staff(console.console_fragment), name="console_state"),
     path("deliveries/", staff(reads_deliveries(deliveries.overview)), name="deliveries"),

@@ -1,10 +1,12 @@
-"""How the first page writes ages, prices and ratios."""
+"""How the console writes ages, prices and ratios, and the state of sending in its header."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 
 from notifications.services.fan_out import exclusion_words
+from signals.selectors import sending_allowed
 
 register = template.Library()
 
@@ -64,3 +66,10 @@ def price(value: float) -> str:
 def in_words(reason: str) -> str:
     """The sentence behind a delivery's reason."""
     return exclusion_words(reason)
+
+
+@register.inclusion_tag("console/partials/sending.html", takes_context=True)
+def sending_state(context: template.Context) -> dict[str, Any]:
+    """Whether messages go out, and whether the person may open the switch."""
+    user = context["request"].user
+    return {"is_on": sending_allowed(), "may_see": user.has_perm("signals.view_killswitch")}

@@ -22,7 +22,7 @@ def console_context(request: HttpRequest, context: dict[str, Any]) -> dict[str, 
 
 
 def console_fragment(request: HttpRequest) -> HttpResponse:
-    """The same state without the page around it; `console.js` asks for it every five seconds."""
+    """The same state without the page around it; HTMX asks for it every five seconds."""
     return render(request, "research/console_state.html", console_state())
 
 

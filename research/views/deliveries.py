@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from notifications.models import Delivery, DeliveryKind, DeliveryState
-from research.charts import delivery_columns
+from research.charts.deliveries import delivery_columns
 from research.selectors import console, deliveries
 from research.views.console import banners
 from signals.models import Signal
@@ -28,7 +28,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def overview_fragment(request: HttpRequest) -> HttpResponse:
-    """The same state without the page around it; `console.js` asks for it every five seconds."""
+    """The same state without the page around it; HTMX asks for it every five seconds."""
     return render(request, "research/deliveries_state.html", overview_state(request))
 
 
@@ -42,7 +42,7 @@ def overview_state(request: HttpRequest) -> dict[str, Any]:
     return banners(now) | {
         "start": start,
         "period": period,
-        "periods": list(PERIODS),
+        "periods": [(name, f"?period={name}", name == period) for name in PERIODS],
         "delivery_rows": console.delivery_rows(start=start),
         "oldest_due": console.oldest_due(now=now),
         "latencies": deliveries.latencies(released),

@@ -1,33 +1,50 @@
-// Keeps the first page true: asks for its state every few seconds, and says so when no answer comes.
-const page = document.getElementById("console");
+// What keeps itself true: elements with data-live, which HTMX asks for anew every few seconds.
+// Nothing is asked for while nobody looks, nothing is replaced under a hand that types, and an old page says that it is old.
+{
+  const isLive = (element) => element.closest?.("[data-live]") !== null;
+  let place = null; // where the keyboard was before a part was replaced
 
-function markStale() {
-  const clock = page.querySelector(".clock");
-  clock.classList.add("stale");
-  clock.textContent = `No answer since ${clock.dataset.at} UTC: what you see is old.`;
-}
+  // Where a link leads, but for the beginning of the period, which moves on.
+  const destination = (link) => link.getAttribute("href").replace(/due_at__gte=[^&]*/, "");
 
-// Where a link leads, but for the beginning of the period, which moves on.
-function destination(link) {
-  return link.getAttribute("href").replace(/due_at__gte=[^&]*/, "");
-}
-
-async function refresh() {
-  if (document.hidden) return;
-  try {
-    const answer = await fetch(page.dataset.url, {headers: {"X-Requested-With": "XMLHttpRequest"}});
-    if (answer.redirected) return window.location.reload(); // the session ended
-    if (!answer.ok) return markStale();
-    const fresh = await answer.text();
-    const focused = document.activeElement;
-    const place = page.contains(focused) && focused.matches("a") ? destination(focused) : null;
-    page.innerHTML = fresh;
-    const same = place && [...page.querySelectorAll("a")].find((link) => destination(link) === place);
-    same?.focus({preventScroll: true}); // the keyboard stays where it was
-  } catch (error) {
-    markStale();
+  function markStale(element) {
+    const clock = element.querySelector(".clock") ?? document.querySelector(".clock");
+    if (!clock) return;
+    clock.classList.add("stale");
+    clock.textContent = `No answer since ${clock.dataset.at} UTC: what you see is old.`;
   }
-}
 
-setInterval(refresh, Number(page.dataset.everySeconds) * 1000);
-document.addEventListener("visibilitychange", refresh);
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isLive(event.detail.elt)) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const {xhr, pathInfo, target} = event.detail;
+    const asked = new URL(pathInfo.requestPath, window.location.href).pathname;
+    if (xhr.responseURL && new URL(xhr.responseURL).pathname !== asked) {
+      event.detail.shouldSwap = false;
+      window.location.reload(); // the session ended: the answer is the login page
+      return;
+    }
+    const focused = document.activeElement;
+    if (!target.contains(focused)) return;
+    if (focused.matches("input, select, textarea")) event.detail.shouldSwap = false;
+    place = focused.matches("a") ? destination(focused) : null;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (place === null) return;
+    const same = [...event.detail.target.querySelectorAll("a")].find((link) => destination(link) === place);
+    place = null;
+    same?.focus({preventScroll: true}); // the keyboard stays where it was
+  });
+
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => isLive(event.detail.elt) && markStale(event.detail.elt));
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("[data-live]")) window.htmx.trigger(element, "wake");
+  });
+}

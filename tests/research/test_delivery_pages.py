@@ -18,7 +18,7 @@ from notifications.services.advice import what_to_do
 from notifications.services.eligibility import Exclusion
 from notifications.services.fan_out import fan_out, why_not
 from notifications.services.sender.transition import MISTAKE_BEGINS
-from research.charts import delivery_columns
+from research.charts.deliveries import delivery_columns
 from research.selectors.deliveries import (
     BUCKETS,
     Bucket,
@@ -326,7 +326,7 @@ def test_page_is_live_and_breaks_no_policy(chromium: Path, live_server: LiveServ
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         Delivery.objects.filter(state="unknown").update(state="dead")
         page.wait_for_selector(".trouble.dead")
-        page.click("td a:has-text('BTC/USDT')")
+        page.click("th a:has-text('BTC/USDT')")
         page.wait_for_selector("td.way svg rect.sent")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert complaints == []

@@ -1,4 +1,4 @@
-"""Figures of the console as numbers that a template draws: SVG, coloured by the page's style sheet."""
+"""Deliveries by time as numbers that a template draws: SVG, so that it may be replaced every few seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
