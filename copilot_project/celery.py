@@ -107,15 +107,23 @@ def keep_django_logging(**kwargs: Any) -> None:
     settings.LOGGING_CONFIG  # noqa: B018  (settings are set up by reading them)
 
 
+def is_for_training(hostname: str) -> bool:
+    return hostname.startswith("training@")
+
+
 @celery_signals.worker_init.connect
-def load_artist(**kwargs: Any) -> None:
+def load_artist(sender: Any, **kwargs: Any) -> None:
     """Before the children are forked: the first signal must not wait for matplotlib in each of them."""
+    if is_for_training(sender.hostname):
+        return
     from notifications.services import drawing  # noqa: F401, PLC0415  (only a worker loads matplotlib)
 
 
 @celery_signals.worker_ready.connect
-def catch_up(**kwargs: Any) -> None:
+def catch_up(sender: Any, **kwargs: Any) -> None:
     """A worker that starts, first of all or after a crash, does not wait for the next tick."""
+    if is_for_training(sender.hostname):
+        return
     for timeframe in ("1d", "4h", "1h"):
         app.send_task("signals.market.tasks.sync_candles", [timeframe], queue="market")
     app.send_task("signals.market.tasks.refresh_rules", queue="market")

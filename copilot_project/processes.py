@@ -19,6 +19,9 @@ STATEMENTS_END = "-c statement_timeout=60s"
 GRACE_SECONDS = 30.0
 # Outside production whitenoise finds static files where they are and streams them; both are as intended.
 QUIET_WEB = "ignore:No directory at,ignore:StreamingHttpResponse must consume"
+QUIET_WORKER = "ignore:You're running the worker with superuser privileges"
+# torch and a year of hourly candles of every instrument fit; docker-compose.yml gives the container twice as much.
+TRAINING_CHILD_KIB = 2_000_000
 
 
 def ports_of(web: int, sandbox: int | None) -> list[Port]:
@@ -74,9 +77,18 @@ def worker(env: Mapping[str, str]) -> Process:
     ]
     own = {
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        "PYTHONWARNINGS": QUIET_WORKER,
     }
     return Process("worker", command, env={**env, **own}, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
+
+
+def training_worker(env: Mapping[str, str]) -> Process:
+    """Trains, tests and replays; its one child is replaced when a job has left it too large."""
+    command = [*celery(), "worker", "-n", "training@%h", "-Q", "training,research", "-c", "1"]
+    command += ["--max-memory-per-child", str(TRAINING_CHILD_KIB), "--without-mingle", "-l", "INFO"]
+    # Long statements are its trade.
+    own = {"PGOPTIONS": "", "PYTHONWARNINGS": QUIET_WORKER}
+    return Process("training-worker", command, env={**env, **own}, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
 
 
 def beat(env: Mapping[str, str]) -> Process:

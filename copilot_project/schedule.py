@@ -3,14 +3,12 @@
 from typing import Any
 
 
-def every(seconds: int, task: str, *args: str) -> dict[str, Any]:
+def every(seconds: int, task: str, *args: str, queue: str | None = None) -> dict[str, Any]:
     """One beat entry. It expires after its period: a backlog of ticks helps nobody."""
-    return {
-        "task": task,
-        "schedule": float(seconds),
-        "args": args,
-        "options": {"expire_seconds": seconds, "headers": {"period_seconds": seconds}},
-    }
+    options: dict[str, Any] = {"expire_seconds": seconds, "headers": {"period_seconds": seconds}}
+    if queue:
+        options["queue"] = queue
+    return {"task": task, "schedule": float(seconds), "args": args, "options": options}
 
 
 SCHEDULE = {
@@ -29,5 +27,11 @@ SCHEDULE = {
     "pictures that were not drawn, every 30 seconds": every(30, "notifications.tasks.sweep_pictures"),
     "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),
     "proof that beat and worker live, every 10 seconds": every(10, "signals.tasks.beat_heart"),
+    "proof that the worker for training lives, every 10 seconds": every(
+        10, "signals.tasks.beat_training", queue="training"
+    ),
+    "jobs of dead processes, and jobs of which no worker knows, every 30 seconds": every(
+        30, "signals.tasks.sweep_jobs"
+    ),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

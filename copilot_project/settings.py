@@ -252,12 +252,14 @@ CELERY_TASK_TIME_LIMIT = 90
 CELERY_TASK_ROUTES = {
     "signals.market.tasks.*": {"queue": "market"},
     "signals.tasks.*": {"queue": "signals"},
-    "*.trainers.*": {"queue": "training"},
+    "research.tasks.*": {"queue": "research"},
+    "signals.tasks.beat_training": {"queue": "training"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ETA_TASK_LIMIT = 100
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400_000
+# ccxt, sklearn, arch and LightGBM are 334 MiB before any data.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 600_000
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "copilot_project.scheduler:BeatingScheduler"

@@ -14,7 +14,7 @@ from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
-from signals.services import alarms, anomalies, liveness, pairing, volatility
+from signals.services import alarms, anomalies, job_sweep, liveness, pairing, volatility
 from signals.services.evaluation import evaluate
 
 logger = structlog.get_logger(__name__)
@@ -90,6 +90,18 @@ def beat_heart() -> None:
     """Beat sent it and a worker ran it: both are alive."""
     liveness.show_worker_alive(now=timezone.now())
     alarms.look(watching_since=STARTED_AT)
+
+
+@shared_task
+def beat_training() -> None:
+    """Beat sent it and the worker for training ran it; while that one is at a job, the job gives the sign."""
+    liveness.show_worker_alive(now=timezone.now(), queue="training")
+
+
+@shared_task
+def sweep_jobs() -> None:
+    """Those whose process died, and those of which no worker was told."""
+    job_sweep.sweep_jobs()
 
 
 @shared_task

@@ -14,20 +14,21 @@ logger = structlog.get_logger(__name__)
 
 # How old a heartbeat may be: each comes every ten seconds or more often, and whoever looks does so every ten
 # seconds or more often, so each alarm is raised 40 seconds after the last sign of life, a slow machine's delay apart.
-PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30}
+# The worker for training may hold Python's lock for long while it compiles or loads torch.
+PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30, "training-worker": 90}
 
 # A silence counts from the moment at which the one who looks began to: after a pause of the whole house
-# nobody is accused of it. An idle worker lives by beat's ticks: it is judged as of the last one that beat may have
-# sent, and after an alarm about beat only when that has been over for the worker's patience.
+# nobody is accused of it. Idle workers live by beat's ticks: they are judged as of the last one that beat may have
+# sent, and after an alarm about beat only when that has been over for their patience.
 LOOK = """
 WITH signs AS (
     SELECT name, beat_at, make_interval(secs => patience) AS patience
     FROM signals_heartbeat JOIN unnest(%(names)s::text[], %(patience)s::int[]) AS w (name, patience) USING (name)
 ), watched AS (
     SELECT name, beat_at, patience,
-        CASE WHEN name = 'worker' THEN least(now(), (SELECT beat_at FROM signs WHERE name = 'beat'))
+        CASE WHEN name LIKE '%%worker' THEN least(now(), (SELECT beat_at FROM signs WHERE name = 'beat'))
             ELSE now() END AS as_of,
-        CASE WHEN name = 'worker' THEN
+        CASE WHEN name LIKE '%%worker' THEN
             (SELECT max(coalesce(cleared_at, now())) FROM signals_alarm WHERE name = 'beat') END AS excused_until
     FROM signs
 ), judged AS (

@@ -22,7 +22,7 @@ def record_heartbeat(*, name: str, expected_every_seconds: int, now: datetime, d
 
 def show_worker_alive(*, now: datetime, queue: str = "") -> None:
     """A worker's sign of life, by whatever it does: beat's task for it may have to wait behind long ones."""
-    name = "training" if queue in TRAINING_QUEUES else "worker"
+    name = "training-worker" if queue in TRAINING_QUEUES else "worker"
     if not Heartbeat.objects.filter(name=name, beat_at__gt=now - WORKER_OFTEN_ENOUGH).exists():
         record_heartbeat(name=name, expected_every_seconds=WORKER_EVERY_SECONDS, now=now)
 

@@ -27,7 +27,7 @@ from signals.market.models import Exchange
 
 
 class Command(BaseCommand):
-    help = "Start everything: services, database, demo, sandbox, web, worker, beat and sender."
+    help = "Start everything: services, database, demo, sandbox, web, workers, beat and sender."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -66,8 +66,8 @@ class Command(BaseCommand):
                 await migration
             web = supervisor.start(processes.web(env, port), ready=partial(checks.answers, port))
             await asyncio.gather(web, supervisor.unless_stopped(asyncio.to_thread(self._fill, options)))
-            for process in (processes.worker(env), processes.beat(env), processes.sender(env)):
-                await supervisor.start(process)
+            for start in (processes.worker, processes.training_worker, processes.beat, processes.sender):
+                await supervisor.start(start(env))
             self._say_where_to_look(env["PUBLIC_URL"], time.monotonic() - began)
             await supervisor.wait()
             self.stdout.write("Stopping ...")
