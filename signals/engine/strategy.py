@@ -83,20 +83,25 @@ class DecisionContext:
         end (the last value speaks of the last bar; a model that only knows "now" gives one value).
     sentiment: -1 (bearish) to 1 (bullish); readings of many bars are aligned like votes, NaN where none was
         known, and one number speaks of the last bar only.
-    volatility: forecast deviation of the log return until a signal of now expires (hybrid.VALIDITY_BARS).
+    volatility: forecast deviation of the log return until a signal of now expires (hybrid.VALIDITY_BARS);
+        of many bars like sentiment.
     weights: feedback weight 0.5 to 1.5 by strategy name; orders what is shown, never moves a confidence.
     partner: bars of the instrument that this one is paired with, of the window's timeframe.
     anomaly: isolation-forest score of the last base bar, 0 to 1; only a caution to whoever reads the signal.
+    round_trip_cost: what entering and leaving costs, a ratio of the entry; tick: the step of the price. A stop too
+        near for either is refused; nothing is where they are not known.
     memo: what `once` has computed; only who asks many strategies about one window brings one.
     """
 
     as_of: datetime
     votes: Mapping[str, FloatArray] = field(default_factory=dict)
     sentiment: float | FloatArray | None = None
-    volatility: float | None = None
+    volatility: float | FloatArray | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     partner: OHLCV | None = None
-    anomaly: float | None = None
+    anomaly: float | FloatArray | None = None
+    round_trip_cost: float | None = None
+    tick: float | None = None
     memo: dict[Any, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +131,7 @@ class StrategySeries:
     direction int8 -1, 0, 1; where it is 0, confidence is 0 and stop_loss and take_profit are NaN.
     A non-zero row is an event (a signal born at that bar's close), not a standing state.
     missing: the input without which the strategy cannot judge the last bar, in words; that row is silent.
+    judged: the rows that it could judge; None means all, or none where something is `missing`.
     """
 
     strategy: str
@@ -136,6 +142,11 @@ class StrategySeries:
     take_profit: FloatArray
     describe: Callable[[int], str]
     missing: str = ""
+    judged: npt.NDArray[np.bool_] | None = None
+
+    def judges(self) -> npt.NDArray[np.bool_]:
+        """Whether the strategy could judge each row."""
+        return np.full(len(self), not self.missing) if self.judged is None else self.judged
 
     def __len__(self) -> int:
         return len(self.direction)

@@ -1,6 +1,6 @@
 """All strategies by name. They know nothing of each other; adding one is a file and a line here.
 
-LISTENERS read the others' votes: whoever asks all strategies asks them last (hybrid.py).
+LISTENERS read the others' votes: whoever asks all strategies asks them last (engine/hybrid).
 """
 
 from collections.abc import Mapping

@@ -7,10 +7,10 @@ Source: Wilder, New Concepts in Technical Trading Systems (1978), for ADX; agree
     Brock, Lakonishok, LeBaron, Journal of Finance 47 (1992).
 Failure mode: later than each of those it waits for, and they share one error: all of them follow price.
 
-Votes come with the context (hybrid.py passes the other strategies' standing votes, and models').
+Votes come with the context (engine/hybrid passes the other strategies' standing votes, and models').
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -58,13 +58,12 @@ class Confirmed:
         require_window(window, self.minimum_bars, self.name)
         chosen = self.parameters
         heard = [name for name in SOURCES if name in context.votes]
+        given = ", ".join(name for name in heard if not np.isnan(context.votes[name][-1])) or "none"
+        missing = f"input missing: {chosen.voices} votes of {', '.join(SOURCES)} are needed, given: {given}"
         if len(heard) < chosen.voices:
-            given = ", ".join(heard) or "none"
-            missing = (
-                f"input missing: {chosen.voices} votes of {', '.join(SOURCES)} are needed, given: {given}"
-            )
             return abstain(self.name, window, missing)
         votes = np.array([aligned(context.votes[name], len(window)) for name in heard])
+        judged = (~np.isnan(votes)).sum(axis=0) >= chosen.voices
         votes[np.isnan(votes)] = 0.0
         bars = (window.high, window.low, window.close)
         strength = context.once(adx, *bars, chosen.adx_period)
@@ -86,7 +85,7 @@ class Confirmed:
             voices = ", ".join(name for name, vote in zip(heard, votes[:, row], strict=True) if vote)
             return f"{voices} agree on {side}, ADX {strength[row]:.0f}"
 
-        return build_series(
+        series = build_series(
             self.name,
             window,
             events=events,
@@ -96,3 +95,4 @@ class Confirmed:
             target_atr=chosen.target_atr,
             describe=describe,
         )
+        return replace(series, missing="" if judged[-1] else missing, judged=judged)

@@ -6,10 +6,10 @@ Source: Clemen, Combining forecasts, International Journal of Forecasting 5 (198
     is hard to beat.
 Failure mode: the rules read the same prices, so a majority is less independent than it looks.
 
-Votes come with the context (hybrid.py passes the other strategies' standing votes, and models').
+Votes come with the context (engine/hybrid passes the other strategies' standing votes, and models').
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -55,10 +55,12 @@ class Consensus:
         require_window(window, self.minimum_bars, self.name)
         chosen = self.parameters
         heard = [name for name in context.votes if name not in MADE_OF_VOTES]
+        given = sum(not np.isnan(context.votes[name][-1]) for name in heard)
+        missing = f"input missing: {chosen.voices} votes are needed, given: {given}"
         if len(heard) < chosen.voices:
-            missing = f"input missing: {chosen.voices} votes are needed, given: {len(heard)}"
             return abstain(self.name, window, missing)
         votes = np.array([aligned(context.votes[name], len(window)) for name in heard])
+        judged = (~np.isnan(votes)).sum(axis=0) >= chosen.voices
         votes[np.isnan(votes)] = 0.0
         voices = np.maximum((votes != 0).sum(axis=0), 1)
         balance = np.sign(votes).sum(axis=0) / voices
@@ -74,7 +76,7 @@ class Consensus:
             agreeing = int((votes[:, row] * events[row] > 0).sum())
             return f"{agreeing} of {voices[row]} votes say {side}, mean {mean[row]:+.2f}"
 
-        return build_series(
+        series = build_series(
             self.name,
             window,
             events=events,
@@ -84,3 +86,4 @@ class Consensus:
             target_atr=chosen.target_atr,
             describe=describe,
         )
+        return replace(series, missing="" if judged[-1] else missing, judged=judged)

@@ -85,8 +85,9 @@ class PairsTrading:
             describe=describe,
         )
         needed = chosen.period + 1
+        judged = np.isfinite(rolling(partner, needed).sum(axis=1))
         lacking = f"input missing: the paired instrument lacks some of the last {needed} candles"
-        return replace(series, missing=lacking if np.isnan(partner[-needed:]).any() else "")
+        return replace(series, missing="" if judged[-1] else lacking, judged=judged)
 
 
 def _closes_beside(window: OHLCV, partner: OHLCV) -> FloatArray:

@@ -73,4 +73,4 @@ class Sentiment:
             describe=describe,
         )
         missing = "input missing: no sentiment reading for the last bar" if np.isnan(mood[-1]) else ""
-        return replace(series, missing=missing)
+        return replace(series, missing=missing, judged=~np.isnan(mood))

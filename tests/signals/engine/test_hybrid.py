@@ -244,7 +244,7 @@ def test_the_forecast_draws_stop_and_target_and_moves_nothing_else(generated: Ma
     for as_of in signals_of(generated, 5):
         plain = told(generated, as_of)
         assert plain.signal is not None
-        assert "2 ATR for want of a volatility forecast" in plain.reason
+        assert "2 ATR: there is no volatility forecast" in plain.reason
         entry = plain.signal.entry_price
         usual = abs(entry - plain.signal.stop_loss)
         volatility = 1.2 * usual / 1.6 / entry
@@ -358,6 +358,7 @@ def test_confirmed_and_consensus_hear_the_others_as_their_votes_stand(generated:
                 if series.direction[row - age]:
                     heard[row] = series.direction[row - age] * series.confidence[row - age] * 0.5 ** (age / 3)
                     break
+            heard[: STRATEGIES[name].minimum_bars - 1] = np.nan  # until then its window was too short
         if name not in ("confirmed", "consensus") and not series.missing:
             votes[name] = heard
     for name in ("confirmed", "consensus"):

@@ -13,7 +13,7 @@ import pytest
 
 from signals.engine import fill
 from signals.engine.costs import SPOT_COSTS
-from signals.engine.hybrid import opinions
+from signals.engine.hybrid import HybridSettings, decisions, opinions
 from signals.engine.indicators.momentum import rsi
 from signals.engine.outcome import Outcomes, follow
 from signals.engine.patterns.anomaly import anomaly_features
@@ -198,6 +198,17 @@ def opinion_columns(given: Scene) -> Columns:
     return {f"{name} {column}": each for name in told for column, each in series_columns(told[name]).items()}
 
 
+def decided_columns(given: Scene) -> Columns:
+    """Without days: the usual scene has too few of them."""
+    windows = {Timeframe.H1: given.ohlcv, Timeframe.H4: resample(given.ohlcv, Timeframe.H4)}
+    chosen = HybridSettings(timeframe_weights={Timeframe.H1: 0.5, Timeframe.H4: 0.5}, still_limit=24)
+    series = decisions(windows, chosen, context(given))
+    names = ("why", "direction", "confidence", "score", "stop_loss", "take_profit", "strategy")
+    return {name: getattr(series, name) for name in names} | {
+        f"score {each}": column for each, column in zip(series.timeframes, series.scores.T, strict=True)
+    }
+
+
 def log_returns(given: Scene) -> np.ndarray:
     return np.diff(np.log(given.ohlcv.close))
 
@@ -218,7 +229,8 @@ HAR = HarFit(1e-5, 0.4, 0.3, 0.2)
 CASES: Mapping[str, Case] = {
     "signals.engine.fill.single.step": Case(booked(next_bar), rows=500),
     "signals.engine.fill.single.place": Case(entered(next_bar), at_open=True, rows=500),
-    "signals.engine.hybrid.opinions": Case(opinion_columns),
+    "signals.engine.hybrid.hearing.opinions": Case(opinion_columns),
+    "signals.engine.hybrid.series.decisions": Case(decided_columns),
     "signals.engine.outcome.follow": Case(followed, known_at=exit_row),
     "signals.engine.patterns.divergence.divergence": Case(diverging),
     "signals.engine.patterns.isolation_forest.anomaly_score": Case(unusual),
@@ -254,6 +266,7 @@ AMOUNTS = "arithmetic on amounts given, sees no series"
 CLOSED_TRADES = "sums up trades that have ended, sees no candles"
 PAST_RETURNS = "sums up a record that has ended, sees no candles"
 FITS = "gives parameters of the returns that it is given, no rows; what uses them is run"
+WITH_DECISIONS = "run by the case of decisions"
 WITH_INDICATORS = "every indicator is run through it"
 EXCUSED: Mapping[str, str] = {
     "signals.engine.compiled.sources_hash": "reads source files",
@@ -279,9 +292,13 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.fill.rules.known_kind": AMOUNTS,
     "signals.engine.fill.single.move_exits": WITH_FILL,
     "signals.engine.fill.single.new_state": WITH_FILL,
-    "signals.engine.hybrid.decide": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
-    "signals.engine.hybrid.timeframe_of": "reads a text",
-    "signals.engine.hybrid.explain": "its windows end at as_of by contract; test_hybrid.py scrambles the market",
+    "signals.engine.hybrid.blend.blend": WITH_DECISIONS,
+    "signals.engine.hybrid.blend.standing_still": WITH_DECISIONS,
+    "signals.engine.hybrid.blend.stop_distance": WITH_DECISIONS,
+    "signals.engine.hybrid.explanation.decide": WITH_DECISIONS,
+    "signals.engine.hybrid.explanation.explain": "the last row of decisions; test_hybrid.py scrambles its market",
+    "signals.engine.hybrid.explanation.timeframe_of": "reads a text",
+    "signals.engine.hybrid.hearing.hear": WITH_DECISIONS,
     "signals.engine.indicators.contract.check_multiple": AMOUNTS,
     "signals.engine.indicators.contract.check_period": AMOUNTS,
     "signals.engine.indicators.contract.column": WITH_INDICATORS,
@@ -304,6 +321,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.patterns.isolation_forest.fit_isolation_forest": "learns from what it is given; the case of "
     "anomaly_score gives it the past",
     "signals.engine.patterns.pivots.pivot_rows": "arithmetic on rows, run by divergence",
+    "signals.engine.plain.plain": "writes a number",
     "signals.engine.performance.bootstrap_interval.bootstrap_interval": PAST_RETURNS,
     "signals.engine.performance.cagr.cagr": PAST_RETURNS,
     "signals.engine.performance.calmar_ratio.calmar_ratio": PAST_RETURNS,
@@ -344,6 +362,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.sizing.position_size": AMOUNTS,
     "signals.engine.strategy.DecisionContext.once": "hands on what a function gave; the case of opinions shares it",
     "signals.engine.strategy.Strategy.evaluate": "the contract; every strategy is run",
+    "signals.engine.strategy.StrategySeries.judges": "a column that is run with the strategies that have it",
     "signals.engine.strategy.StrategySeries.reason": "words for one row, nothing is computed from them",
     "signals.engine.strategy.StrategySeries.signal": "one row of columns that are run with the strategy",
     "signals.engine.strategy.abstain": "silence, nothing is computed",

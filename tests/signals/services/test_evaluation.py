@@ -132,7 +132,7 @@ def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument
     evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
 
     assert evaluation is not None
-    assert "ATR for want of a volatility forecast" in evaluation.reason
+    assert "ATR: there is no volatility forecast" in evaluation.reason
     assert evaluation.features["volatility_missing"] == "no fit yet"
     assert EvaluationAdmin(Evaluation, site).shown_volatility(evaluation) == "ATR: no fit yet"
 
