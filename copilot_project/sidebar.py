@@ -36,6 +36,8 @@ GROUPS = (
         (
             ("signals.Signal", "trending_up"),
             ("signals.SignalOutcome", "flag"),
+            ("signals.LedgerEntry", "link"),
+            ("signals.LedgerHead", "approval"),
             ("signals.Evaluation", "fact_check"),
             ("signals.VolatilityFit", "ssid_chart"),
             ("signals.AnomalyForest", "forest"),

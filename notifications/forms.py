@@ -10,7 +10,7 @@ class WhyNotForm(forms.Form):
 
     signal = forms.ModelChoiceField(
         queryset=Signal.objects.with_instrument(),
-        to_field_name="sequence",
+        to_field_name="ledger_entry",
         widget=forms.NumberInput,
         label="Signal number",
         help_text="Its position in the ledger, first column of the list of signals.",

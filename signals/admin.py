@@ -24,6 +24,8 @@ from signals.models import (
     Job,
     KillSwitch,
     KillSwitchChange,
+    LedgerEntry,
+    LedgerHead,
     PartnerChoice,
     ScheduledSlot,
     Signal,
@@ -65,7 +67,7 @@ class ReadOnlyAdmin(ModelAdmin):
 @admin.register(Signal)
 class SignalAdmin(ReadOnlyAdmin):
     list_display = [
-        "sequence",
+        "shown_sequence",
         "instrument",
         "shown_direction",
         "percent",
@@ -78,7 +80,7 @@ class SignalAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["direction", "instrument", "strategy", "source", "experimental", "timeframe"]
     list_select_related = ["instrument__exchange"]
-    search_fields = ["public_id", "instrument__symbol", "strategy", "hash"]
+    search_fields = ["public_id", "instrument__symbol", "strategy", "ledger_entry__hash"]
     search_help_text = "Symbol, strategy, public id or hash"
     date_hierarchy = "published_at"
     fieldsets = [
@@ -86,8 +88,12 @@ class SignalAdmin(ReadOnlyAdmin):
         ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit"]}),
         ("Time", {"fields": ["candle_open_time", "published_at", "expires_at", "sessions"]}),
         ("Origin", {"fields": ["strategy", "source", "variant", "experimental"]}),
-        ("Ledger", {"fields": ["sequence", "public_id", "prev_hash", "hash"]}),
+        ("Ledger", {"fields": ["ledger_entry", "public_id"]}),
     ]
+
+    @display(description="Sequence", ordering="ledger_entry_id")
+    def shown_sequence(self, signal: Signal) -> int:
+        return signal.sequence
 
     @display(description="Direction", ordering="direction", label=DIRECTION_LABELS)
     def shown_direction(self, signal: Signal) -> str:
@@ -96,6 +102,30 @@ class SignalAdmin(ReadOnlyAdmin):
     @display(description="Confidence", ordering="confidence")
     def percent(self, signal: Signal) -> str:
         return f"{signal.confidence:.0%}"
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """The salt is not shown: whoever has it and a hash can check a guess of what a tier may not see yet."""
+
+    list_display = ["sequence", "kind", "schema_version", "hash"]
+    list_filter = ["kind"]
+    search_fields = ["=sequence", "=hash"]
+    search_help_text = "Sequence or whole hash"
+    fields = ["sequence", "kind", "schema_version", "content", "prev_hash", "hash"]
+    readonly_fields = ["content"]
+    show_full_result_count = False
+
+    @display(description="Payload, as it was hashed")
+    def content(self, entry: LedgerEntry) -> str:
+        return bytes(entry.payload).decode()
+
+
+@admin.register(LedgerHead)
+class LedgerHeadAdmin(ReadOnlyAdmin):
+    list_display = ["signed_at", "size", "root_hash", "public_key"]
+    list_filter = ["public_key"]
+    date_hierarchy = "signed_at"
 
 
 @admin.register(Evaluation)

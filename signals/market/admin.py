@@ -10,14 +10,18 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from signals.engine.timeframe import Timeframe
-from signals.market.models import DataQualityIssue, Exchange, Instrument
+from signals.market.models import Candle, DataQualityIssue, Exchange, Instrument
 
 
 @admin.register(Exchange)
 class ExchangeAdmin(ModelAdmin):
     list_display = ["name", "code", "is_simulated"]
     search_fields = ["name", "code"]
-    readonly_fields = ["is_simulated"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Exchange | None = None) -> list[str]:
+        """Its code stands in the ledger, where the database refuses a change: what has candles keeps its name."""
+        in_use = obj is not None and Candle.objects.filter(instrument__exchange=obj).exists()
+        return ["is_simulated", "code"] if in_use else ["is_simulated"]
 
     def save_model(self, request: HttpRequest, obj: Exchange, form: Any, change: bool) -> None:  # noqa: FBT001
         """Where prices come from is not a matter of opinion."""
@@ -32,8 +36,13 @@ class InstrumentAdmin(ModelAdmin):
     list_filter = ["is_active", "exchange", "quote"]
     list_select_related = ["exchange"]
     search_fields = ["symbol", "base", "quote"]
-    readonly_fields = ["tick_size", "lot_step", "minimum_amount", "minimum_notional", "rules_known_at"]
     actions = ["activate", "deactivate"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Instrument | None = None) -> list[str]:
+        """The exchange tells its rules; what has candles keeps its name, for the ledger names it too."""
+        told = ["tick_size", "lot_step", "minimum_amount", "minimum_notional", "rules_known_at"]
+        in_use = obj is not None and Candle.objects.filter(instrument=obj).exists()
+        return [*told, "exchange", "symbol"] if in_use else told
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instrument]:
         queryset: QuerySet[Instrument] = super().get_queryset(request).with_newest_candle(Timeframe.H1)

@@ -21,6 +21,7 @@ from signals.models.kill_switch import (
     KillSwitchChange,
     KillSwitchState,
 )
+from signals.models.ledger import LedgerEntry, LedgerHead
 from signals.models.liveness import Alarm, Heartbeat, ScheduledSlot
 from signals.models.outcome import SignalOutcome
 from signals.models.signal import Signal, SignalQuerySet, SignalSource
@@ -48,6 +49,8 @@ __all__ = [
     "KillSwitch",
     "KillSwitchChange",
     "KillSwitchState",
+    "LedgerEntry",
+    "LedgerHead",
     "ModelState",
     "PartnerChoice",
     "PayloadFormat",

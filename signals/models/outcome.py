@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from signals.engine.exit_reason import ExitReason
+from signals.models.ledger import LedgerEntry
 from signals.models.signal import Signal
 
 
@@ -15,6 +16,9 @@ class SignalOutcome(models.Model):
     """
 
     signal = models.OneToOneField(Signal, on_delete=models.PROTECT, related_name="outcome")
+    ledger_entry = models.OneToOneField(
+        LedgerEntry, on_delete=models.PROTECT, db_column="sequence", related_name="outcome"
+    )
     exit_reason = models.CharField(max_length=6, choices=[(r.value, r.value.title()) for r in ExitReason])
     entered_at = models.DateTimeField(help_text="Opening of the bar in which it was entered.")
     exited_at = models.DateTimeField(help_text="Opening of the bar in which it ended.")

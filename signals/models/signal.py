@@ -1,4 +1,4 @@
-"""What was decided and published: at once the ledger."""
+"""What was decided and published."""
 
 import uuid
 
@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from signals.engine.session import TradingSession
 from signals.engine.strategy import Direction
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
+from signals.models.ledger import LedgerEntry
 from signals.models.truncation import never_truncated
 
 
@@ -24,13 +25,15 @@ class SignalQuerySet(models.QuerySet["Signal"]):
 
 
 class Signal(models.Model):
-    """One published decision and, at once, one entry of the ledger.
+    """One published decision, with the entry of the ledger that records it.
 
-    Rows are only ever added: triggers refuse UPDATE, DELETE and TRUNCATE, and each entry's hash covers
-    the hash before it (`signals.engine.ledger`). `public_id` is random, so nobody can count signals.
+    Rows are only ever added: triggers refuse UPDATE, DELETE and TRUNCATE. `public_id` is random, so nobody can
+    count signals.
     """
 
-    sequence = models.BigIntegerField(unique=True, help_text="Gapless position in the ledger, from 1.")
+    ledger_entry = models.OneToOneField(
+        LedgerEntry, on_delete=models.PROTECT, db_column="sequence", related_name="signal"
+    )
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="signals")
     timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES)
@@ -52,14 +55,12 @@ class Signal(models.Model):
     )
     published_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    prev_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64, unique=True)
 
     objects = SignalQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-sequence"]
-        get_latest_by = "sequence"
+        ordering = ["-ledger_entry_id"]
+        get_latest_by = "ledger_entry_id"
         constraints = [
             models.UniqueConstraint(
                 fields=["instrument", "timeframe", "candle_open_time", "source", "variant"],
@@ -92,3 +93,8 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.direction} {self.published_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def sequence(self) -> int:
+        """Its position in the ledger."""
+        return self.ledger_entry_id

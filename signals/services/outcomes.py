@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import structlog
@@ -10,18 +11,18 @@ from django.db import transaction
 
 from signals.engine.candle import OHLCV, TimeArray
 from signals.engine.costs import SPOT_COSTS
+from signals.engine.entry import entered_from, publication_ms
+from signals.engine.ledger import EntryKind
 from signals.engine.outcome import REASONS, Outcomes, follow
 from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
 from signals.events import outcomes_recorded
 from signals.market.selectors import load_range
 from signals.models import Signal, SignalOutcome
+from signals.services.ledger import append_entries, hold_end
 
 logger = structlog.get_logger(__name__)
 
-# A signal that was decided promptly is entered at the open that follows its candle. One that came later
-# is entered at the first open after it came: nobody could have traded on it before.
-PROMPT = timedelta(minutes=5)
 # So long a hole in the candles may still be filled; after that it was the exchange that stood still.
 WAIT_FOR_CANDLES = timedelta(days=1)
 
@@ -33,24 +34,46 @@ def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> in
     through a bar too far above its levels to be reckoned with has no outcome, and the log says so. A repeat
     writes nothing. `outcomes_recorded` announces them in the transaction that writes them.
     """
-    waiting = (
-        Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True)
-        .select_related("evaluation")
-        .order_by("instrument_id", "timeframe", "candle_open_time")
+    waiting = Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True).order_by(
+        "instrument_id", "timeframe", "candle_open_time"
     )
     written = 0
     for (instrument_id, timeframe), group in groupby(waiting, lambda s: (s.instrument_id, s.timeframe)):
         rows = _ended(instrument_id, Timeframe(timeframe), list(group), as_of, now)
-        if rows:
-            _write(rows)
-        written += len(rows)
+        written += _write(rows) if rows else 0
     return written
 
 
-def _write(rows: Sequence[SignalOutcome]) -> None:
+def _write(rows: Sequence[SignalOutcome]) -> int:
+    """The ledger's end is held first: of two who found the same ends, the second sees what the first wrote."""
     with transaction.atomic():
-        SignalOutcome.objects.bulk_create(rows, ignore_conflicts=True)
-        outcomes_recorded.send(sender=SignalOutcome, signal_ids=[row.signal_id for row in rows])
+        hold_end()
+        signals = [row.signal_id for row in rows]
+        standing = set(SignalOutcome.objects.filter(signal__in=signals).values_list("signal_id", flat=True))
+        new = [row for row in rows if row.signal_id not in standing]
+        entries = append_entries(kind=EntryKind.OUTCOME, facts=[ledger_facts(row) for row in new])
+        for row, entry in zip(new, entries, strict=True):
+            row.ledger_entry = entry
+        SignalOutcome.objects.bulk_create(new)
+        outcomes_recorded.send(sender=SignalOutcome, signal_ids=signals)
+    return len(new)
+
+
+def ledger_facts(outcome: SignalOutcome) -> dict[str, Any]:
+    """What the ledger records of an end."""
+    numbers = ("entry_price", "exit_price", "return_ratio", "r_multiple", "best_r", "worst_r")
+    rates = ("maker_bps", "taker_bps", "slippage_bps")
+    return {
+        "signal": str(outcome.signal.public_id),
+        "signal_sequence": outcome.signal.sequence,
+        "exit_reason": outcome.exit_reason,
+        "entered_at": outcome.entered_at,
+        "exited_at": outcome.exited_at,
+        "bars_held": int(outcome.bars_held),
+        "is_ambiguous": outcome.is_ambiguous,
+        "recorded_at": outcome.recorded_at,
+        **{name: float(getattr(outcome, name)) for name in (*numbers, *rates)},
+    }
 
 
 def _ended(
@@ -63,9 +86,12 @@ def _ended(
         start=signals[0].candle_open_time,
         end=as_of - period + timedelta(milliseconds=1),
     )
-    entries = np.array([_milliseconds(_entered_from(signal, period)) for signal in signals])
-    entry_opens = -(-entries // timeframe.milliseconds) * timeframe.milliseconds
-    rows = np.searchsorted(candles.open_time, entry_opens) - 1
+    moments = entered_from(
+        [_milliseconds(signal.candle_open_time + period) for signal in signals],
+        [publication_ms(signal.published_at) for signal in signals],
+    )
+    entry_opens = -(-moments // timeframe.milliseconds) * timeframe.milliseconds
+    rows = np.searchsorted(candles.open_time, moments) - 1
     begun = (rows >= 0) & (rows + 1 < len(candles))
     entered = [signal for signal, has_begun in zip(signals, begun, strict=True) if has_begun]
     outcomes = _follow(candles, entered, rows[begun])
@@ -85,12 +111,6 @@ def _newest_hole(candles: OHLCV, timeframe: Timeframe, until: TimeArray) -> Time
     after_hole = np.diff(candles.open_time, prepend=candles.open_time[0]) > timeframe.milliseconds
     newest = np.maximum.accumulate(np.where(after_hole, candles.open_time, 0))
     return newest[np.searchsorted(candles.open_time, until, side="right") - 1]
-
-
-def _entered_from(signal: Signal, period: timedelta) -> datetime:
-    closed_at = signal.candle_open_time + period
-    evaluation = getattr(signal, "evaluation", None)
-    return max(closed_at, evaluation.as_of - PROMPT) if evaluation else closed_at
 
 
 def _follow(

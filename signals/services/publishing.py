@@ -8,18 +8,19 @@ from django.db import IntegrityError, connection, transaction
 
 from signals.crash_points import CrashPoint, reach
 from signals.engine.hybrid import VALIDITY_BARS
-from signals.engine.ledger import GENESIS_HASH, entry_hash
+from signals.engine.ledger import EntryKind
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.events import signal_coming, signal_published
 from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
+from signals.services.ledger import append_entries
 from signals.telemetry import SIGNALS_PUBLISHED
 
-# Any numbers that no other advisory lock of this database uses. Every publication shares the first from its beginning
-# to its commit, so whoever takes it alone finds none half done; the second has one holder at a time.
-PUBLICATIONS_LOCK, LEDGER_LOCK = 7_305_002, 7_305_001
+# Any number that no other advisory lock of this database uses. Every publication shares it from its beginning to its
+# commit, so whoever takes it alone finds none half done.
+PUBLICATIONS_LOCK = 7_305_002
 
 
 def publish(
@@ -68,7 +69,6 @@ def publish(
                 expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
             )
             signal_coming.send(sender=Signal, coming=signal)
-            lock_ledger()
             append_to_ledger(signal)
             reach(CrashPoint.AFTER_SIGNAL_INSERT)
             signal_published.send(sender=Signal, published=signal)
@@ -94,27 +94,16 @@ def begin_publication() -> tuple[int, datetime]:
     return signal_id, moment
 
 
-def lock_ledger() -> None:
-    """Hold the ledger's end until commit: entries are written one by one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
-
-
 def append_to_ledger(signal: Signal) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT sequence, hash FROM signals_signal ORDER BY sequence DESC LIMIT 1")
-        sequence, prev_hash = cursor.fetchone() or (0, GENESIS_HASH)
-    signal.sequence = sequence + 1
-    signal.prev_hash = prev_hash
-    signal.hash = entry_hash(signal.prev_hash, ledger_payload(signal))
+    """Write the entry, then the row that refers to it. The ledger's end is held until commit."""
+    [signal.ledger_entry] = append_entries(kind=EntryKind.SIGNAL, facts=[ledger_facts(signal)])
     signal.save(force_insert=True)
 
 
-def ledger_payload(signal: Signal) -> dict[str, Any]:
-    """What a hash covers: everything that a subscriber was told, in values that do not depend on our tables."""
+def ledger_facts(signal: Signal) -> dict[str, Any]:
+    """What the ledger records: everything that a subscriber was told, in values that do not depend on our tables."""
     instrument = signal.instrument
     return {
-        "sequence": signal.sequence,
         "public_id": str(signal.public_id),
         "exchange": instrument.exchange.code,
         "symbol": instrument.symbol,

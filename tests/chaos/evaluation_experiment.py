@@ -14,10 +14,9 @@ from django.utils import timezone
 
 import copilot_project.celery  # noqa: F401  (tasks go to our broker)
 from notifications.models import Delivery
-from signals.engine.ledger import LedgerEntry, verify
+from signals.engine.ledger import verify
 from signals.market.models import Instrument
-from signals.models import Evaluation, ScheduledSlot, Signal
-from signals.services.publishing import ledger_payload
+from signals.models import Evaluation, LedgerEntry, ScheduledSlot, Signal
 from signals.tasks import evaluate_candle
 from tests.chaos.backlog import HOUR, make_backlog
 from tests.chaos.processes import Killable, start_beat, start_sandbox, start_worker
@@ -150,13 +149,12 @@ def _judge_signals(report: Report, closed_at: datetime) -> None:
     """Each newest candle holds a signal; one that was found within the hour must be published, once."""
     newest = Evaluation.objects.filter(candle_open_time=closed_at - HOUR)
     in_time = newest.filter(as_of__lt=closed_at + HOUR)
-    stored = list(Signal.objects.order_by("sequence").select_related("instrument__exchange"))
+    stored = list(Signal.objects.order_by("ledger_entry_id"))
     report.signals = len(stored)
     report.signals_missing = in_time.filter(signal=None).count()
     report.signals_twice = len(stored) - len({(s.instrument_id, s.candle_open_time) for s in stored})
     report.deliveries_missing = len(stored) * SUBSCRIBERS - Delivery.objects.count()
-    entries = [LedgerEntry(s.sequence, s.prev_hash, s.hash, ledger_payload(s)) for s in stored]
-    report.ledger_broken_at = verify(entries)
+    report.ledger_broken_at = verify(LedgerEntry.objects.entries())
 
 
 def _judge_slots(report: Report, killed_at: list[datetime]) -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 from notifications.models import Delivery, Feedback
 from notifications.services.eligibility import Exclusion
-from signals.engine.ledger import LedgerEntry, verify
-from signals.models import Signal
-from signals.services.publishing import ledger_payload
+from signals.engine.ledger import verify
+from signals.models import LedgerEntry, Signal
 from tests.chaos.blows import SENDER
 from tests.chaos.house import House
 from tests.chaos.processes import IN_FLIGHT
@@ -18,7 +17,7 @@ Record = dict[str, Any]
 
 def judge(house: House, report: Report) -> None:
     """Fill in what came of everything that was published and pressed."""
-    signals = list(Signal.objects.order_by("sequence").select_related("instrument__exchange"))
+    signals = list(Signal.objects.order_by("ledger_entry_id"))
     rows = {row.public_id.hex: row for row in Delivery.objects.select_related("subscriber")}
     of_signals = sum(row.kind == "signal" for row in rows.values())
     report.signals = len(signals)
@@ -27,8 +26,7 @@ def judge(house: House, report: Report) -> None:
     report.signals_missing += len(signals) * house.plan.subscribers != of_signals
     report.deliveries = len(rows)
     report.states.update(row.state for row in rows.values())
-    entries = [LedgerEntry(s.sequence, s.prev_hash, s.hash, ledger_payload(s)) for s in signals]
-    report.ledger_broken = int(verify(entries) is not None)
+    report.ledger_broken = int(verify(LedgerEntry.objects.entries()) is not None)
     report.taps = house.taps
     report.taps_without_effect = house.taps - Feedback.objects.count()
     judge_messages(arrivals(house.sandbox.journal(), rows), rows, report)

@@ -60,9 +60,10 @@ def publish_released() -> None:
         time.sleep(0.02)
 
 
-def _tell_outcome(sequence: int) -> None:
-    if SignalOutcome.objects.filter(signal__sequence=sequence).exists():
+def _tell_outcome(number: int) -> None:
+    signal = Signal.objects.order_by("ledger_entry_id")[number - 1]
+    if SignalOutcome.objects.filter(signal=signal).exists():
         return
     with transaction.atomic():
-        outcome = make_outcome(signal=Signal.objects.get(sequence=sequence))
+        outcome = make_outcome(signal=signal)
         outcomes_recorded.send(sender=SignalOutcome, signal_ids=[outcome.signal_id])

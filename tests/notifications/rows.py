@@ -21,9 +21,12 @@ from notifications.models import DeliveryPreference
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.loop import FEWEST_IN_FLIGHT, Sender, SenderOptions
 from notifications.services.sender.pace import Pace
+from signals.engine.ledger import EntryKind
 from signals.engine.session import TradingSession
 from signals.market.models import Instrument
 from signals.models import Signal, SignalOutcome, SignalSource
+from signals.services.ledger import append_entries
+from signals.services.outcomes import ledger_facts
 from signals.services.publishing import append_to_ledger
 from tests.factories import make_instrument
 from users.models import Subscriber, Tier
@@ -112,7 +115,10 @@ def make_outcome(*, signal: Signal, **values: Any) -> SignalOutcome:
         "slippage_bps": 5,
         "recorded_at": datetime.now(UTC),
     }
-    return SignalOutcome.objects.create(signal=signal, **defaults | values)
+    outcome = SignalOutcome(signal=signal, **defaults | values)
+    [outcome.ledger_entry] = append_entries(kind=EntryKind.OUTCOME, facts=[ledger_facts(outcome)])
+    outcome.save(force_insert=True)
+    return outcome
 
 
 class Controls:

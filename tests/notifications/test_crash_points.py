@@ -17,12 +17,12 @@ from notifications.services.inbox import store_update
 from notifications.tasks import process_update
 from signals import crash_points
 from signals.crash_points import EXIT_STATUS, CrashPoint
-from signals.engine.ledger import LedgerEntry, verify
+from signals.engine.ledger import verify
 from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import Signal, SignalSource, StrategyWeight
-from signals.services.publishing import ledger_payload, publish
+from signals.models import LedgerEntry, Signal, SignalSource, StrategyWeight
+from signals.services.publishing import publish
 from tests.factories import make_instrument
 from tests.notifications.rows import (
     REPOSITORY,
@@ -149,9 +149,8 @@ def test_publication_that_dies_leaves_all_or_nothing_and_its_repeat_is_harmless(
     assert Signal.objects.count() == Delivery.objects.count() == PUBLICATION[point]
     publish_one()
     assert Signal.objects.count() == Delivery.objects.count() == 1
-    signal = Signal.objects.get()
-    entry = LedgerEntry(signal.sequence, signal.prev_hash, signal.hash, ledger_payload(signal))
-    assert verify([entry]) is None
+    assert Signal.objects.get().sequence == LedgerEntry.objects.count() == 1
+    assert verify(LedgerEntry.objects.entries()) is None
 
 
 def tap(delivery: Delivery) -> dict[str, Any]:

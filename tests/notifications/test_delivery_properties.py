@@ -30,10 +30,10 @@ from notifications.services.sender.lease import Lease
 from notifications.services.sender.rows import Claimed, Sent
 from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
-from signals.models import Signal, SignalOutcome
+from signals.models import Signal
 from tests.factories import make_instrument
 from tests.notifications.chat import command, tap
-from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from tests.notifications.virtual_clock import VirtualClock, virtual_clock
 from users.models import Subscriber, Tier
 
@@ -169,7 +169,7 @@ class Lives(RuleBasedStateMachine):
         with transaction.atomic():
             now = self.world.clock.now()
             entry = ended.signal.entry_price
-            SignalOutcome.objects.create(
+            make_outcome(
                 signal=ended.signal, exit_reason="target", entered_at=now, exited_at=now, entry_price=entry,
                 exit_price=entry * 1.1, return_ratio=0.1, r_multiple=2.0, best_r=2.0, worst_r=0.0, bars_held=1,
                 is_ambiguous=False, maker_bps=1, taker_bps=1, slippage_bps=1, recorded_at=now,

@@ -7,7 +7,6 @@ from django.test import Client
 from django.urls import reverse
 
 from signals import tasks
-from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
 from signals.market.providers import ProviderError
@@ -15,11 +14,10 @@ from signals.models import (
     AnomalyForest,
     PartnerChoice,
     SignalOutcome,
-    SignalSource,
     VolatilityFit,
 )
-from signals.services.publishing import publish
 from tests.factories import make_instrument, make_series, store
+from tests.notifications.rows import make_signal
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -30,17 +28,19 @@ SERIES = make_series(bars=400, start=START, seed=4)
 
 @pytest.fixture
 def instrument(monkeypatch: pytest.MonkeyPatch) -> Instrument:
-    closed_at = START + timedelta(hours=len(SERIES))
-    monkeypatch.setattr(tasks, "exchange_time", lambda *, exchange_code: closed_at)
+    newest = START + timedelta(hours=len(SERIES))
+    monkeypatch.setattr(tasks, "exchange_time", lambda *, exchange_code: newest)
     instrument = make_instrument()
     store(instrument, Timeframe.H1, SERIES)
     entry = float(SERIES.close[10])
-    publish(
+    closed_at = START + timedelta(hours=11)
+    make_signal(
         instrument=instrument,
-        decision=StrategySignal("rsi", Direction.LONG, 0.6, entry, entry * 0.98, entry * 1.03, ("because",)),
-        timeframe=Timeframe.H1,
-        candle_open_time=START + timedelta(hours=10),
-        source=SignalSource.HYBRID,
+        candle_open_time=closed_at - timedelta(hours=1),
+        published_at=closed_at,
+        entry_price=entry,
+        stop_loss=entry * 0.98,
+        take_profit=entry * 1.03,
     )
     return instrument
 

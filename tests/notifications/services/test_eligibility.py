@@ -268,9 +268,9 @@ def test_of_two_publications_at_the_same_time_the_later_counts_the_earlier_again
         later.result()
     assert Delivery.objects.filter(subscriber=free).count() == 2
     assert Delivery.objects.filter(subscriber=capped).count() == 1
-    first, second = Signal.objects.order_by("sequence")
+    first, second = Signal.objects.order_by("ledger_entry_id")
     assert (first.sequence, second.sequence) == (1, 2)
-    assert second.prev_hash == first.hash
+    assert second.ledger_entry.prev_hash == first.ledger_entry.hash
 
 
 @pytest.mark.django_db(transaction=True)

@@ -268,6 +268,24 @@ PAST_RETURNS = "sums up a record that has ended, sees no candles"
 FITS = "gives parameters of the returns that it is given, no rows; what uses them is run"
 WITH_DECISIONS = "run by the case of decisions"
 WITH_INDICATORS = "every indicator is run through it"
+LEDGER = [
+    "signals.engine.ledger.canonical_json",
+    "signals.engine.ledger.chain_hash",
+    "signals.engine.ledger.instant",
+    "signals.engine.ledger.leaf_hash",
+    "signals.engine.ledger.new_entry",
+    "signals.engine.ledger.verify",
+    "signals.engine.ledger_head.Head.digest",
+    "signals.engine.ledger_head.Head.fields",
+    "signals.engine.ledger_head.Head.statement",
+    "signals.engine.ledger_head.digest_of",
+    "signals.engine.ledger_head.export_line",
+    "signals.engine.ledger_head.receipt",
+    "signals.engine.ledger_head.signed",
+    "signals.engine.merkle.audit_path",
+    "signals.engine.merkle.merkle_root",
+    "signals.engine.merkle.root_from_path",
+]
 EXCUSED: Mapping[str, str] = {
     "signals.engine.compiled.sources_hash": "reads source files",
     "signals.engine.compiled.use_cache_of_these_sources": "names a folder",
@@ -315,9 +333,10 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.indicators.contract.rolling": WITH_INDICATORS,
     "signals.engine.indicators.contract.shifted": WITH_INDICATORS,
     "signals.engine.indicators.contract.wilder_memory": AMOUNTS,
-    "signals.engine.ledger.canonical_json": "hashes published signals",
-    "signals.engine.ledger.entry_hash": "hashes published signals",
-    "signals.engine.ledger.verify": "hashes published signals",
+    "signals.engine.entry.entered_from": "looks at two moments",
+    "signals.engine.entry.entry_rows": "looks at open times only, which are known beforehand",
+    "signals.engine.entry.publication_ms": "looks at one moment",
+    **dict.fromkeys(LEDGER, "hashes what was published"),
     "signals.engine.patterns.candlesticks.detect": "run by detect_all, for every name",
     "signals.engine.patterns.candlesticks.sides": "run by detect_all, for every name",
     "signals.engine.patterns.isolation_forest.IsolationForest.from_arrays": "stored numbers back as they were",

@@ -78,3 +78,14 @@ def test_whether_an_exchange_is_simulated_is_not_asked_but_known(
     settings.SANDBOX = sandbox
     staff.post("/admin/market/exchange/add/", {"code": "kraken", "name": "Kraken", "is_simulated": "on"})
     assert Exchange.objects.get(code="kraken").is_simulated == sandbox
+
+
+@pytest.mark.parametrize("model", ["exchange", "instrument"])
+def test_what_has_candles_keeps_its_name(staff: Client, bitcoin: Instrument, model: str) -> None:
+    address = f"/admin/market/{model}/{bitcoin.exchange_id if model == 'exchange' else bitcoin.pk}/change/"
+    name = 'name="code"' if model == "exchange" else 'name="symbol"'
+    assert name in staff.get(address).content.decode()
+
+    store_candles(instrument=bitcoin, timeframe=Timeframe.H1, candles=make_series(bars=3, start=START))
+
+    assert name not in staff.get(address).content.decode()

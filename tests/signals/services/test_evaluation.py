@@ -9,16 +9,15 @@ from django.test import Client
 from signals.admin import EvaluationAdmin
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import explain
-from signals.engine.ledger import LedgerEntry, verify
+from signals.engine.ledger import verify
 from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
-from signals.models import Evaluation, Signal
+from signals.models import Evaluation, LedgerEntry, Signal
 from signals.selectors import candles_without_evaluation
 from signals.services.anomalies import refresh_forest, score_anomaly
 from signals.services.evaluation import evaluate
-from signals.services.publishing import ledger_payload
 from signals.services.volatility import refresh_volatility
 from tests.factories import make_instrument, make_series, merge_bars, store, tail
 
@@ -231,7 +230,7 @@ def test_the_ledger_of_published_signals_verifies(instrument: Instrument) -> Non
     for closed_at in SIGNAL_CLOSES[:3]:
         evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
 
-    stored = Signal.objects.order_by("sequence")
+    stored = Signal.objects.order_by("ledger_entry_id")
 
     assert [signal.sequence for signal in stored] == [1, 2, 3]
-    assert verify(LedgerEntry(s.sequence, s.prev_hash, s.hash, ledger_payload(s)) for s in stored) is None
+    assert verify(LedgerEntry.objects.entries()) is None

@@ -1,5 +1,6 @@
 """Published signals are followed on stored candles: once, patiently, and never on what was not closed."""
 
+import json
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +10,15 @@ from django.db import DatabaseError, transaction
 from structlog.testing import capture_logs
 
 from signals.engine.candle import OHLCV
+from signals.engine.ledger import verify
 from signals.engine.outcome import follow
-from signals.engine.strategy import Direction, StrategySignal
+from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
-from signals.models import Evaluation, Signal, SignalOutcome, SignalSource
+from signals.models import LedgerEntry, Signal, SignalOutcome
 from signals.services.outcomes import record_outcomes
-from signals.services.publishing import publish
 from tests.factories import make_instrument, make_series, store
+from tests.notifications.rows import make_signal
 
 pytestmark = pytest.mark.django_db
 
@@ -36,17 +38,22 @@ def cut(rows: np.ndarray | slice) -> OHLCV:
 
 
 def publish_at(
-    instrument: Instrument, row: int, direction: Direction = Direction.LONG, width: float = 0.02
+    instrument: Instrument,
+    row: int,
+    direction: Direction = Direction.LONG,
+    width: float = 0.02,
+    after_close: timedelta = timedelta(seconds=3),
 ) -> Signal:
     entry = float(SERIES.close[row])
     away = entry * width * direction.sign
-    decision = StrategySignal("rsi", direction, 0.6, entry, entry - away, entry + 1.5 * away, ("because",))
-    return publish(
+    return make_signal(
         instrument=instrument,
-        decision=decision,
-        timeframe=Timeframe.H1,
         candle_open_time=START + row * HOUR,
-        source=SignalSource.HYBRID,
+        published_at=START + (row + 1) * HOUR + after_close,
+        direction=direction.value,
+        entry_price=entry,
+        stop_loss=entry - away,
+        take_profit=entry + 1.5 * away,
     )
 
 
@@ -161,26 +168,54 @@ def test_a_bar_that_no_price_can_follow_is_told_and_stops_nobody_else(instrument
     assert "too far above" in told[0]["event"]
 
 
-def test_a_signal_that_came_late_is_entered_after_it_came(instrument: Instrument) -> None:
-    """Decided 40 minutes after its candle closed: nobody could have bought at the open before."""
+@pytest.mark.parametrize("source", ["hybrid", "autopilot"])
+@pytest.mark.parametrize(
+    ("after_close", "entered_at"),
+    [
+        (timedelta(minutes=5), START + 11 * HOUR),
+        (timedelta(minutes=5, microseconds=1), START + 12 * HOUR),
+        (timedelta(minutes=40), START + 12 * HOUR),
+        (timedelta(hours=1), START + 12 * HOUR),
+        (timedelta(hours=2, seconds=1), START + 14 * HOUR),
+    ],
+)
+def test_a_signal_that_came_late_is_entered_after_it_came(
+    instrument: Instrument, source: str, after_close: timedelta, entered_at: datetime
+) -> None:
+    """Judged by its publication, whoever published it: nobody could have bought at the open before."""
     store(instrument, Timeframe.H1, SERIES)
-    signal = publish_at(instrument, 10)
-    decided_at = START + 11 * HOUR + timedelta(minutes=40)
-    Evaluation.objects.create(
+    published_at = START + 11 * HOUR + after_close
+    make_signal(
         instrument=instrument,
-        timeframe="1h",
-        candle_open_time=signal.candle_open_time,
-        source="hybrid",
-        outcome="signal",
-        reason="because",
-        signal=signal,
-        as_of=decided_at,
-        evaluated_at=decided_at,
+        candle_open_time=START + 10 * HOUR,
+        published_at=published_at,
+        source=source,
+        entry_price=float(SERIES.close[10]),
+        stop_loss=float(SERIES.close[10]) * 0.5,
+        take_profit=float(SERIES.close[10]) * 1.5,
     )
 
     record(LATE)
 
-    assert SignalOutcome.objects.get().entered_at == START + 12 * HOUR
+    assert SignalOutcome.objects.get().entered_at == entered_at
+
+
+def test_outcomes_join_the_ledger_behind_their_signals(instrument: Instrument) -> None:
+    store(instrument, Timeframe.H1, SERIES)
+    signals = [publish_at(instrument, row) for row in (10, 40)]
+
+    record(LATE)
+    record(LATE)
+
+    assert verify(LedgerEntry.objects.entries()) is None
+    payloads = [json.loads(entry.payload) for entry in LedgerEntry.objects.entries()]
+    assert [each["kind"] for each in payloads] == ["signal", "signal", "outcome", "outcome"]
+    assert [each["signal"] for each in payloads[2:]] == [str(signal.public_id) for signal in signals]
+    for outcome in SignalOutcome.objects.all():
+        told = payloads[outcome.ledger_entry_id - 1]
+        assert told["r_multiple"] == outcome.r_multiple
+        assert told["signal_sequence"] == outcome.signal.sequence
+        assert told["taker_bps"] == float(outcome.taker_bps)
 
 
 def test_a_signal_without_a_candle_after_it_waits(instrument: Instrument) -> None:
