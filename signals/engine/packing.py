@@ -4,9 +4,11 @@ An npz file without pickles, so that reading one runs no code, beside its SHA-25
 """
 
 import io
+import zlib
 from collections.abc import Mapping
 from hashlib import sha256 as hash_sha256
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +28,25 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def unpack_arrays(packed: bytes, *, sha256: str) -> dict[str, NDArray[Any]]:
     """The arrays by name; BytesAlteredError when the bytes' hash is not `sha256`."""
     require_unaltered(packed, sha256=sha256)
-    with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    return read_arrays(packed)
+
+
+def read_arrays(packed: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays by name; ValueError for bytes that are no npz file of plain arrays, whatever they are."""
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (
+        AttributeError,  # a single array, not a file of named ones
+        OSError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        BadZipFile,
+        zlib.error,
+        ValueError,
+    ) as error:
+        raise ValueError(f"no npz file of plain arrays: {error}") from error
 
 
 def require_unaltered(packed: bytes, *, sha256: str) -> None:

@@ -1,0 +1,1 @@
+"""Fits what needs torch; only the training worker imports it."""

@@ -1,0 +1,142 @@
+"""Training a policy with stable-baselines3 on any market, and taking it out of torch.
+
+The door is `train_policy`. It keeps what stable-baselines3 computes and spares what it need not do: one
+torch thread (more of them fight over the cores), no Monitor around each environment, no larger replay buffer
+than there are steps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from signals.engine.policy import Policy
+
+Progress = Callable[[int, int, str], None]
+REPORTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Hyper-parameters that differ from stable-baselines3's own, for a batch of `environments`.
+
+    rollout: steps over all environments between two updates of PPO. shared: passed on as they are.
+    """
+
+    rollout: int | None = None
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+PRESETS: dict[str, dict[str, Preset]] = {
+    "default": {"ppo": Preset(), "dqn": Preset()},
+    # Fewer, larger steps of the optimiser: the small batch is what the time goes into, not the market.
+    "large_batch": {
+        "ppo": Preset(rollout=8_192, shared={"batch_size": 1_024, "learning_rate": 1e-3}),
+        "dqn": Preset(
+            shared={"batch_size": 2_048, "learning_rate": 1e-3, "learning_starts": 1_000, "train_freq": 4}
+        ),
+    },
+}
+ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "dqn": DQN}
+BUFFER = 1_000_000  # stable-baselines3's own
+
+
+def train_policy(
+    env: gymnasium.Env[Any, Any] | VecEnv,
+    *,
+    algorithm: str,
+    timesteps: int,
+    preset: str = "default",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Policy:
+    """A policy trained for at least `timesteps` steps over all environments.
+
+    env: Box observations, Discrete actions; a single Env is used alone. algorithm: "ppo" or "dqn". preset:
+    "default" (stable-baselines3's hyper-parameters unchanged) or "large_batch". progress(done, total, message)
+    is called about a hundred times and may raise to end the training. ValueError for other spaces, names
+    or fewer than one step. The same seed on the same machine gives the same policy.
+    """
+    model = make_model(env, algorithm=algorithm, timesteps=timesteps, preset=preset, seed=seed)
+    model.learn(total_timesteps=timesteps, callback=_Report(timesteps, progress), log_interval=None)
+    return exported(model)
+
+
+def make_model(
+    env: gymnasium.Env[Any, Any] | VecEnv, *, algorithm: str, timesteps: int, preset: str, seed: int
+) -> BaseAlgorithm:
+    """The untrained model of `train_policy`, with its errors."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm must be one of {sorted(ALGORITHMS)}, not {algorithm!r}")
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be one of {sorted(PRESETS)}, not {preset!r}")
+    if timesteps < 1:
+        raise ValueError(f"timesteps must be at least 1, not {timesteps}")
+    _require_spaces(env.observation_space, env.action_space)
+    torch.set_num_threads(1)
+    batch = env if isinstance(env, VecEnv) else DummyVecEnv([lambda: env])
+    chosen = PRESETS[preset][algorithm]
+    settings: dict[str, Any] = dict(chosen.shared)
+    if algorithm == "dqn":
+        settings["buffer_size"] = min(BUFFER, timesteps + batch.num_envs)
+    elif chosen.rollout is not None:
+        settings["n_steps"] = max(chosen.rollout // batch.num_envs, 2)
+        settings["batch_size"] = min(settings["batch_size"], settings["n_steps"] * batch.num_envs)
+    return ALGORITHMS[algorithm]("MlpPolicy", batch, seed=seed, verbose=0, **settings)
+
+
+def exported(model: BaseAlgorithm) -> Policy:
+    """The greedy policy of a model of `make_model` as plain arrays."""
+    if isinstance(model, PPO):
+        layers = [*_linear(model.policy.mlp_extractor.policy_net), model.policy.action_net]
+        algorithm, activation = "ppo", "tanh"
+    elif isinstance(model, DQN):
+        layers = _linear(model.q_net.q_net)
+        algorithm, activation = "dqn", "relu"
+    else:
+        raise TypeError(f"no way to export {type(model).__name__}")
+    weights = (layer.weight.detach().cpu().numpy().T for layer in layers)
+    biases = (layer.bias.detach().cpu().numpy() for layer in layers)
+    return Policy(
+        algorithm=algorithm,
+        activation=activation,
+        weights=tuple(np.ascontiguousarray(each, np.float32) for each in weights),
+        biases=tuple(np.ascontiguousarray(each, np.float32) for each in biases),
+    )
+
+
+def _linear(network: torch.nn.Module) -> list[torch.nn.Linear]:
+    return [each for each in network.modules() if isinstance(each, torch.nn.Linear)]
+
+
+def _require_spaces(observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
+    if not isinstance(observations, spaces.Box) or is_image_space(observations):
+        raise ValueError(f"observations must be a Box of numbers, not {observations}")
+    if not isinstance(actions, spaces.Discrete) or actions.start != 0:
+        raise ValueError(f"actions must be Discrete and begin at 0, not {actions}")
+
+
+class _Report(BaseCallback):
+    """Tells how far the training is; what `progress` raises ends it."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        super().__init__()
+        self.total = total
+        self.progress = progress
+        self.next_report = 0
+
+    def _on_step(self) -> bool:
+        if self.progress is not None and self.num_timesteps >= self.next_report:
+            done = min(self.num_timesteps, self.total)
+            self.progress(done, self.total, f"{done:,} of {self.total:,} steps")
+            self.next_report = self.num_timesteps + max(self.total // REPORTS, 1)
+        return True
