@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
 
 app = Celery("copilot", task_cls="copilot_project.celery:RecordedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["signals.market", "signals", "notifications", "autopilot", "research"])
+app.autodiscover_tasks(["signals.market", "signals", "users", "notifications", "autopilot", "research"])
 
 
 logger = structlog.get_logger(__name__)

@@ -1,6 +1,8 @@
 """Structured logs: readable lines on a terminal, one JSON object a line in production."""
 
 import logging.config
+import os
+import sys
 from typing import Any
 
 import structlog
@@ -13,11 +15,30 @@ SHARED_PROCESSORS: list[structlog.typing.Processor] = [
 ]
 
 
+LONGEST_REFUSAL = 300
+REFUSERS = ("django.request", "django.security")
+
+
+def shorten_refusals(record: logging.LogRecord) -> bool:
+    """What a stranger can cause costs a line: a bad Host or a 403 came with a traceback of 43 KB."""
+    if record.name.startswith(REFUSERS) and getattr(record, "status_code", 500) < 500:
+        record.exc_info = record.exc_text = None
+        record.msg, record.args = record.getMessage()[:LONGEST_REFUSAL], ()
+    return True
+
+
+def shows_colours() -> bool:
+    """On a terminal; `manage.py up`, which stands between, says so by FORCE_COLOR."""
+    return sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
 def logging_settings(*, as_json: bool) -> dict[str, Any]:
     """The dictConfig of every process: structlog formats its own records and the standard library's."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
+    # Plain tracebacks: structlog's own tell the value of every local variable, secrets too.
+    lines = structlog.dev.ConsoleRenderer(
+        pad_event_to=0, colors=shows_colours(), exception_formatter=structlog.dev.plain_traceback
     )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if as_json else lines
     tail: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if as_json:
         tail.append(structlog.processors.format_exc_info)
@@ -31,7 +52,14 @@ def logging_settings(*, as_json: bool) -> dict[str, Any]:
                 "processors": [*tail, renderer],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "filters": {"refusals": {"()": lambda: shorten_refusals}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structlog",
+                "filters": ["refusals"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             # They log whole URLs, the first at DEBUG, the others at INFO, and Telegram's carry the bot token.

@@ -33,5 +33,6 @@ SCHEDULE = {
     "jobs of dead processes, and jobs of which no worker knows, every 30 seconds": every(
         30, "signals.tasks.sweep_jobs"
     ),
+    "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

@@ -58,6 +58,7 @@ TRUSTED_PROXY_COUNT = config.trusted_proxy_count
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "copilot_project.visitor.visitor_address",
+    "copilot_project.parameters.sane_parameters",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "copilot_project.csp.ContentSecurityPolicy",
@@ -184,6 +185,8 @@ if config.google_issuer_url:
         "IDENTITY_URL": f"{config.google_issuer_url}/oauth2/v3/userinfo",
     }
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # body_limit.py refuses what is larger before it is read
+SESSION_ENGINE = "copilot_project.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION

@@ -7,7 +7,15 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 
-from copilot_project.body_limit import LARGEST_BODY, LARGEST_UPDATE, Receive, Scope, Send, limited
+from copilot_project.body_limit import (
+    LARGEST_BODY,
+    LARGEST_LOGIN,
+    LARGEST_UPDATE,
+    Receive,
+    Scope,
+    Send,
+    limited,
+)
 
 WEBHOOK = "/telegram/webhook"
 PIECE = 64 * 1024
@@ -51,7 +59,15 @@ def answer(application: Any, path: str, size: int, promised: str | None = None) 
     return asyncio.run(play())
 
 
-@pytest.mark.parametrize(("path", "most"), [(WEBHOOK, LARGEST_UPDATE), ("/admin/login/", LARGEST_BODY)])
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        (WEBHOOK, LARGEST_UPDATE),
+        ("/accounts/login/", LARGEST_LOGIN),
+        ("/admin/login/", LARGEST_LOGIN),
+        ("/admin/users/tier/add/", LARGEST_BODY),
+    ],
+)
 def test_body_up_to_the_limit_arrives_whole_and_a_larger_one_is_refused(path: str, most: int) -> None:
     listener = Listener()
     assert answer(listener, path, most) == 200
@@ -76,3 +92,48 @@ def test_promise_that_is_no_number_does_not_help(promised: str) -> None:
 def test_django_never_sees_a_large_body_of_a_stranger() -> None:
     assert answer(get_asgi_application(), WEBHOOK, 10) == 403
     assert answer(get_asgi_application(), WEBHOOK, LARGEST_UPDATE + 1) == 413
+
+
+def test_no_body_may_be_larger_than_a_megabyte() -> None:
+    assert LARGEST_BODY == 1024 * 1024
+
+
+@pytest.mark.parametrize("rest_comes", [False, True])
+def test_body_that_does_not_come_is_given_up(*, rest_comes: bool) -> None:
+    """Forty logins that never ended held 380 MB."""
+
+    async def play() -> int:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/accounts/login/",
+            "headers": [],
+            "query_string": b"",
+        }
+        client = ApplicationCommunicator(limited(Listener(), seconds=0.2), scope)
+        await client.send_input({"type": "http.request", "body": b"login=", "more_body": True})
+        if rest_comes:
+            await client.send_input({"type": "http.request", "body": b"boss", "more_body": False})
+        status: int = (await client.receive_output(10))["status"]
+        return status
+
+    assert asyncio.run(play()) == (200 if rest_comes else 408)
+
+
+def test_page_may_take_longer_than_its_body() -> None:
+    """Django listens for a visitor who leaves while a page is made: that is no body which is late."""
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(receive(), 0.3)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def play() -> int:
+        scope = {"type": "http", "method": "GET", "path": "/admin/", "headers": [], "query_string": b""}
+        client = ApplicationCommunicator(limited(slow, seconds=0.1), scope)
+        await client.send_input({"type": "http.request", "body": b"", "more_body": False})
+        status: int = (await client.receive_output(10))["status"]
+        return status
+
+    assert asyncio.run(play()) == 200
