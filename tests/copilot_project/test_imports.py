@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FORBIDDEN = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib")
+FORBIDDEN = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib", "cvxpy", "skfolio")
 LOAD_WEB = """
 import copilot_project.asgi
 from django.urls import get_resolver

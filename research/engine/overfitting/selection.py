@@ -1,9 +1,9 @@
 """What the best of many trials is worth."""
 
 from math import e, sqrt
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from research.engine.overfitting.inputs import check_finite, check_trials
 from research.engine.overfitting.sharpe_significance import probabilistic_sharpe_ratio
@@ -49,5 +49,6 @@ def _largest_normal(trials: float) -> float:
     check_trials(trials)
     if trials == 1:
         return 0.0
-    found = (np.euler_gamma - 1) * ndtri(1 / trials) - np.euler_gamma * ndtri(1 / (trials * e))
-    return max(float(found), 0.0)
+    quantile = NormalDist().inv_cdf
+    found = (np.euler_gamma - 1) * quantile(1 / trials) - np.euler_gamma * quantile(1 / (trials * e))
+    return max(found, 0.0)

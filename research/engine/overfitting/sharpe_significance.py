@@ -1,8 +1,7 @@
 """Is a Sharpe ratio above a benchmark, given how long and how crooked its record is?"""
 
-from math import inf, sqrt
-
-from scipy.special import ndtr, ndtri
+from math import erfc, inf, sqrt
+from statistics import NormalDist
 
 from research.engine.overfitting.inputs import check_finite, check_observations
 
@@ -17,7 +16,8 @@ def probabilistic_sharpe_ratio(
     check_finite(benchmark_sharpe=benchmark_sharpe)
     check_observations(observations)
     spread = sqrt(_spread_squared(sharpe, skew, kurtosis))
-    return float(ndtr((sharpe - benchmark_sharpe) * sqrt(observations - 1) / spread))
+    deviations = (sharpe - benchmark_sharpe) * sqrt(observations - 1) / spread
+    return erfc(-deviations / sqrt(2)) / 2
 
 
 def minimum_track_record_length(
@@ -34,7 +34,9 @@ def minimum_track_record_length(
     spread_squared = _spread_squared(sharpe, skew, kurtosis)
     if sharpe <= benchmark_sharpe:
         return inf
-    needed = max(float(ndtri(confidence)), 0.0)  # above the benchmark every record is at even odds or better
+    needed = max(
+        NormalDist().inv_cdf(confidence), 0.0
+    )  # above the benchmark every record is at even odds or better
     return 1 + spread_squared * (needed / (sharpe - benchmark_sharpe)) ** 2
 
 
