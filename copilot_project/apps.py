@@ -1,18 +1,42 @@
+import sys
+
 from django.apps import AppConfig
-from django.contrib.admin import apps as admin_apps  # its class in this module would be a second default
+from django.contrib import admin
+from django.contrib.admin import apps as admin_apps  # its classes in this module would be further defaults
+
+# They show no page and run no system check, so they need not load what the pages need.
+PAGELESS_COMMANDS = ("backfill", "import_candles")
+HELP = ("--help", "-h")
 
 
 class CopilotProjectConfig(AppConfig):
     name = "copilot_project"
     verbose_name = "CoPilot"
+    default = True
 
     def ready(self) -> None:
         # Without it `shared_task` belongs to a default app, and web and commands would look for a broker on AMQP.
         import copilot_project.celery  # noqa: F401, PLC0415
 
 
-class ConsoleConfig(admin_apps.AdminConfig):
-    """Django's admin, on the site of `admin_site.py`."""
+class ConsoleConfig(admin_apps.SimpleAdminConfig):
+    """Django's admin, on the site of `admin_site.py`.
+
+    The admin's modules load the decision code and Telegram's client: seconds that not every command should take.
+    """
 
     default = False
     default_site = "copilot_project.admin_site.ConsoleSite"
+
+    def ready(self) -> None:
+        super().ready()
+        if not is_pageless(sys.argv):
+            admin.autodiscover()
+
+
+def is_pageless(arguments: list[str]) -> bool:
+    """Whether this process is `manage.py` with a command that shows no page, or asked for a command's help."""
+    program, *rest = arguments or [""]
+    if not program.endswith("manage.py"):
+        return False
+    return rest[:1] != [] and (rest[0] in PAGELESS_COMMANDS or any(word in HELP for word in rest))

@@ -3,7 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from signals.engine.strategy import Direction
+from signals.engine.direction import Direction
 from signals.market.models import Instrument
 from users.models import Subscriber
 

@@ -10,10 +10,9 @@ class SignalsConfig(AppConfig):
 
     def ready(self) -> None:
         from signals import crash_points  # noqa: PLC0415
-        from signals.market.events import candles_closed  # noqa: PLC0415  (models first)
-        from signals.receivers import evaluate_closed_candle  # noqa: PLC0415
+        from signals.market.events import candles_closed, connect_late  # noqa: PLC0415  (models first)
 
-        candles_closed.connect(evaluate_closed_candle, dispatch_uid="signals.evaluate_closed_candle")
+        connect_late(candles_closed, "signals.receivers.evaluate_closed_candle")
         crash_points.arm(settings.COPILOT_CRASH_AT)
         post_migrate.connect(install_kill_switch, sender=self)
 

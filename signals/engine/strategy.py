@@ -15,20 +15,12 @@ import numpy.typing as npt
 from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.direction import Direction
 
 DirectionArray = npt.NDArray[np.int8]
 Number = TypeVar("Number", int, float)
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Direction(StrEnum):
-    LONG = "long"
-    SHORT = "short"
-
-    @property
-    def sign(self) -> int:
-        return 1 if self is Direction.LONG else -1
 
 
 class StrategyGroup(StrEnum):

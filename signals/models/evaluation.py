@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from signals.engine.hybrid import Outcome
+from signals.engine.decided import Outcome
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 from signals.models.signal import Signal, SignalSource
 

@@ -7,8 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from signals.engine.direction import Direction
 from signals.engine.session import TradingSession
-from signals.engine.strategy import Direction
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 from signals.models.ledger import LedgerEntry
 from signals.models.truncation import never_truncated

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from copilot_project.apps import is_pageless
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FORBIDDEN = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib", "cvxpy", "skfolio")
 LOAD_WEB = """
@@ -19,6 +21,15 @@ import django
 django.setup()
 from notifications.management.commands.send_deliveries import send
 assert send
+"""
+HEAVY_IN_A_COMMAND = (*FORBIDDEN, "numba", "talib", "pandas", "telegram", "pyarrow", "scipy")
+LOAD_COMMAND = """
+import sys
+sys.argv = ["manage.py", "{command}", "nothing"]
+import django
+django.setup()
+from django.core.management import get_commands, load_command_class
+assert load_command_class(get_commands()["{command}"], "{command}")
 """
 TELL = f"""
 import sys
@@ -40,3 +51,34 @@ def test_process_that_answers_or_sends_loads_no_heavy_library(load: str) -> None
     )
 
     assert answer.stdout.split() == []
+
+
+@pytest.mark.parametrize("command", ["backfill", "import_candles"])
+def test_command_that_only_stores_candles_starts_without_the_decision_code(command: str) -> None:
+    tell = f"print(*(name for name in {HEAVY_IN_A_COMMAND!r} if name in sys.modules))"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", LOAD_COMMAND.format(command=command) + tell],
+        cwd=REPOSITORY,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "copilot_project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pageless"),
+    [
+        (["manage.py", "backfill", "BTC/USDT"], True),
+        (["./manage.py", "up", "--help"], True),
+        (["manage.py", "up"], False),
+        (["manage.py"], False),
+        (["celery", "backfill"], False),
+        ([], False),
+    ],
+)
+def test_only_a_command_without_pages_leaves_the_admin_out(arguments: list[str], pageless: bool) -> None:
+    assert is_pageless(arguments) == pageless

@@ -2,24 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import FloatArray, TimeArray
+from signals.engine.decided import Outcome
 from signals.engine.regime import Regime
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import DirectionArray, StrategySignal
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe
 
 CodeArray = npt.NDArray[np.int8]
-
-
-class Outcome(StrEnum):
-    SIGNAL = "signal"
-    NONE = "none"
-    REFUSED = "refused"
 
 
 OUTCOMES = tuple(Outcome)
