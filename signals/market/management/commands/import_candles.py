@@ -5,17 +5,24 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from signals.engine.timeframe import Timeframe
-from signals.market.providers.candle_file import FileRefusedError, candle_files
+from signals.market.management.plain_command import PlainCommand
+from signals.market.providers.candle_file import (
+    FORMATS,
+    DateOrder,
+    Decimal,
+    FileRefusedError,
+    candle_files,
+)
 from signals.market.services.importing import ImportOptions, ImportReport, import_candles
 
 SHOWN_REFUSALS = 20
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Import candles from a CSV (.csv, .csv.gz) or Parquet file, or from all of a folder. Each file is stored "
         "whole or not at all; bars that cannot be true are refused with their line, and the exit status is then 1."
@@ -27,11 +34,28 @@ class Command(BaseCommand):
         parser.add_argument(
             "--symbol", help="e.g. BTC/USDT; with --exchange a new instrument is made if need be"
         )
-        parser.add_argument("--timeframe", type=Timeframe, choices=list(Timeframe))
+        parser.add_argument(
+            "--timeframe", type=Timeframe, choices=list(Timeframe), help="wins over what the file looks like"
+        )
+        parser.add_argument(
+            "--format", choices=sorted(FORMATS), help="whose file it is; else it is found out"
+        )
         parser.add_argument(
             "--price-scale", type=_scale, metavar="FACTOR", help="e.g. 0.00001 for prices in points"
         )
-        parser.add_argument("--timezone", type=_zone, default=ZoneInfo("UTC"), help="of times that name none")
+        parser.add_argument("--timezone", type=_zone, help="of times that name none (default: UTC)")
+        parser.add_argument(
+            "--decimal", type=Decimal, choices=list(Decimal), help="what stands before decimals"
+        )
+        parser.add_argument(
+            "--date-order", type=DateOrder, choices=list(DateOrder), help="of dates such as 02/03/2024"
+        )
+        parser.add_argument(
+            "--times", choices=["open", "close"], default="open", help="what the file's times are of"
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="even if many of the stored candles would change"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         asked = ImportOptions(
@@ -40,6 +64,11 @@ class Command(BaseCommand):
             timeframe=options["timeframe"],
             price_scale=options["price_scale"],
             timezone=options["timezone"],
+            format=options["format"],
+            decimal=options["decimal"],
+            date_order=options["date_order"],
+            closes=options["times"] == "close",
+            force=options["force"],
         )
         try:
             files = candle_files(options["path"])
@@ -61,7 +90,7 @@ class Command(BaseCommand):
             self.stderr.write(f"refused {refusal}")
         if (hidden := len(report.refusals) - SHOWN_REFUSALS) > 0:
             self.stderr.write(
-                f"refused {path}: {hidden} more; all are in the admin under data quality issues"
+                f"refused {path}: {hidden} more; bars with a time are in the admin under data quality issues"
             )
         return not report.refusals
 

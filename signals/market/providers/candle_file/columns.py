@@ -1,55 +1,78 @@
-"""Which column means what."""
+"""Which column means what, by its name."""
 
-import numpy as np
-
-from signals.engine.candle import FloatArray
-from signals.market.providers.candle_file.error import FileRefusedError
-from signals.market.providers.candle_file.table import Table
+import re
+from collections.abc import Sequence
 
 PRICES = ("open", "high", "low", "close")
-# A machine's time before a human's: cryptodatadownload's files carry both.
-TIMES = (
-    "open_time",
-    "unix",
-    "unix_timestamp",
-    "unix_time",
-    "timestamp",
-    "time",
-    "datetime",
-    "date",
-    "gmt_time",
+# A machine's time before a human's, since cryptodatadownload's files carry both, and an opening before a close.
+OPENINGS = (
+    "open_time", "opentime", "time_open", "timeopen", "open_timestamp", "start_time", "unix", "unix_timestamp",
+    "unix_time", "timestamp", "time", "datetime", "date_time", "gmt_time", "utc_time", "local_time", "date", "day",
+    "start", "ts", "dt", "index", "period", "period_start", "time_period_start",
+)  # fmt: skip
+CLOSES = (
+    "close_time",
+    "closetime",
+    "time_close",
+    "timeclose",
+    "close_timestamp",
+    "end_time",
+    "time_period_end",
 )
-SYMBOLS = ("symbol", "pair", "ticker")
+DAYS = ("date", "day")
+CLOCKS = ("time", "hour", "clock")
+SYMBOLS = ("symbol", "pair", "ticker", "tic", "instrument")
+UNNAMED = re.compile(r"unnamed_\d+|_?index_level_0|level_0|")
+SYNONYMS = {
+    "open": ("open_price", "price_open", "opening_price", "opening", "o"),
+    "high": ("high_price", "price_high", "max", "h"),
+    "low": ("low_price", "price_low", "min", "l"),
+    "close": (
+        "close_price",
+        "price_close",
+        "closing_price",
+        "close_last",
+        "last_price",
+        "last",
+        "c",
+        "price",
+    ),
+}
 
 
-def time_column(table: Table) -> str:
-    """Raises FileRefusedError when no column is known to hold the time."""
-    for name in TIMES:
-        if name in table.columns:
-            return name
-    raise FileRefusedError(table.path, f"no time column: name one {', '.join(TIMES[:5])} or date")
+def normalised(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
-def symbol_in(table: Table) -> str | None:
-    """The one symbol that the rows name, if they name any. Raises FileRefusedError when they name several."""
-    for name in SYMBOLS:
-        if name in table.columns:
-            found = sorted(set(table.columns[name]))
-            if len(found) > 1:
-                raise FileRefusedError(
-                    table.path, f"holds several symbols ({', '.join(found[:4])}): split the file"
-                )
-            return str(found[0])
-    return None
+def canonical(header: Sequence[str]) -> list[str]:
+    """Normalised names by position, the four prices under ours where others are written for them."""
+    names = [normalised(name) for name in header]
+    for price, others in SYNONYMS.items():
+        if price not in names and (other := next((name for name in others if name in names), None)):
+            names[names.index(other)] = price
+    return names
 
 
-def numbers(table: Table, column: str) -> FloatArray:
-    """The column as float64; what is no number becomes NaN, which inspection refuses with its line."""
-    return np.array([_number(cell) for cell in table.columns[column]], dtype=np.float64)
+def missing_prices(names: Sequence[str]) -> list[str]:
+    return [price for price in PRICES if price not in names]
 
 
-def _number(cell: object) -> float:
-    try:
-        return float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return float("nan")
+def is_unnamed(name: str) -> bool:
+    return UNNAMED.fullmatch(name) is not None
+
+
+def time_positions(names: Sequence[str]) -> list[int]:
+    """Columns that may hold the time, the likeliest first: known names, then one without a name."""
+    ranked = [names.index(name) for name in (*OPENINGS, *CLOSES) if name in names]
+    return ranked + [place for place, name in enumerate(names) if is_unnamed(name)]
+
+
+def day_and_clock(names: Sequence[str]) -> tuple[int, int] | None:
+    """The two columns of a day and its time, where both are there by name."""
+    day = next((names.index(name) for name in DAYS if name in names), None)
+    clock = next((names.index(name) for name in CLOCKS if name in names), None)
+    return (day, clock) if day is not None and clock is not None else None
+
+
+def symbol_position(names: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in SYMBOLS if name in names), None)

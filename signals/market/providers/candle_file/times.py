@@ -1,67 +1,196 @@
-"""Open times: seconds, milliseconds and finer mixed in one column, ISO, and hours such as `2019-10-17 09-AM`."""
+"""A column of times: numbers since the epoch in any unit, and text in one column or in two."""
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from signals.market.providers.candle_file.columns import time_column
-from signals.market.providers.candle_file.table import Table
+from signals.engine.candle import TimeArray
+from signals.market.providers.candle_file.clock_words import (
+    DAY_MS,
+    DateOrder,
+    clock,
+    day_number,
+    order_of,
+    split,
+)
+from signals.market.providers.candle_file.local_time import to_utc
 
-TEXT_FORMATS = ("%Y-%m-%d %I-%p", "%Y.%m.%d %H:%M", "%Y.%m.%d")
 UNREADABLE = -1
 # Below each bound a number since the epoch can only be of that unit: the bounds are the year 1973 and later.
-UNITS = ((1e8, 0), (1e11, 1_000), (1e14, 1), (1e17, 1e-3), (1e20, 1e-6))
+UNITS = ((1e8, 0.0), (1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
+# Numbers that spell a date: 20240102, 202401021700, 20240102170000.
+SPELLED = ((1.97e7, 2.1e7), (1.97e11, 2.1e11), (1.97e13, 2.1e13))
 
 
-def open_times(table: Table, timezone: ZoneInfo) -> tuple[npt.NDArray[np.int64], list[tuple[int, str]]]:
-    """UTC ms of each row, UNREADABLE where it has none, and (line, reason) of those and of broken rows."""
-    column = time_column(table)
-    moments = np.full(len(table.lines), UNREADABLE, dtype=np.int64)
-    unreadable = list(table.unreadable)
-    for row, cell in enumerate(table.columns[column]):
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """By row: UTC ms and the local ms as written, both UNREADABLE where there is no time; and what was odd."""
+
+    utc: TimeArray
+    wall: TimeArray
+    reasons: dict[int, str]
+    doubtful: npt.NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class TimeColumn:
+    """Blocks of cells become numbers, or codes of the few dates and times of day that a column holds."""
+
+    _moments: list[TimeArray] = field(default_factory=list)
+    _codes: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    _dates: dict[str, int] = field(default_factory=dict)
+    _clocks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cells: Sequence[str]) -> None:
+        """A block of one column, in which numbers and text may be mixed."""
         try:
-            moments[row] = milliseconds(cell, timezone)
-        except ValueError as error:
-            unreadable.append((int(table.lines[row]), f"{column}: {error}"))
-    return moments, unreadable
+            values = np.array(list(map(float, cells)), dtype=np.float64)
+        except ValueError:
+            values = np.array(list(map(_number, cells)), dtype=np.float64)
+        moments = _since_epoch(values)
+        moments[_spelled(values)] = UNREADABLE
+        rows = np.flatnonzero(moments == UNREADABLE).tolist()
+        self._add(moments, rows, [split(cells[row]) for row in rows])
+
+    def add_pairs(self, dates: Sequence[str], clocks: Sequence[str]) -> None:
+        """A block of two columns, the day and the time of day."""
+        parts = [(day.strip(), time.strip()) for day, time in zip(dates, clocks, strict=True)]
+        self._add(np.full(len(parts), UNREADABLE, dtype=np.int64), range(len(parts)), parts)
+
+    def add_utc(self, moments: TimeArray) -> None:
+        """A block of UTC ms."""
+        self._add(moments, [], [])
+
+    def _add(self, moments: TimeArray, rows: Sequence[int], parts: list[tuple[str, str]]) -> None:
+        dates, clocks = self._dates, self._clocks
+        codes = np.full((len(moments), 2), -1, dtype=np.int64)
+        if parts:
+            codes[rows] = [
+                (dates.setdefault(day, len(dates)), clocks.setdefault(time, len(clocks)))
+                for day, time in parts
+            ]
+        self._moments.append(moments)
+        self._codes.append(codes)
+
+    def read(self, zone: ZoneInfo, order: DateOrder | None) -> Moments:
+        """`zone` is of times that name no offset; `order` of day and month where the user said it."""
+        utc = np.concatenate([np.empty(0, dtype=np.int64), *self._moments])
+        codes = np.concatenate([np.empty((0, 2), dtype=np.int64), *self._codes])
+        rows = np.flatnonzero(codes[:, 0] >= 0)
+        days, clocks = self._days(order), self._clock_table()
+        day, clock_row = days.values[codes[rows, 0]], clocks.values[codes[rows, 1]]
+        local, offset, named = day + clock_row[:, 0], clock_row[:, 1], clock_row[:, 2] != 0
+        broken = (day < 0) | (clock_row[:, 0] < 0)
+        moments, gone, doubtful = local - offset, np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+        unnamed = np.flatnonzero(~named & ~broken)
+        if len(unnamed):
+            in_order = unnamed[::-1] if newest_first(local[unnamed]) else unnamed
+            moments[in_order], gone[in_order], doubtful[in_order] = to_utc(local[in_order], zone)
+        lost = broken | gone | (moments < 0)
+        wall = utc.copy()
+        wall[rows], utc[rows] = np.where(lost, UNREADABLE, local), np.where(lost, UNREADABLE, moments)
+        reasons = {}
+        dates, clock_texts = list(self._dates), list(self._clocks)
+        for place in np.flatnonzero(lost):
+            day_code, clock_code = (int(code) for code in codes[rows[place]])
+            text = f"{dates[day_code]} {clock_texts[clock_code]}".strip()
+            unknown = f"{text!r} does not exist in {zone}" if gone[place] else f"{text!r} is before 1970"
+            reasons[int(rows[place])] = (
+                days.reasons.get(day_code) or clocks.reasons.get(clock_code) or unknown
+            )
+        everywhere = np.zeros(len(utc), dtype=np.bool_)
+        everywhere[rows] = doubtful & ~lost
+        return Moments(utc, wall, reasons, everywhere)
+
+    def _days(self, order: DateOrder | None) -> "_Words":
+        """Each different date as ms since the epoch, by its code; one that shows the order shows it for all."""
+        order = order or next(filter(None, map(order_of, self._dates)), None)
+        words = _Words(np.full(len(self._dates) + 1, UNREADABLE, dtype=np.int64), {})
+        for text, code in self._dates.items():
+            try:
+                words.values[code] = day_number(text, order) * DAY_MS
+            except ValueError as error:
+                words.reasons[code] = _reason(text, error)
+        return words
+
+    def _clock_table(self) -> "_Words":
+        """Each different time of day as (ms, offset in ms, whether it names the offset), by its code."""
+        digits = max((len(text) for text in self._clocks if text.isdigit()), default=0)
+        words = _Words(np.zeros((len(self._clocks) + 1, 3), dtype=np.int64), {})
+        for text, code in self._clocks.items():
+            try:
+                read = clock(text, digits)
+            except ValueError as error:
+                words.values[code, 0], words.reasons[code] = UNREADABLE, str(error)
+                continue
+            words.values[code] = (read.milliseconds, read.offset or 0, read.offset is not None)
+        return words
 
 
-def milliseconds(cell: Any, timezone: ZoneInfo) -> int:
-    """One instant as UTC ms. Raises ValueError for what names none."""
-    if isinstance(cell, datetime):
-        return _of_datetime(cell, timezone)
+@dataclass(frozen=True, eq=False)
+class _Words:
+    """What different texts mean, by code, and why some mean nothing."""
+
+    values: npt.NDArray[np.int64]
+    reasons: dict[int, str]
+
+
+def newest_first(open_times: TimeArray) -> bool:
+    """Whether most rows are older than the row before: real files are not always strict about it."""
+    steps = np.diff(open_times)
+    return int((steps < 0).sum()) > int((steps > 0).sum())
+
+
+def is_time(cell: str) -> bool:
+    """Whether a cell alone names a moment, with or without a time of day, whichever way round day and month stand."""
     try:
-        number = float(cell)
-    except (TypeError, ValueError):
-        return _of_datetime(_parsed(str(cell).strip()), timezone)
-    for bound, factor in UNITS:
-        if number < bound and factor:
-            return round(number * factor)
-        if number < bound:
-            break
-    raise ValueError(f"{cell!r} is neither seconds nor a finer unit since 1970")
+        value = np.array([float(cell)])
+    except ValueError:
+        return is_day(cell)
+    return (not _spelled(value)[0] and int(_since_epoch(value)[0]) != UNREADABLE) or is_day(cell)
 
 
-def _parsed(text: str) -> datetime:
-    for form in TEXT_FORMATS:
+def is_day(cell: str) -> bool:
+    """Whether a cell spells a day of the calendar, with or without a time of day."""
+    day, time = split(cell)
+    for order in DateOrder:
         try:
-            return datetime.strptime(text, form)  # noqa: DTZ007  (the caller's timezone is added)
+            day_number(day, order)
+            clock(time, len(time))
         except ValueError:
             continue
+        return True
+    return False
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell.strip().replace(".", "", 1).isdigit() else float("nan")
+
+
+def _since_epoch(values: npt.NDArray[np.float64]) -> TimeArray:
+    factors = np.zeros(len(values))
+    for bound, factor in reversed(UNITS):
+        factors[values < bound] = factor
+    usable = (values > 0) & (factors > 0)
+    moments = np.rint(np.where(usable, values, 0.0) * factors)
+    return np.where(usable, moments, UNREADABLE).astype(np.int64)
+
+
+def _spelled(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    spelled = np.zeros(len(values), dtype=np.bool_)
+    for lowest, highest in SPELLED:
+        spelled |= (values >= lowest) & (values < highest)
+    return spelled
+
+
+def _reason(text: str, error: ValueError) -> str:
     try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{text!r} is no time that is known here (ISO 8601, unix, '2019-10-17 09-AM')"
-        ) from error
-
-
-def _of_datetime(moment: datetime, timezone: ZoneInfo) -> int:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone)
-    since_epoch = round(aware.timestamp() * 1000)
-    if since_epoch < 0:
-        raise ValueError(f"{moment} is before 1970")
-    return since_epoch
+        number = float(text)
+    except ValueError:
+        return str(error)
+    if 20_000 < number < 80_000:
+        return f"{text!r} looks like a day number of a spreadsheet: write it as a date, e.g. 2024-01-02"
+    return f"{text!r} is neither seconds nor a finer unit since 1970"

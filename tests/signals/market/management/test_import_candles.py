@@ -4,6 +4,7 @@ import gzip
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,17 @@ from django.core.management import CommandError, call_command
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS, Candle, CandleChunk, DataQualityIssue, Exchange, Instrument
 from signals.market.selectors import load_range
-from tests.factories import make_instrument, make_series
+from tests.factories import make_instrument as make_any_instrument
+from tests.factories import make_series
 
 pytestmark = pytest.mark.django_db
 GEMINI = ("--exchange", "gemini", "--symbol", "BTC/USD")
+
+
+def make_instrument(**values: Any) -> Instrument:
+    """Of a real exchange: files hold real prices."""
+    binance, _ = Exchange.objects.get_or_create(code="binance", defaults={"name": "Binance"})
+    return make_any_instrument(**{"exchange": binance} | values)
 
 
 def run(*arguments: object) -> tuple[str, str, bool]:
