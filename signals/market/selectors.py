@@ -69,12 +69,14 @@ def load_range(*, instrument_id: int, timeframe: Timeframe, start: datetime, end
     return _as_ohlcv(bars[first:last])
 
 
-def newest_open_time(*, instrument_id: int, timeframe: Timeframe) -> datetime | None:
-    """When the newest stored candle opened."""
+def newest_open_time(
+    *, instrument_id: int, timeframe: Timeframe, before: datetime | None = None
+) -> datetime | None:
+    """When the newest stored candle opened, of those that opened earlier than `before`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT max(open_time) FROM market_candle WHERE instrument_id = %s AND timeframe = %s",
-            (instrument_id, timeframe.value),
+            "SELECT max(open_time) FROM market_candle WHERE instrument_id = %s AND timeframe = %s AND open_time < %s",
+            (instrument_id, timeframe.value, before or "infinity"),
         )
         newest: datetime | None = cursor.fetchone()[0]
         return newest

@@ -11,7 +11,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.quality import QualityAction, QualityIssue, QualityKind, RawCandles, inspect
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS, Instrument
-from signals.market.selectors import load_range
+from signals.market.selectors import load_range, newest_open_time
 from signals.market.services.candles import StoredCandles, store_candles
 from signals.market.services.failover import ask
 from signals.market.services.quality import record_issues
@@ -21,8 +21,9 @@ PAGE_BARS = 1_000
 
 @dataclass(frozen=True)
 class StoredPage:
-    """What one page came to: its newest usable bar, what was stored, how many bars were refused, who gave it."""
+    """What one page came to: its oldest and newest usable bars, what was stored, what refused, who gave it."""
 
+    oldest_open_time: datetime | None
     newest_open_time: datetime | None
     stored: StoredCandles
     refused: int
@@ -70,6 +71,8 @@ def _store_page(
     instrument: Instrument, timeframe: Timeframe, raw: RawCandles, *, source: str, as_of: datetime
 ) -> StoredPage:
     candles, issues = inspect(raw, timeframe, _milliseconds(as_of))
+    if len(candles):
+        issues += _gap_before(instrument, timeframe, int(candles.open_time[0]))
     if source != instrument.exchange.code:
         candles = _unknown(instrument, timeframe, candles)
         issues += [_from_stand_in(int(opened), instrument, source) for opened in candles.open_time]
@@ -78,8 +81,21 @@ def _store_page(
         instrument=instrument, timeframe=timeframe, issues=issues, source=source, first_seen_at=as_of
     )
     refused = sum(issue.action is QualityAction.REFUSED for issue in issues)
-    newest = _instant(int(candles.open_time[-1])) if len(candles) else None
-    return StoredPage(newest, stored, refused, source)
+    oldest, newest = (_instant(int(candles.open_time[row])) if len(candles) else None for row in (0, -1))
+    return StoredPage(oldest, newest, stored, refused, source)
+
+
+def _gap_before(instrument: Instrument, timeframe: Timeframe, opened: int) -> Iterator[QualityIssue]:
+    """The hole between what is stored and a page that begins later: some exchanges give the newest bars only."""
+    before = newest_open_time(instrument_id=instrument.pk, timeframe=timeframe, before=_instant(opened))
+    if before is None:
+        return
+    first_missing = timeframe.close_time(_milliseconds(before))
+    missing = (opened - first_missing) // timeframe.milliseconds
+    if missing > 0:
+        bars = "1 bar is" if missing == 1 else f"{missing} bars are"
+        detail = f"{bars} missing before {_instant(opened):%Y-%m-%d %H:%M}: the source gave none"
+        yield QualityIssue(QualityKind.GAP, first_missing, QualityAction.FLAGGED, detail)
 
 
 def _unknown(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> OHLCV:

@@ -1,7 +1,6 @@
 """Candles from files into the database: a file is stored in one transaction or not at all."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,10 +26,10 @@ from signals.market.services.importing import guards
 from signals.market.services.importing.findings import Findings
 from signals.market.services.importing.instruments import instrument_of
 from signals.market.services.locks import lock_candles
+from signals.market.services.progress import Progress, unheard
 from signals.market.services.quality import record_issues
 from signals.market.services.worlds import reason_against_real_candles
 
-Progress = Callable[[int, int, str], None]
 STEPS = 3
 
 
@@ -78,7 +77,7 @@ class ImportReport:
 
 
 def import_candles(
-    *, path: Path, options: ImportOptions, as_of: datetime, progress: Progress = lambda *_: None
+    *, path: Path, options: ImportOptions, as_of: datetime, progress: Progress = unheard
 ) -> ImportReport:
     """Import one file. Raises FileRefusedError, and then nothing of it was stored."""
     said = options.reading()

@@ -1,11 +1,14 @@
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 
 import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
+from signals.engine.quality import RawCandles
 from signals.market.models import Candle, Exchange, Instrument
+from signals.market.providers.ccxt_provider import CcxtProvider
 from signals.market.services.clock import exchange_time
 from tests.factories import make_instrument
 
@@ -56,6 +59,36 @@ def test_what_cannot_be_meant_is_refused_in_words(
     make_instrument(symbol="ETH/USDT", exchange=Exchange.objects.create(code="kraken", name="Kraken"))
     with pytest.raises(CommandError, match=complaint):
         backfill(*arguments, "--timeframe", "1h", "--from", "2024-01-01")
+
+
+def test_a_span_that_cannot_be_is_refused_before_anybody_is_asked(bitcoin: Instrument) -> None:
+    with pytest.raises(CommandError, match="--to 2024-01-01 00:00 is not after --from 2024-02-01 00:00"):
+        backfill("BTC/USDT", "--timeframe", "1h", "--from", "2024-02-01", "--to", "2024-01-01")
+
+
+def test_a_span_that_has_not_begun_is_told_in_words(bitcoin: Instrument, exchange: httpx.Client) -> None:
+    with pytest.raises(CommandError, match="1 of 1 not complete"):
+        backfill("BTC/USDT", "--timeframe", "1h", "--from", "2999-01-01")
+
+
+def test_a_history_that_begins_late_is_never_called_complete(
+    bitcoin: Instrument, exchange: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Kraken, which gives the newest 720 bars whatever is asked for."""
+    now = exchange_time(exchange_code="binance")
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=720)
+
+    def newest_only(self: CcxtProvider, **asked: Any) -> RawCandles:
+        return ask(self, **asked | {"since_ms": max(asked["since_ms"], int(start.timestamp() * 1000))})
+
+    ask = CcxtProvider.fetch_candles
+    monkeypatch.setattr(CcxtProvider, "fetch_candles", newest_only)
+    out = backfill("BTC/USDT", "--timeframe", "1h", "--from", "2024-01-01")
+    assert "%" not in out
+    assert (
+        f"BTC/USDT 1h: {Candle.objects.count()} candles new or corrected; history starts at {start:%Y-%m-%d %H:%M}"
+        in out
+    )
 
 
 def test_an_unreachable_exchange_is_named_and_what_to_do(bitcoin: Instrument, exchange: httpx.Client) -> None:

@@ -18,7 +18,7 @@ from signals.market.services.backfill import backfill
 from signals.market.services.clock import exchange_time
 from signals.market.services.fetching import StoredPage
 from signals.market.services.sync import sync_candles
-from tests.factories import make_instrument, make_series
+from tests.factories import make_instrument, make_series, store
 
 H1 = Timeframe.H1
 AS_OF = datetime(2025, 10, 10, 12, 30, tzinfo=UTC)
@@ -149,6 +149,28 @@ def test_a_gap_between_two_syncs_is_seen(bitcoin: Instrument, feeds: dict[str, F
     assert issue.open_time == FORMING - timedelta(hours=4)
 
 
+def test_a_hole_that_the_source_cannot_fill_any_more_is_seen(
+    bitcoin: Instrument, feeds: dict[str, Feed]
+) -> None:
+    """Kraken gives its newest bars only: after a long stop the page begins after what is stored."""
+    old = make_series(bars=10, start=FORMING - timedelta(hours=200))
+    store(bitcoin, H1, old)
+    new = sync_candles(instrument=bitcoin, timeframe=H1, as_of=AS_OF)
+    assert len(new) == 39
+    issue = DataQualityIssue.objects.get()
+    assert (issue.kind, issue.action, issue.open_time) == ("gap", "flagged", FORMING - timedelta(hours=190))
+    assert issue.detail.startswith("151 bars are missing")
+    sync_candles(instrument=bitcoin, timeframe=H1, as_of=AS_OF)
+    assert DataQualityIssue.objects.count() == 1
+
+
+def test_a_page_that_joins_what_is_stored_is_no_gap(bitcoin: Instrument, feeds: dict[str, Feed]) -> None:
+    store(bitcoin, H1, make_series(bars=10, start=FORMING - timedelta(hours=49)))
+    sync_candles(instrument=bitcoin, timeframe=H1, as_of=AS_OF)
+    assert Candle.objects.count() == 49
+    assert not DataQualityIssue.objects.exists()
+
+
 def test_a_stand_in_answers_for_an_exchange_that_fails_and_its_bars_say_so(
     bitcoin: Instrument, feeds: dict[str, Feed]
 ) -> None:
@@ -252,3 +274,29 @@ def test_a_provider_that_repeats_itself_ends(bitcoin: Instrument, feeds: dict[st
         on_page=lambda page: None,
     )
     assert Candle.objects.count() == 40
+
+
+def test_a_history_that_begins_late_is_told_as_such_and_never_as_complete(
+    bitcoin: Instrument, feeds: dict[str, Feed]
+) -> None:
+    told: list[tuple[int, int, str]] = []
+    asked = FORMING - timedelta(hours=2_500)
+    backfill(
+        instrument=bitcoin,
+        timeframe=H1,
+        start=asked,
+        end=FORMING,
+        as_of=AS_OF,
+        progress=lambda *progress: told.append(progress),
+    )
+    assert told == [(39, 39, f"history starts at {FORMING - timedelta(hours=39):%Y-%m-%d %H:%M}")]
+    told.clear()
+    backfill(
+        instrument=bitcoin,
+        timeframe=H1,
+        start=FORMING - timedelta(hours=20),
+        end=FORMING,
+        as_of=AS_OF,
+        progress=lambda *progress: told.append(progress),
+    )
+    assert told == [(20, 20, "")]
