@@ -69,7 +69,7 @@ def _selection(found: Experiments) -> Iterator[Figure]:
         ratio = float(noise.sharpe.mean()) / noise.expected_best
         believed = noise.believed()
         yield Figure(
-            f"Best of {TRIALS} noise strategies over {LONG} periods ({seeds:,} seeds{name}): mean best Sharpe ratio / "
+            f"Best of {TRIALS} noise strategies over {LONG} periods ({seeds:,} seeds): mean best Sharpe ratio / "
             "`expected_maximum_sharpe`",
             f"{noise.sharpe.mean():.4f} / {noise.expected_best:.4f} = {ratio:.3f}",
             "0.95 to 1.05",
