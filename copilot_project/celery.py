@@ -112,11 +112,12 @@ def is_for_training(hostname: str) -> bool:
 
 
 @celery_signals.worker_init.connect
-def load_artist(sender: Any, **kwargs: Any) -> None:
-    """Before the children are forked: the first signal must not wait for matplotlib in each of them."""
+def load_before_forking(sender: Any, **kwargs: Any) -> None:
+    """The first signal must not wait for matplotlib and compiled code in each of the children."""
     if is_for_training(sender.hostname):
         return
     from notifications.services import drawing  # noqa: F401, PLC0415  (only a worker loads matplotlib)
+    from signals.services import evaluation, outcomes  # noqa: F401, PLC0415
 
 
 @celery_signals.worker_ready.connect

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from signals.engine.hybrid import BASE_TIMEFRAME
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.selectors import waiting_for_partner
 from signals.tasks import evaluate_candle, wake_up
 

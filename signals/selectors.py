@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from signals.engine.hybrid import BASE_TIMEFRAME
+from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
 from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, SignalSource
 

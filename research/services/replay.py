@@ -31,23 +31,24 @@ def replay(
     start: datetime,
     end: datetime,
     instruments: list[Instrument],
-    on_day: Callable[[datetime], None],
+    progress: Callable[[int, int, str], None],
 ) -> ReplayRun:
-    """Judge every close of the base timeframe in [start, end); `on_day` hears of each day that begins.
+    """Judge every close of the base timeframe in [start, end); `progress` counts closes, and may stop by raising.
 
     A close whose candle is not stored is counted as "no candle", like an outage of the exchange.
     """
     run = ReplayRun.objects.create(start=start, end=end, started_at=timezone.now())
     run.instruments.set(instruments)
     outcomes: Counter[str] = Counter()
-    for as_of in closes(start, end):
-        if as_of.hour == 0:
-            on_day(as_of)
+    moments = list(closes(start, end))
+    for number, as_of in enumerate(moments):
+        progress(number, len(moments), f"{as_of:%Y-%m-%d}")
         for instrument in instruments:
             outcomes[replay_close(run=run, instrument=instrument, as_of=as_of)] += 1
     run.outcomes = dict(sorted(outcomes.items()))
     run.finished_at = timezone.now()
     run.save()
+    progress(len(moments), len(moments), "")
     return run
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import structlog
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.engine.packing import BytesAlteredError, pack_arrays, sha256_of, unpack_arrays
 from signals.engine.patterns.anomaly import anomaly_features
 from signals.engine.patterns.isolation_forest import (
@@ -17,6 +16,7 @@ from signals.engine.patterns.isolation_forest import (
     anomaly_score,
     fit_isolation_forest,
 )
+from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Instrument
 from signals.market.selectors import load_window
 from signals.models import USABLE_FOR, AnomalyForest

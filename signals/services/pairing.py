@@ -8,8 +8,8 @@ import numpy as np
 from django.db.models import Max
 
 from signals.engine.candle import FloatArray
-from signals.engine.hybrid import BASE_TIMEFRAME
 from signals.engine.pairing import best_partners
+from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
 from signals.models import REFRESHED_AFTER, PartnerChoice

@@ -127,6 +127,7 @@ def test_the_page_names_what_stands_out() -> None:
     assert "Clearly better than on the walk: `rsi`" in text
 
 
+@pytest.mark.django_db
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"AAAUSDT_1h\.parquet"):
         call_command("report_strategies", data=tmp_path, pairs=["AAAUSDT"])

@@ -1,23 +1,23 @@
 """`manage.py replay`: what a stretch of history would have published, and to whom."""
 
-import time
 from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import Count
 
 from research.models import ReplayDelivery, ReplayRun
-from research.services.replay import replay
-from signals.market.management.commands.backfill import parse_instant
+from research.tasks import replay_span
+from signals.management.job_command import JobCommand, parse_instant
 from signals.market.models import Instrument
 
 
-class Command(BaseCommand):
+class Command(JobCommand):
     help = "Walk over stored candles, deciding at each 1h close with what was known then. Live tables stay untouched."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--from", dest="start", type=parse_instant, required=True, metavar="DATE")
         parser.add_argument(
             "--to", dest="end", type=parse_instant, required=True, metavar="DATE", help="exclusive"
@@ -30,18 +30,25 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, start: datetime, end: datetime, instruments: list[str] | None, **options: Any
+        self,
+        *args: Any,
+        start: datetime,
+        end: datetime,
+        instruments: list[str] | None,
+        background: bool,
+        **options: Any,
     ) -> None:
         if start >= end:
             raise CommandError(f"--from {start:%Y-%m-%d} must be before --to {end:%Y-%m-%d}.")
-        started = time.monotonic()
-        run = replay(
-            start=start,
-            end=end,
-            instruments=chosen_instruments(instruments),
-            on_day=lambda day: self.stdout.write(f"  {day:%Y-%m-%d}"),
-        )
-        self.report(run, time.monotonic() - started)
+        parameters = {
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "instruments": [instrument.pk for instrument in chosen_instruments(instruments)],
+        }
+        job = self.carry_out(task=replay_span, parameters=parameters, background=background)
+        if job and job.started_at and job.ended_at:
+            seconds = (job.ended_at - job.started_at).total_seconds()
+            self.report(ReplayRun.objects.get(pk=job.result["replay"]), seconds)
 
     def report(self, run: ReplayRun, seconds: float) -> None:
         evaluations = sum(run.outcomes.values())

@@ -10,10 +10,11 @@ from numba import njit
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.hybrid.decision import OUTCOMES, DecisionSeries, Why
 from signals.engine.hybrid.hearing import BoolArray, Hearing, IntArray
-from signals.engine.hybrid.settings import BASE_TIMEFRAME, EPOCH, HybridSettings
+from signals.engine.hybrid.settings import EPOCH, HybridSettings
 from signals.engine.indicators.volatility import atr
 from signals.engine.regime import UNKNOWN
 from signals.engine.strategy import DecisionContext, aligned
+from signals.engine.timeframe import BASE_TIMEFRAME
 
 _OUTCOME_OF = np.array([OUTCOMES.index(why.outcome) for why in Why], dtype=np.int8)
 # What the compiled loops know of `Why`.

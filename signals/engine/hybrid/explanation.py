@@ -11,13 +11,13 @@ from signals.engine.candle import OHLCV
 from signals.engine.hybrid.blend import blend, stop_distance
 from signals.engine.hybrid.decision import STRATEGY_NAMES, Decision, DecisionSeries, Outcome, Vote, Why
 from signals.engine.hybrid.hearing import Hearing, hear
-from signals.engine.hybrid.settings import BASE_TIMEFRAME, DEFAULTS, EPOCH, HybridSettings
+from signals.engine.hybrid.settings import DEFAULTS, EPOCH, HybridSettings
 from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.plain import plain
 from signals.engine.regime import REGIMES, UNKNOWN
 from signals.engine.strategies import LISTENERS
 from signals.engine.strategy import DecisionContext, Direction, StrategySignal, aligned
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 
 
 def decide(

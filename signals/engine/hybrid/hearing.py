@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.hybrid.settings import BASE_TIMEFRAME, DEFAULTS, HybridSettings
+from signals.engine.hybrid.settings import DEFAULTS, HybridSettings
 from signals.engine.regime import REGIMES, regimes
 from signals.engine.strategies import LISTENERS, STRATEGIES
 from signals.engine.strategy import (
@@ -17,7 +17,7 @@ from signals.engine.strategy import (
     WindowError,
     abstain,
 )
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]

@@ -6,9 +6,9 @@ from signals.engine.candle import OHLCV
 from signals.engine.hybrid.blend import blend
 from signals.engine.hybrid.decision import DecisionSeries
 from signals.engine.hybrid.hearing import hear
-from signals.engine.hybrid.settings import BASE_TIMEFRAME, HybridSettings
+from signals.engine.hybrid.settings import HybridSettings
 from signals.engine.strategy import DecisionContext
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 
 
 def decisions(

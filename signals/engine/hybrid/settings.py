@@ -12,9 +12,8 @@ import numpy as np
 from signals.engine.candle import FloatArray
 from signals.engine.regime import Regime
 from signals.engine.strategy import StrategyGroup, bounds, parameter
-from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
 
-BASE_TIMEFRAME = Timeframe.H1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TRENDING = frozenset((Regime.TRENDING_UP, Regime.TRENDING_DOWN))

@@ -18,6 +18,7 @@ from signals.market.services.backfill import backfill
 from signals.market.services.clock import exchange_time
 from signals.market.services.fetching import StoredPage
 from signals.market.services.sync import sync_candles
+from signals.services.jobs import JobCancelled
 from tests.factories import make_instrument, make_series, store
 
 H1 = Timeframe.H1
@@ -300,3 +301,22 @@ def test_a_history_that_begins_late_is_told_as_such_and_never_as_complete(
         progress=lambda *progress: told.append(progress),
     )
     assert told == [(20, 20, "")]
+
+
+def test_a_backfill_that_is_cancelled_keeps_its_pages(bitcoin: Instrument, exchange: httpx.Client) -> None:
+    as_of = exchange_time(exchange_code="binance")
+    end = as_of.replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
+
+    def cancel(done: int, total: int, message: str) -> None:
+        raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        backfill(
+            instrument=bitcoin,
+            timeframe=H1,
+            start=end - timedelta(hours=2_500),
+            end=end,
+            as_of=as_of,
+            progress=cancel,
+        )
+    assert Candle.objects.count() == 1_000

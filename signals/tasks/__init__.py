@@ -1,4 +1,8 @@
-"""Entry points of the worker: read the clock, call one service."""
+"""Entry points of the worker: read the clock, call one service.
+
+Services with compiled code are imported inside: whoever only wakes a worker does not load them. The worker's
+parent has (`copilot_project.celery`).
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -14,8 +18,10 @@ from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
-from signals.services import alarms, anomalies, job_sweep, liveness, pairing, volatility
-from signals.services.evaluation import evaluate
+from signals.services import alarms, job_sweep, liveness
+from signals.tasks.candle_jobs import backfill_candles, import_candle_files
+
+__all__ = ["backfill_candles", "import_candle_files"]
 
 logger = structlog.get_logger(__name__)
 
@@ -32,6 +38,8 @@ def wake_up(task: Task, *args: Any) -> None:
 
 @shared_task
 def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> None:
+    from signals.services.evaluation import evaluate  # noqa: PLC0415
+
     evaluate(
         instrument=Instrument.objects.select_related("exchange").get(pk=instrument_id),
         candle_open_time=datetime.fromisoformat(candle_open_time),
@@ -42,6 +50,8 @@ def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> No
 @shared_task
 def sweep_evaluations() -> None:
     """Judge every closed candle that was missed: a lost wake-up costs half a minute, never a signal."""
+    from signals.services.evaluation import evaluate  # noqa: PLC0415
+
     for exchange_code, as_of in _times(_active_exchanges()):
         instruments = Instrument.objects.active().select_related("exchange").in_bulk()
         for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
@@ -52,7 +62,7 @@ def sweep_evaluations() -> None:
 @shared_task
 def record_outcomes() -> None:
     """Every signal that has ended since; a signal is followed on its own exchange's clock."""
-    from signals.services import outcomes  # noqa: PLC0415  (compiled code, which the web process never loads)
+    from signals.services import outcomes  # noqa: PLC0415
 
     now = timezone.now()
     codes = Signal.objects.filter(outcome__isnull=True).values_list("instrument__exchange__code", flat=True)
@@ -62,6 +72,8 @@ def record_outcomes() -> None:
 
 @shared_task
 def refresh_volatility() -> None:
+    from signals.services import volatility  # noqa: PLC0415
+
     now = timezone.now()
     for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
@@ -71,6 +83,8 @@ def refresh_volatility() -> None:
 
 @shared_task
 def refresh_forests() -> None:
+    from signals.services import anomalies  # noqa: PLC0415
+
     now = timezone.now()
     for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
@@ -80,6 +94,8 @@ def refresh_forests() -> None:
 
 @shared_task
 def refresh_partners() -> None:
+    from signals.services import pairing  # noqa: PLC0415
+
     now = timezone.now()
     for exchange_code, as_of in _times(_active_exchanges()):
         pairing.refresh_partners(exchange_code=exchange_code, as_of=as_of, now=now)

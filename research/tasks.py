@@ -1,0 +1,42 @@
+"""Entry points of the worker for research: each is a job that calls one service."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from celery import shared_task
+
+from signals.market.models import Instrument
+from signals.services.jobs import JobRun
+
+
+@shared_task(job_kind="replay", queue="research", job_time_limit_seconds=6 * 3600)
+def replay_span(run: JobRun) -> dict[str, Any]:
+    from research.services.replay import replay  # noqa: PLC0415  (compiled code, in the child alone)
+
+    asked = run.parameters
+    replayed = replay(
+        start=datetime.fromisoformat(asked["start"]),
+        end=datetime.fromisoformat(asked["end"]),
+        instruments=list(Instrument.objects.filter(pk__in=asked["instruments"])),
+        progress=run.progress,
+    )
+    return {"replay": replayed.pk, "signals": replayed.signals.count(), "outcomes": replayed.outcomes}
+
+
+@shared_task(job_kind="report_strategies", queue="research", job_time_limit_seconds=6 * 3600)
+def report_strategies(run: JobRun) -> dict[str, Any]:
+    from research.services.report_from_files import report_from_files  # noqa: PLC0415
+
+    asked = run.parameters
+    report = report_from_files(
+        folder=Path(asked["data"]),
+        pairs=asked["pairs"],
+        start=datetime.fromisoformat(asked["start"]),
+        end=datetime.fromisoformat(asked["end"]),
+        every=asked["every"],
+        progress=run.progress,
+    )
+    if asked["markdown"]:
+        Path(asked["markdown"]).write_text(report)
+    return {"report": report}
