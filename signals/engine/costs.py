@@ -5,7 +5,7 @@ Rates are parts per million here and basis points (Decimal) at the boundary; eve
 the trader, by less than one tick x lot (fees) or one tick (slippage).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,27 +28,39 @@ class Costs(NamedTuple):
 class CostRates:
     """Costs in basis points (1 bps = 0.01 %). A negative maker fee is a rebate.
 
-    ValueError for a rate that is finer than 0.01 bps, beyond 1,000 bps, or negative where that makes
-    no sense.
+    Fees are charged in the quote currency; where an exchange takes them in the base asset, the same share
+    is meant. What a market or stop order slips is the sum of slippage, half the spread, that share of the
+    average true range (volatility_bps: 10,000 is all of it), and impact_bps x the square root of
+    lots / the bar's volume. borrow_bps is what a borrowed position pays a day.
+
+    ValueError for a rate that is finer than 0.01 bps, beyond 1,000 bps (volatility: 10,000), or negative
+    where that makes no sense.
     """
 
     maker_bps: Decimal
     taker_bps: Decimal
     slippage_bps: Decimal
+    spread_bps: Decimal = Decimal(0)
+    volatility_bps: Decimal = Decimal(0)
+    impact_bps: Decimal = Decimal(0)
+    borrow_bps: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        for name in ("maker_bps", "taker_bps", "slippage_bps"):
+        for name in (each.name for each in fields(self)):
             rate = getattr(self, name)
             lowest = -HIGHEST_BPS if name == "maker_bps" else Decimal(0)
-            if not (rate.is_finite() and lowest <= rate <= HIGHEST_BPS):
-                raise ValueError(f"{name} is {rate}; it must be between {lowest} and {HIGHEST_BPS}")
+            highest = MILLION // PPM_PER_BPS if name == "volatility_bps" else HIGHEST_BPS
+            if not (rate.is_finite() and lowest <= rate <= highest):
+                raise ValueError(f"{name} is {rate}; it must be between {lowest} and {highest}")
             if rate * PPM_PER_BPS % 1:
                 raise ValueError(f"{name} is {rate}; rates finer than 0.01 bps cannot be kept")
 
     def in_ppm(self) -> Costs:
-        """The same rates as whole parts per million."""
+        """Fees and what every market order slips, half the spread included, as whole parts per million."""
+        half_spread = -(-int(self.spread_bps * PPM_PER_BPS) // 2)
         rates = (self.maker_bps, self.taker_bps, self.slippage_bps)
-        return Costs(*(int(rate * PPM_PER_BPS) for rate in rates))
+        maker, taker, slippage = (int(rate * PPM_PER_BPS) for rate in rates)
+        return Costs(maker, taker, slippage + half_spread)
 
 
 # The lowest spot tier of the large exchanges, and a spread that liquid pairs keep most of the time.

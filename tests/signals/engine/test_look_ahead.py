@@ -7,12 +7,17 @@ gate.py tells how to register something new.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from signals.engine import fill
 from signals.engine.costs import SPOT_COSTS
+from signals.engine.fill.batch import step_book
+from signals.engine.fill.book import end_position, wait
+from signals.engine.fill.layout import CASH, COUNT, LOTS, BookOrder, new_row
+from signals.engine.fill.terms import terms_row
 from signals.engine.hybrid import HybridSettings, decisions, opinions
 from signals.engine.indicators.momentum import rsi
 from signals.engine.outcome import Outcomes, follow
@@ -122,6 +127,35 @@ def traded(
     return run
 
 
+def stepped(given: Scene) -> Columns:
+    """Money, position and orders after each bar, of a book whose orders are decided on closes."""
+    terms = terms_row(fill.Grid(Decimal("0.1"), Decimal("0.01")), SPOT_COSTS)
+    row, rows = new_row(-1, cash=10**12, free=10**12), []
+    for each in fill.bars_in_ticks(given.ohlcv, TICK).tolist():
+        step_book(row, np.array([*each, fill.UNKNOWN_VOLUME, 0, 0]), terms)
+        close = each[-1]
+        if row[LOTS] == 0 and row[COUNT] == 0:
+            asked = order_after(close, ANY_KIND)
+            wait(
+                row,
+                BookOrder(
+                    side=asked.side,
+                    kind=asked.kind,
+                    price=asked.price,
+                    lots=1 + close % 5,
+                    good_bars=4,
+                    stop=asked.stop,
+                    target=asked.target,
+                    trail=close // 40 if close % 3 == 0 else 0,
+                    hold_bars=30,
+                ),
+            )
+        elif close % 11 == 0:
+            end_position(row)
+        rows.append(row[[CASH, LOTS, COUNT]].copy())
+    return {str(place): column for place, column in enumerate(np.array(rows).T)}
+
+
 def followed(given: Scene) -> Columns:
     outcomes = outcomes_of(given)
     names = ("exit_reason", "exited_at", "entry_price", "exit_price", "returns", "best_r", "worst_r")
@@ -227,6 +261,7 @@ def forecasts(given: Scene) -> Columns:
 GARCH = GarchFit(0.0, 1e-5, 0.1, 0.8, 0.0, converged=True, fallback=False)
 HAR = HarFit(1e-5, 0.4, 0.3, 0.2)
 CASES: Mapping[str, Case] = {
+    "signals.engine.fill.batch.step_book": Case(stepped, rows=500),
     "signals.engine.fill.single.step": Case(booked(next_bar), rows=500),
     "signals.engine.fill.single.place": Case(entered(next_bar), at_open=True, rows=500),
     "signals.engine.hybrid.hearing.opinions": Case(opinion_columns),
@@ -262,6 +297,7 @@ CASES: Mapping[str, Case] = {
 MARKETS = {"signals.engine.patterns.candlesticks.detect_all": gallery}
 
 WITH_FILL = "run by the cases of fill.step and fill.place"
+WITH_BOOK = "run by the case of fill.batch.step_book"
 AMOUNTS = "arithmetic on amounts given, sees no series"
 CLOSED_TRADES = "sums up trades that have ended, sees no candles"
 PAST_RETURNS = "sums up a record that has ended, sees no candles"
@@ -299,6 +335,41 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.costs.CostRates.in_ppm": AMOUNTS,
     "signals.engine.costs.fee": WITH_FILL,
     "signals.engine.costs.slipped": WITH_FILL,
+    "signals.engine.fill.advance.advance": WITH_BOOK,
+    "signals.engine.fill.batch.step_many": WITH_BOOK,
+    "signals.engine.fill.book.add_order": WITH_BOOK,
+    "signals.engine.fill.book.average_price": WITH_BOOK,
+    "signals.engine.fill.book.end_at_open": WITH_BOOK,
+    "signals.engine.fill.book.end_position": WITH_BOOK,
+    "signals.engine.fill.book.find_order": WITH_BOOK,
+    "signals.engine.fill.book.move_exits_of": WITH_BOOK,
+    "signals.engine.fill.book.wait": WITH_BOOK,
+    "signals.engine.fill.book.withdraw": WITH_BOOK,
+    "signals.engine.fill.book.withdraw_entries": WITH_BOOK,
+    "signals.engine.fill.inside.doubtful": WITH_BOOK,
+    "signals.engine.fill.inside.favourable": WITH_BOOK,
+    "signals.engine.fill.inside.meets": WITH_BOOK,
+    "signals.engine.fill.inside.next_inside": WITH_BOOK,
+    "signals.engine.fill.inside.reach": WITH_BOOK,
+    "signals.engine.fill.inside.surest": WITH_BOOK,
+    "signals.engine.fill.inside.touched": WITH_BOOK,
+    "signals.engine.fill.layout.new_row": AMOUNTS,
+    "signals.engine.fill.layout.pack": AMOUNTS,
+    "signals.engine.fill.layout.unpack": AMOUNTS,
+    "signals.engine.fill.money.affordable": AMOUNTS,
+    "signals.engine.fill.money.in_units": AMOUNTS,
+    "signals.engine.fill.money.money_scale": AMOUNTS,
+    "signals.engine.fill.money.scaled": AMOUNTS,
+    "signals.engine.fill.money.share": AMOUNTS,
+    "signals.engine.fill.money.worth": AMOUNTS,
+    "signals.engine.fill.settle.end_order": WITH_BOOK,
+    "signals.engine.fill.settle.event": WITH_BOOK,
+    "signals.engine.fill.settle.fill_entry": WITH_BOOK,
+    "signals.engine.fill.settle.fill_exit": WITH_BOOK,
+    "signals.engine.fill.settle.paid_at": WITH_BOOK,
+    "signals.engine.fill.settle.remove": WITH_BOOK,
+    "signals.engine.fill.settle.worse": WITH_BOOK,
+    "signals.engine.fill.terms.terms_row": AMOUNTS,
     "signals.engine.fill.grid.Grid.amount": AMOUNTS,
     "signals.engine.fill.grid.Grid.lots": AMOUNTS,
     "signals.engine.fill.grid.Grid.price": AMOUNTS,
