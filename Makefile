@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test properties check chaos setup setup-dev lock clean
+.PHONY: run test properties check chaos screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -46,6 +46,10 @@ chaos: setup-dev
 	$(BIN)/python -m tests.chaos.evaluation --write $(EVALUATION)
 	$(BIN)/python -m tests.chaos.storm --write $(STORM)
 	$(BIN)/python -m tests.chaos.stopped --write $(STOPPED)
+
+# The console's pictures in docs/console, drawn anew.
+screenshots: setup-dev
+	$(BIN)/python -m pytest -n 0 tests/screenshots.py
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.development

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from research.urls import DELIVERY_RIGHTS
+from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Page:
 
 PAGES = (
     Page("Overview", "monitoring", "admin:index"),
+    Page("Charts", "candlestick_chart", "research:charts", INSTRUMENT_RIGHTS),
     Page("Deliveries live", "timeline", "research:deliveries", DELIVERY_RIGHTS),
 )
 

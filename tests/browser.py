@@ -34,3 +34,12 @@ def visiting(chromium: Path, **options: Any) -> Iterator[tuple[Page, list[str]]]
             browser.close()
             # Inside Playwright's event loop Django keeps a connection of its own, which nobody else would close.
             connections.close_all()
+
+
+def log_in(page: Page, url: str, name: str = "boss", password: str = "a-password-1") -> None:
+    """Through the form that a visitor of any page is sent to."""
+    page.goto(f"{url}/admin/")
+    page.fill("[name=login]", name)
+    page.fill("[name=password]", password)
+    page.click("text=Log in >> nth=-1")
+    page.wait_for_selector("#content")

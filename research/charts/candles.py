@@ -49,7 +49,7 @@ def candles(bars: OHLCV, trades: Sequence[Trade] = (), *, name: str = "Price") -
     }
     return figure(
         [volume, price, *_levels(trades), *_marks(trades)],
-        xaxis={"type": "date", "rangeslider": {"visible": False}},
+        xaxis={"type": "date", "rangeslider": {"visible": False}, "anchor": "y2"},
         yaxis={"domain": [0.18, 1], "side": "right", "tickformat": ",~g"},
         yaxis2={"domain": [0, 0.14], "showticklabels": False, "showgrid": False},
         bargap=0.3,

@@ -1,16 +1,17 @@
 """How the console writes ages, prices and ratios, and the state of sending in its header."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
+from math import isnan
 from typing import Any
 
 from django import template
 
 from notifications.services.fan_out import exclusion_words
+from signals.engine.digits import price_text
 from signals.selectors import sending_allowed
 
 register = template.Library()
-
-SIGNIFICANT_DIGITS = 6
 
 
 @register.filter
@@ -48,18 +49,52 @@ def seconds_since(start: datetime, end: datetime | None) -> str:
 
 
 @register.filter
-def percent(ratio: float) -> str:
-    return f"{ratio:.0%}"
+def percent(ratio: float | None) -> str:
+    return "–" if ratio is None or isnan(ratio) else f"{ratio:.0%}"
 
 
 @register.filter
-def price(value: float) -> str:
-    """Six significant digits, never fewer than two decimals above 1: 67,123.40 but 0.00001234."""
-    if value >= 1000:
-        return f"{value:,.2f}"
-    if value >= 1:
-        return f"{value:.4f}".rstrip("0").ljust(len(f"{value:.2f}"), "0")
-    return f"{value:.{SIGNIFICANT_DIGITS}g}" if value >= 0.0001 else f"{value:.10f}".rstrip("0")
+def percent_or_nothing(ratio: float) -> str:
+    """For an interval's end, which is left out where there is no interval."""
+    return "" if isnan(ratio) else percent(ratio)
+
+
+@register.filter
+def signed(value: float | None) -> str:
+    """+1.94; for columns whose head names the unit."""
+    return "–" if value is None or isnan(value) else f"{value:+.2f}"
+
+
+@register.filter
+def in_r(result: float | None) -> str:
+    """+1.94 R: a result in units of the planned risk."""
+    return "–" if result is None or isnan(result) else f"{signed(result)} R"
+
+
+@register.filter
+def r_or_nothing(result: float) -> str:
+    """As `percent_or_nothing`, of a result."""
+    return "" if isnan(result) else in_r(result)
+
+
+@register.filter
+def words(name: str) -> str:
+    """A strategy's name as words: rsi, moving average."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def tone(result: float | None) -> str:
+    """The tone of a gain or a loss."""
+    if result is None or isnan(result) or result == 0:
+        return ""
+    return "good" if result > 0 else "bad"
+
+
+@register.filter
+def price(value: float | None, tick_size: Decimal | None = None) -> str:
+    """In the instrument's own step where it is given and known."""
+    return "–" if value is None else price_text(value, tick_size)
 
 
 @register.filter

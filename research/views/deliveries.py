@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -14,6 +13,7 @@ from notifications.models import Delivery, DeliveryKind, DeliveryState
 from research.charts.deliveries import delivery_columns
 from research.selectors import console, deliveries
 from research.views.console import banners
+from research.views.page import page
 from signals.models import Signal
 from users.models import Subscriber
 
@@ -96,7 +96,3 @@ def state_totals(rows: Any) -> list[tuple[DeliveryState, int]]:
 def page_of(request: HttpRequest, rows: Any) -> Any:
     """A page of PAGE_ROWS; a number that is none shows the first, one beyond the end the last."""
     return Paginator(rows, PAGE_ROWS).get_page(request.GET.get("page"))
-
-
-def page(request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
-    return render(request, template, admin.site.each_context(request) | {"title": title} | context)

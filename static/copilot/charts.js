@@ -154,7 +154,7 @@
   }
 
   function begin(root) {
-    for (const element of root.querySelectorAll?.(".chart[data-figure-id], .chart[data-figure-url]") ?? []) {
+    for (const element of root.querySelectorAll?.(".plot[data-figure-id], .plot[data-figure-url]") ?? []) {
       if (drawn.has(element)) continue;
       show(element);
       const seconds = Number(element.dataset.everySeconds);

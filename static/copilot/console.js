@@ -26,18 +26,26 @@
       window.location.reload(); // the session ended: the answer is the login page
       return;
     }
+    remember(event, target);
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => remember(event, event.detail.target));
+
+  function remember(event, target) {
+    if (target.querySelector("details[open]")) event.detail.shouldSwap = false; // somebody reads there
     const focused = document.activeElement;
     if (!target.contains(focused)) return;
     if (focused.matches("input, select, textarea")) event.detail.shouldSwap = false;
     place = focused.matches("a") ? destination(focused) : null;
-  });
+  }
 
-  document.addEventListener("htmx:afterSwap", (event) => {
+  function goBack() {
     if (place === null) return;
-    const same = [...event.detail.target.querySelectorAll("a")].find((link) => destination(link) === place);
+    const same = [...document.querySelectorAll("#content a")].find((link) => destination(link) === place);
     place = null;
     same?.focus({preventScroll: true}); // the keyboard stays where it was
-  });
+  }
+  document.addEventListener("htmx:afterSwap", goBack);
+  document.addEventListener("htmx:oobAfterSwap", goBack);
 
   for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.addEventListener(failure, (event) => isLive(event.detail.elt) && markStale(event.detail.elt));
@@ -47,4 +55,9 @@
     if (document.hidden) return;
     for (const element of document.querySelectorAll("[data-live]")) window.htmx.trigger(element, "wake");
   });
+}
+
+// A choice that is made is asked for at once; without scripts its button does the same.
+for (const select of document.querySelectorAll("select[data-submits]")) {
+  select.addEventListener("change", () => select.form.requestSubmit());
 }

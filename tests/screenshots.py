@@ -1,0 +1,95 @@
+"""Draws the console's screenshots anew: python -m pytest tests/screenshots.py, or `make screenshots`.
+
+They land in docs/console/: each page in dark, light and at a phone's width. Not among the tests, which pytest
+finds by their names. The market is simulated, and every picture says so.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from notifications.services.fan_out import fan_out
+from research.selectors.performance import open_rows
+from signals.market.models import Instrument
+from signals.models import Signal
+from signals.services.evaluation import evaluate
+from tests.browser import log_in, visiting
+from tests.notifications.rows import make_subscriber, make_tier
+from tests.research.console_rows import alive, last_hour, past
+from users.models import User
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "console"
+DESKTOP, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+LOOKS = {"dark": (DESKTOP, "dark"), "light": (DESKTOP, "light"), "phone": (PHONE, "dark")}
+
+
+def overview(instruments: list[Instrument]) -> str:
+    return "/admin/"
+
+
+def instrument(instruments: list[Instrument]) -> str:
+    return f"/admin/console/charts/{instruments[0].pk}/"
+
+
+PAGES: dict[str, Callable[[list[Instrument]], str]] = {"overview": overview, "instrument": instrument}
+
+
+def full_house() -> list[Instrument]:
+    instruments = past(
+        symbols={"BTC/USDT": 67_000.0, "ETH/USDT": 3_400.0, "SOL/USDT": 150.0}, bars=8000, every=40
+    )
+    tiers = [
+        make_tier(code=code, name=code.title(), rank=rank) for code, rank in (("vip", 4), ("premium", 3))
+    ]
+    for tier in (*tiers, tiers[0]):
+        make_subscriber(tier=tier)
+    for signal in Signal.objects.filter(published_at__gt=last_hour() - timedelta(hours=20)):
+        fan_out(signal=signal)
+    for hours in range(6, 0, -1):
+        for each in instruments:
+            evaluate(
+                instrument=each, candle_open_time=last_hour() - timedelta(hours=hours), as_of=last_hour()
+            )
+    assert open_rows(now=last_hour() + timedelta(hours=1)).exists()
+    return instruments
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_draw(chromium: Path, live_server: LiveServer, settings: Settings) -> None:
+    settings.SANDBOX = True
+    User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
+    instruments = full_house()
+    FOLDER.mkdir(exist_ok=True)
+    for look, (size, scheme) in LOOKS.items():
+        with visiting(chromium, viewport=size, color_scheme=scheme) as (page, complaints):
+            log_in(page, live_server.url)
+            for name, address in PAGES.items():
+                page.set_viewport_size(size)
+                alive()
+                page.goto(live_server.url + address(instruments))
+                picture(page, FOLDER / f"{name}-{look}.png")
+            assert complaints == []
+
+
+def picture(page: Page, path: Path) -> None:
+    """The whole page once its charts are drawn and its fonts are there."""
+    for chart in page.query_selector_all(".plot"):
+        chart.wait_for_element_state("visible")
+    page.wait_for_function("[...document.querySelectorAll('.plot')].every((chart) => chart.dataset.drawn)")
+    page.evaluate("document.fonts.ready")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    width = page.viewport_size["width"] if page.viewport_size else DESKTOP["width"]
+    page.set_viewport_size({"width": width, "height": height})  # the menu reaches as far as the page
+    page.wait_for_timeout(500)
+    drawn = Image.open(BytesIO(page.screenshot()))
+    drawn.convert("RGB").quantize(colors=128).save(path, optimize=True)
