@@ -128,6 +128,7 @@ WHITENOISE_AUTOREFRESH = False
 
 # The admin's "View on site": what happened to the deliveries, which the apps below the console cannot know.
 ABSOLUTE_URL_OVERRIDES = {
+    "market.instrument": lambda instrument: reverse("research:chart", args=[instrument.pk]),
     "signals.signal": lambda signal: reverse("research:signal_timeline", args=[signal.public_id]),
     "users.subscriber": lambda subscriber: reverse(
         "research:subscriber_history", args=[subscriber.public_id]

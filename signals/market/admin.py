@@ -7,6 +7,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from signals.engine.timeframe import Timeframe
@@ -32,7 +34,7 @@ class ExchangeAdmin(ModelAdmin):
 
 @admin.register(Instrument)
 class InstrumentAdmin(ModelAdmin):
-    list_display = ["symbol", "exchange", "aliases", "is_active", "newest_hourly_candle"]
+    list_display = ["symbol", "exchange", "aliases", "is_active", "newest_hourly_candle", "chart"]
     list_filter = ["is_active", "exchange", "quote"]
     list_select_related = ["exchange"]
     search_fields = ["symbol", "base", "quote"]
@@ -52,6 +54,11 @@ class InstrumentAdmin(ModelAdmin):
     def newest_hourly_candle(self, instrument: Any) -> datetime | None:
         opened: datetime | None = instrument.newest_open_time
         return opened
+
+    @admin.display(description="Chart")
+    def chart(self, instrument: Any) -> SafeString:
+        """Where that page is, settings know: it belongs to an app above this one."""
+        return format_html('<a href="{}">Candles and signals</a>', instrument.get_absolute_url())
 
     @admin.action(description="Fetch and evaluate the selected instruments", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:

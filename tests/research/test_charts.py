@@ -104,6 +104,11 @@ def test_empty_pages_say_when_the_first_candle_comes(admin_client: Client) -> No
     assert admin_client.get("/admin/console/charts/999999/").status_code == 404
 
 
+def test_list_of_instruments_leads_to_their_charts(admin_client: Client) -> None:
+    instrument = make_instrument()
+    assert f'href="/admin/console/charts/{instrument.pk}/"' in text(admin_client, "/admin/market/instrument/")
+
+
 @pytest.mark.parametrize("asked", ["", "x", "-1", "999", "99999999999999999999"])
 def test_menu_leads_to_an_instrument_whatever_is_asked_for(admin_client: Client, asked: str) -> None:
     instrument = make_instrument()
