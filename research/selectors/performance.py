@@ -65,7 +65,7 @@ class Ended:
 def ended_between(*, start: datetime, end: datetime) -> list[Ended]:
     """Oldest end first, as the resampling wants it."""
     rows = SignalOutcome.objects.filter(exited_at__gte=start, exited_at__lte=end)
-    ordered = rows.order_by("exited_at", "signal__sequence")
+    ordered = rows.order_by("exited_at", "signal_id")
     return [Ended(*row) for row in ordered.values_list("exited_at", "r_multiple", "signal__strategy")]
 
 
