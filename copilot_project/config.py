@@ -56,6 +56,10 @@ class Configuration(BaseSettings):
     telegram_webhook_secret: SecretStr | None = None
     telegram_paid_broadcast_per_second: int = Field(default=0, ge=0, le=1000)
 
+    ledger_signing_key: SecretStr | None = None
+    ledger_head_chat_id: int | None = None
+    ledger_git_remote: str = ""
+
     exchange_api_url: str | None = None
     market_providers: CommaSeparated = ("binance",)
 
@@ -87,6 +91,13 @@ class Configuration(BaseSettings):
     def require_telegram_alphabet(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()):
             raise ValueError("Telegram allows 1 to 256 of A-Z, a-z, 0-9, _ and - in the webhook secret")
+        return value
+
+    @field_validator("ledger_signing_key")
+    @classmethod
+    def require_seed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[0-9a-f]{64}", value.get_secret_value()):
+            raise ValueError("an Ed25519 key is 64 hex letters: openssl rand -hex 32")
         return value
 
     @field_validator("copilot_crash_at")

@@ -7,6 +7,7 @@ between, the place for what depends on those before it. Argument: `published`, t
 the Signal or not at all.
 `outcomes_recorded` is likewise sent inside the transaction that wrote SignalOutcome rows. Argument:
 `signal_ids`, the signals that have ended; some may have been announced before.
+`ledger_head_signed` is sent inside the transaction that wrote a LedgerHead. Argument: `head`, the row.
 """
 
 from django.dispatch import Signal
@@ -14,3 +15,4 @@ from django.dispatch import Signal
 signal_coming = Signal()
 signal_published = Signal()
 outcomes_recorded = Signal()
+ledger_head_signed = Signal()

@@ -1,4 +1,4 @@
-"""Reads over candles, evaluations and the kill switch."""
+"""Reads over candles, evaluations, the ledger and the kill switch."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
-from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, SignalSource
+from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, LedgerHead, SignalSource
 
 LOOK_BACK = timedelta(days=7)
 
@@ -67,6 +67,22 @@ def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
     stored = Candle.objects.filter(**candle, open_time=open_time)
     waiting = paired.filter(Exists(stored), ~Exists(judged))
     return list(waiting.order_by("pk").values_list("pk", flat=True).distinct())
+
+
+def leaf_hashes(*, size: int) -> list[bytes]:
+    """Leaves of the ledger's Merkle tree over the first `size` entries; the database hashes, so no payload travels."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sha256('\\x00'::bytea || salt || payload) FROM signals_ledgerentry "
+            "WHERE sequence <= %s ORDER BY sequence",
+            [size],
+        )
+        return [bytes(leaf) for (leaf,) in cursor.fetchall()]
+
+
+def newest_head_before(moment: datetime) -> LedgerHead | None:
+    """The newest head that was signed at `moment` or before."""
+    return LedgerHead.objects.filter(signed_at__lte=moment).first()
 
 
 def sending_allowed() -> bool:

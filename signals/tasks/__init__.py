@@ -18,7 +18,7 @@ from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
-from signals.services import alarms, job_sweep, liveness
+from signals.services import alarms, job_sweep, ledger_heads, liveness
 from signals.tasks.candle_jobs import backfill_candles, import_candle_files
 
 __all__ = ["backfill_candles", "import_candle_files"]
@@ -118,6 +118,11 @@ def beat_training() -> None:
 def sweep_jobs() -> None:
     """Those whose process died, and those of which no worker was told."""
     job_sweep.sweep_jobs()
+
+
+@shared_task
+def sign_ledger_head() -> None:
+    ledger_heads.sign_daily_head(now=timezone.now())
 
 
 @shared_task
