@@ -80,6 +80,7 @@ GROUPS = (
             ("signals.Job", "work_history"),
             ("signals.Action", "receipt_long"),
             ("signals.Alarm", "notification_important"),
+            ("market.ItemFailure", "error"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),
             ("users.User", "manage_accounts"),

@@ -5,11 +5,16 @@ Rates are parts per million here and basis points (Decimal) at the boundary; eve
 the trader, by less than one tick x lot (fees) or one tick (slippage).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from numba import njit
+
+from signals.engine.session import AssetClass
 
 MILLION = 1_000_000
 PPM_PER_BPS = 100
@@ -55,6 +60,12 @@ class CostRates:
             if rate * PPM_PER_BPS % 1:
                 raise ValueError(f"{name} is {rate}; rates finer than 0.01 bps cannot be kept")
 
+    @property
+    def round_trip(self) -> float:
+        """What entering and leaving by market orders costs, a ratio of the price."""
+        costs = self.in_ppm()
+        return 2 * (costs.taker_ppm + costs.slippage_ppm) / MILLION
+
     def in_ppm(self) -> Costs:
         """Fees and what every market order slips, half the spread included, as whole parts per million."""
         half_spread = -(-int(self.spread_bps * PPM_PER_BPS) // 2)
@@ -66,6 +77,40 @@ class CostRates:
 # The lowest spot tier of the large exchanges, and a spread that liquid pairs keep most of the time.
 SPOT_COSTS = CostRates(maker_bps=Decimal(10), taker_bps=Decimal(10), slippage_bps=Decimal(2))
 NO_COSTS = CostRates(maker_bps=Decimal(0), taker_bps=Decimal(0), slippage_bps=Decimal(0))
+
+
+class MarketType(StrEnum):
+    """How an instrument is traded: on `SPOT` it cannot be shorted."""
+
+    SPOT = "spot"
+    MARGIN = "margin"
+    PERPETUAL = "perpetual"
+
+
+# What a private trader pays where the instrument has no rates of its own. Perpetuals: the lowest tier of the large
+# exchanges. Forex: the commission of a raw-spread account (3.50 USD a side for 100,000 USD) and half of a spread of
+# one pip. Stocks: no commission, and half of a spread of 4 bps.
+_CRYPTO_PERPETUAL = CostRates(maker_bps=Decimal(2), taker_bps=Decimal(5), slippage_bps=Decimal(2))
+_FOREX = CostRates(maker_bps=Decimal("0.35"), taker_bps=Decimal("0.35"), slippage_bps=Decimal("0.5"))
+_STOCK = CostRates(maker_bps=Decimal(0), taker_bps=Decimal(0), slippage_bps=Decimal(2))
+RATES: Mapping[tuple[AssetClass, MarketType], CostRates] = MappingProxyType(
+    {
+        (AssetClass.CRYPTO, MarketType.SPOT): SPOT_COSTS,
+        (AssetClass.CRYPTO, MarketType.MARGIN): SPOT_COSTS,
+        (AssetClass.CRYPTO, MarketType.PERPETUAL): _CRYPTO_PERPETUAL,
+        (AssetClass.FOREX, MarketType.SPOT): _FOREX,
+        (AssetClass.FOREX, MarketType.MARGIN): _FOREX,
+        (AssetClass.FOREX, MarketType.PERPETUAL): _FOREX,
+        (AssetClass.STOCK, MarketType.SPOT): _STOCK,
+        (AssetClass.STOCK, MarketType.MARGIN): _STOCK,
+        (AssetClass.STOCK, MarketType.PERPETUAL): _STOCK,
+    }
+)
+
+
+def rates_for(asset_class: str, market_type: str = MarketType.SPOT) -> CostRates:
+    """What trading costs by the kind of asset and of market; ValueError for a kind that there is not."""
+    return RATES[AssetClass(asset_class), MarketType(market_type)]
 
 
 @njit(cache=True)

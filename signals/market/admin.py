@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Candle, DataQualityIssue, Exchange, Instrument
+from signals.market.models import Candle, DataQualityIssue, Exchange, Instrument, ItemFailure
 
 
 @admin.register(Exchange)
@@ -35,7 +35,7 @@ class ExchangeAdmin(ModelAdmin):
 @admin.register(Instrument)
 class InstrumentAdmin(ModelAdmin):
     list_display = ["symbol", "exchange", "aliases", "is_active", "newest_hourly_candle", "chart"]
-    list_filter = ["is_active", "exchange", "quote"]
+    list_filter = ["is_active", "exchange", "quote", "asset_class", "market_type"]
     list_select_related = ["exchange"]
     search_fields = ["symbol", "base", "quote"]
     actions = ["activate", "deactivate"]
@@ -105,4 +105,22 @@ class DataQualityIssueAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: DataQualityIssue | None = None) -> bool:
+        return False
+
+
+@admin.register(ItemFailure)
+class ItemFailureAdmin(ModelAdmin):
+    """What keeps failing at the moment: read, never edited."""
+
+    list_display = ["task", "item", "failures", "first_failed_at", "failed_at", "error"]
+    list_filter = ["task"]
+    search_fields = ["item", "error"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ItemFailure | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ItemFailure | None = None) -> bool:
         return False

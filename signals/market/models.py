@@ -4,10 +4,15 @@
 block that numpy reads without parsing; it is rebuilt when a candle of that day is corrected.
 """
 
+from dataclasses import replace
+from decimal import Decimal
+
 import numpy as np
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from signals.engine.costs import CostRates, MarketType, rates_for
 from signals.engine.quality import QualityAction, QualityKind
 from signals.engine.session import AssetClass
 from signals.engine.timeframe import Timeframe
@@ -18,6 +23,16 @@ COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 # One bar of a chunk, 48 bytes without padding, in network byte order: the form in which Postgres itself writes
 # numbers, so that it builds a chunk in one statement and numpy reads it as it is. `open_time` is UTC milliseconds.
 CHUNK_ROW = np.dtype([("open_time", ">i8"), *((name, ">f8") for name in COLUMNS[1:])])
+
+
+def _rate(what: str) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=f"{what}, in basis points; empty: as usual for its kind.",
+    )
 
 
 class Exchange(models.Model):
@@ -56,6 +71,15 @@ class Instrument(models.Model):
         default=AssetClass.CRYPTO.value,
         help_text="Decides on which days and hours its market is open.",
     )
+    market_type = models.CharField(
+        max_length=9,
+        choices=[(market_type.value, market_type.value) for market_type in MarketType],
+        default=MarketType.SPOT.value,
+        help_text="How it is traded: costs, and whether it can be shorted.",
+    )
+    maker_bps = _rate("Fee of a limit order")
+    taker_bps = _rate("Fee of a market or stop order")
+    slippage_bps = _rate("How much worse than its price a market or stop order fills")
     is_active = models.BooleanField(default=True, help_text="Whether candles are fetched and evaluated.")
     tick_size = models.DecimalField(
         max_digits=32, decimal_places=18, null=True, blank=True, help_text="Step of a price; empty: unknown."
@@ -95,6 +119,18 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+    def clean(self) -> None:
+        try:
+            self.cost_rates()
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def cost_rates(self) -> CostRates:
+        """What trading it costs: its own rates, and where it has none those of its kind. ValueError as CostRates."""
+        usual = rates_for(self.asset_class, self.market_type)
+        own = {name: getattr(self, name) for name in ("maker_bps", "taker_bps", "slippage_bps")}
+        return replace(usual, **{name: rate for name, rate in own.items() if rate is not None})
 
 
 class Candle(models.Model):
@@ -171,3 +207,23 @@ class DataQualityIssue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.timeframe} {self.kind} at {self.open_time:%Y-%m-%d %H:%M}"
+
+
+class ItemFailure(models.Model):
+    """Something of many that a task could not do, how many times in a row; gone once it is done again."""
+
+    task = models.CharField(max_length=100)
+    item = models.CharField(max_length=200)
+    failures = models.PositiveIntegerField()
+    first_failed_at = models.DateTimeField()
+    failed_at = models.DateTimeField()
+    error = models.TextField()
+
+    class Meta:
+        ordering = ["-failed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "item"], name="market_item_failure_once_per_item")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.item}"

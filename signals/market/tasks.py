@@ -12,6 +12,7 @@ from signals.market.models import Exchange, Instrument
 from signals.market.providers import ProviderError
 from signals.market.services import chunks, rules, sync
 from signals.market.services.clock import exchange_time
+from signals.market.services.guard import guarded
 
 logger = structlog.get_logger(__name__)
 
@@ -20,27 +21,24 @@ logger = structlog.get_logger(__name__)
 def sync_candles(timeframe: str) -> None:
     """One instrument's failure does not stop the others; the next tick asks again."""
     for instrument, as_of in _active_instruments():
-        try:
+        with guarded(f"candles {timeframe}", f"{instrument.exchange.code} {instrument}"):
             sync.sync_candles(instrument=instrument, timeframe=Timeframe(timeframe), as_of=as_of)
-        except ProviderError as error:
-            logger.warning("candles not updated", instrument=instrument.symbol, error=str(error))
 
 
 @shared_task
 def refresh_rules() -> None:
     now = timezone.now()
     for exchange in Exchange.objects.filter(instruments__is_active=True).distinct():
-        try:
+        with guarded("order rules", exchange.code):
             rules.refresh_rules(exchange=exchange, now=now)
-        except ProviderError as error:
-            logger.warning("rules of orders not updated", exchange=exchange.code, error=str(error))
 
 
 @shared_task
 def build_chunks() -> None:
     for instrument, as_of in _active_instruments():
         for timeframe in Timeframe:
-            chunks.build_chunks(instrument=instrument, timeframe=timeframe, as_of=as_of)
+            with guarded("chunks", f"{instrument.exchange.code} {instrument} {timeframe}"):
+                chunks.build_chunks(instrument=instrument, timeframe=timeframe, as_of=as_of)
 
 
 def _active_instruments() -> Iterator[tuple[Instrument, datetime]]:

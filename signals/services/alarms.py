@@ -1,4 +1,4 @@
-"""Who fell silent, or sends nothing any more because Telegram refuses the bot's token.
+"""Who fell silent, who sends nothing any more because Telegram refuses the bot's token, and which tasks keep failing.
 
 Web, worker and sender all look, so that whoever is stopped is told by one that lives.
 """
@@ -17,6 +17,10 @@ logger = structlog.get_logger(__name__)
 # The worker for training may hold Python's lock for long while it compiles or loads torch.
 PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30, "training-worker": 90}
 
+# What of many failed so often in a row, each time its task came to it, and has not been left alone since.
+REPEATED = 3
+FORGOTTEN_SECONDS = 2 * 3_600
+
 # A silence counts from the moment at which the one who looks began to: after a pause of the whole house
 # nobody is accused of it. Idle workers live by beat's ticks: they are judged as of the last one that beat may have
 # sent, and after an alarm about beat only when that has been over for their patience.
@@ -31,6 +35,9 @@ WITH signs AS (
         CASE WHEN name LIKE '%%worker' THEN
             (SELECT max(coalesce(cleared_at, now())) FROM signals_alarm WHERE name = 'beat') END AS excused_until
     FROM signs
+), failing AS (
+    SELECT task, item, error FROM market_itemfailure
+    WHERE failures >= %(repeated)s AND failed_at > now() - make_interval(secs => %(forgotten)s)
 ), judged AS (
     SELECT name, format('no sign of life since %%s UTC', date_trunc('second', beat_at AT TIME ZONE 'UTC')) AS detail,
         greatest(beat_at, excused_until, %(watching_since)s) < as_of - patience AS is_wrong,
@@ -39,6 +46,13 @@ WITH signs AS (
     UNION ALL
     SELECT name || ' halted', detail, detail LIKE 'halted:%%', detail = ''
     FROM signals_heartbeat WHERE name = 'sender'
+    UNION ALL
+    SELECT 'task ' || task, left(format('%%s failed %%s times in a row or more, as did %%s others: %%s',
+        min(item), %(repeated)s::int, count(*) - 1, min(error)), 200), true, false
+    FROM failing GROUP BY task
+    UNION ALL
+    SELECT name, '', false, true FROM signals_alarm
+    WHERE cleared_at IS NULL AND name LIKE 'task %%' AND name NOT IN (SELECT 'task ' || task FROM failing)
 ), cleared AS (
     UPDATE signals_alarm SET cleared_at = now()
     FROM judged WHERE signals_alarm.name = judged.name AND cleared_at IS NULL AND judged.is_well
@@ -59,6 +73,8 @@ def parameters(*, watching_since: datetime) -> dict[str, Any]:
         "names": list(PATIENCE_SECONDS),
         "patience": list(PATIENCE_SECONDS.values()),
         "watching_since": watching_since,
+        "repeated": REPEATED,
+        "forgotten": FORGOTTEN_SECONDS,
     }
 
 
@@ -75,4 +91,4 @@ def tell(changes: Iterable[tuple[str, str | None]]) -> None:
         if detail is None:
             logger.warning("alarm over: it works again", process=name)
         else:
-            logger.error("alarm: a process is silent or halted", process=name, detail=detail)
+            logger.error("alarm: silent, halted or failing", process=name, detail=detail)

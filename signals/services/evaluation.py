@@ -72,7 +72,8 @@ class CandleMissingError(Exception):
 def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = False) -> Decision:
     """The decision at `as_of`, a close of the base timeframe, from what was stored and known by then.
 
-    A signal that nobody could enter, because the market is closed at `as_of`, is refused.
+    A signal that nobody could enter, because the market is closed at `as_of`, is refused; and one whose stop
+    is too near for the instrument's costs or its tick.
     Raises CandleMissingError when the newest candle of a timeframe, or the partner's with `wait_for_partner`,
     has not arrived.
     """
@@ -92,6 +93,8 @@ def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = F
         volatility=expected.deviation,
         anomaly=unusual.score,
         partner=_base_window(partner.pk, as_of) if partner else None,
+        round_trip_cost=instrument.cost_rates().round_trip,
+        tick=float(instrument.tick_size) if instrument.tick_size else None,
     )
     decision = explain(windows, context)
     closed = closed_market(instrument, as_of) if decision.signal else None

@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 
 from signals.engine.candle import OHLCV, TimeArray
-from signals.engine.costs import SPOT_COSTS
+from signals.engine.costs import CostRates
 from signals.engine.entry import entered_from, publication_ms
 from signals.engine.ledger import EntryKind
 from signals.engine.outcome import REASONS, Outcomes, follow
@@ -18,6 +18,7 @@ from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
 from signals.events import outcomes_recorded
 from signals.market.selectors import load_range
+from signals.market.services.guard import guarded
 from signals.models import Signal, SignalOutcome
 from signals.services.ledger import append_entries, hold_end
 
@@ -34,13 +35,16 @@ def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> in
     through a bar too far above its levels to be reckoned with has no outcome, and the log says so. A repeat
     writes nothing. `outcomes_recorded` announces them in the transaction that writes them.
     """
-    waiting = Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True).order_by(
-        "instrument_id", "timeframe", "candle_open_time"
+    waiting = (
+        Signal.objects.filter(instrument__exchange__code=exchange_code, outcome__isnull=True)
+        .select_related("instrument")
+        .order_by("instrument_id", "timeframe", "candle_open_time")
     )
     written = 0
     for (instrument_id, timeframe), group in groupby(waiting, lambda s: (s.instrument_id, s.timeframe)):
-        rows = _ended(instrument_id, Timeframe(timeframe), list(group), as_of, now)
-        written += _write(rows) if rows else 0
+        with guarded("outcomes", f"{exchange_code} instrument {instrument_id} {timeframe}"):
+            rows = _ended(instrument_id, Timeframe(timeframe), list(group), as_of, now)
+            written += _write(rows) if rows else 0
     return written
 
 
@@ -94,14 +98,15 @@ def _ended(
     rows = np.searchsorted(candles.open_time, moments) - 1
     begun = (rows >= 0) & (rows + 1 < len(candles))
     entered = [signal for signal, has_begun in zip(signals, begun, strict=True) if has_begun]
-    outcomes = _follow(candles, entered, rows[begun])
+    rates = signals[0].instrument.cost_rates()
+    outcomes = _follow(candles, entered, rows[begun], rates)
     for each in np.flatnonzero(outcomes.refused):
         logger.warning("a bar too far above its levels: no outcome", signal=str(entered[each]))
     hole_ended = _newest_hole(candles, timeframe, outcomes.exited_at)
     unbroken = hole_ended <= entry_opens[begun]
     waited = hole_ended <= _milliseconds(as_of - WAIT_FOR_CANDLES)
     settled = np.flatnonzero(outcomes.ended & (unbroken | waited))
-    return [_row(entered[each], outcomes, int(each), now) for each in settled]
+    return [_row(entered[each], outcomes, int(each), rates, now) for each in settled]
 
 
 def _newest_hole(candles: OHLCV, timeframe: Timeframe, until: TimeArray) -> TimeArray:
@@ -114,7 +119,10 @@ def _newest_hole(candles: OHLCV, timeframe: Timeframe, until: TimeArray) -> Time
 
 
 def _follow(
-    candles: OHLCV, signals: Sequence[Signal], rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    candles: OHLCV,
+    signals: Sequence[Signal],
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+    rates: CostRates,
 ) -> Outcomes:
     return follow(
         candles,
@@ -123,10 +131,11 @@ def _follow(
         entry_prices=[signal.entry_price for signal in signals],
         stop_losses=[signal.stop_loss for signal in signals],
         take_profits=[signal.take_profit for signal in signals],
+        rates=rates,
     )
 
 
-def _row(signal: Signal, outcomes: Outcomes, each: int, now: datetime) -> SignalOutcome:
+def _row(signal: Signal, outcomes: Outcomes, each: int, rates: CostRates, now: datetime) -> SignalOutcome:
     return SignalOutcome(
         signal=signal,
         exit_reason=REASONS[int(outcomes.exit_reason[each])].value,
@@ -140,9 +149,9 @@ def _row(signal: Signal, outcomes: Outcomes, each: int, now: datetime) -> Signal
         worst_r=outcomes.worst_r[each],
         bars_held=outcomes.bars_held[each],
         is_ambiguous=bool(outcomes.ambiguous[each]),
-        maker_bps=SPOT_COSTS.maker_bps,
-        taker_bps=SPOT_COSTS.taker_bps,
-        slippage_bps=SPOT_COSTS.slippage_bps,
+        maker_bps=rates.maker_bps,
+        taker_bps=rates.taker_bps,
+        slippage_bps=rates.slippage_bps,
         recorded_at=now,
     )
 

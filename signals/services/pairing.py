@@ -12,6 +12,7 @@ from signals.engine.pairing import best_partners
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
+from signals.market.services.guard import guarded
 from signals.models import REFRESHED_AFTER, PartnerChoice
 
 COMPARED_BARS = 2_160  # 90 days of hours
@@ -30,7 +31,12 @@ def refresh_partners(*, exchange_code: str, as_of: datetime, now: datetime) -> i
         .values_list("instrument")
         .annotate(Max("fitted_through"))
     )
-    instruments = Instrument.objects.active().filter(exchange__code=exchange_code).order_by("quote", "symbol")
+    instruments = (
+        Instrument.objects.active()
+        .filter(exchange__code=exchange_code)
+        .select_related("exchange")
+        .order_by("quote", "symbol")
+    )
     rows: list[PartnerChoice] = []
     for _, group in groupby(instruments, lambda instrument: instrument.quote):
         candidates = list(group)
@@ -40,7 +46,10 @@ def refresh_partners(*, exchange_code: str, as_of: datetime, now: datetime) -> i
             if each.pk not in chosen or closed_at - chosen[each.pk] >= REFRESHED_AFTER
         }
         if due:
-            rows += [row for row in _choices(candidates, closed_at, as_of, now) if row.instrument_id in due]
+            with guarded("partners", f"{exchange_code} {candidates[0].quote}"):
+                rows += [
+                    row for row in _choices(candidates, closed_at, as_of, now) if row.instrument_id in due
+                ]
     return len(PartnerChoice.objects.bulk_create(rows, ignore_conflicts=True))
 
 
@@ -57,7 +66,10 @@ def chosen_partner(*, instrument: Instrument, as_of: datetime) -> Instrument | N
 def _choices(
     candidates: Sequence[Instrument], closed_at: datetime, as_of: datetime, now: datetime
 ) -> list[PartnerChoice]:
-    closes = np.column_stack([_closes(each.pk, closed_at) for each in candidates])
+    closes = np.full((COMPARED_BARS + 1, len(candidates)), np.nan)
+    for column, each in enumerate(candidates):
+        with guarded("partners", f"{each.exchange.code} {each}"):
+            closes[:, column] = _closes(each.pk, closed_at)
     present = np.flatnonzero(np.isfinite(closes[-1]))
     if len(present) == 0:
         return []

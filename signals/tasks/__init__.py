@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from signals.market.models import Instrument
 from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
+from signals.market.services.guard import guarded
 from signals.models import Signal
 from signals.selectors import candles_without_evaluation
 from signals.services import alarms, job_sweep, ledger_heads, liveness
@@ -56,7 +57,8 @@ def sweep_evaluations() -> None:
         instruments = Instrument.objects.active().select_related("exchange").in_bulk()
         for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
             liveness.show_worker_alive(now=timezone.now())
-            evaluate(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
+            with guarded("evaluation", f"{exchange_code} instrument {instrument_id}"):
+                evaluate(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
 
 
 @shared_task
@@ -78,7 +80,8 @@ def refresh_volatility() -> None:
     for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
             liveness.show_worker_alive(now=timezone.now())
-            volatility.refresh_volatility(instrument=instrument, as_of=as_of, now=now)
+            with guarded("volatility", f"{exchange_code} {instrument}"):
+                volatility.refresh_volatility(instrument=instrument, as_of=as_of, now=now)
 
 
 @shared_task
@@ -89,7 +92,8 @@ def refresh_forests() -> None:
     for exchange_code, as_of in _times(_active_exchanges()):
         for instrument in Instrument.objects.active().filter(exchange__code=exchange_code):
             liveness.show_worker_alive(now=timezone.now())
-            anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
+            with guarded("anomaly forests", f"{exchange_code} {instrument}"):
+                anomalies.refresh_forest(instrument=instrument, as_of=as_of, now=now)
 
 
 @shared_task

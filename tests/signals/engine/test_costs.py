@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signals.engine.costs import SPOT_COSTS, CostRates, fee, slipped
+from signals.engine.costs import SPOT_COSTS, CostRates, MarketType, fee, rates_for, slipped
+from signals.engine.session import AssetClass
 
 PRICES = st.integers(1, 10**9)
 
@@ -61,3 +62,18 @@ def test_a_rate_that_cannot_be_meant_is_refused(change: dict[str, Decimal], mess
 def test_the_finest_and_the_highest_rates_are_kept_whole() -> None:
     rates = CostRates(maker_bps=Decimal(-1_000), taker_bps=Decimal(1_000), slippage_bps=Decimal("0.01"))
     assert rates.in_ppm() == (-100_000, 100_000, 1)
+
+
+@pytest.mark.parametrize("asset_class", AssetClass)
+@pytest.mark.parametrize("market_type", MarketType)
+def test_every_kind_has_rates(asset_class: AssetClass, market_type: MarketType) -> None:
+    assert rates_for(asset_class.value, market_type.value).round_trip > 0
+
+
+def test_forex_does_not_pay_what_crypto_pays() -> None:
+    assert rates_for("crypto") == SPOT_COSTS
+    assert rates_for("crypto").round_trip == pytest.approx(0.0024)
+    assert rates_for("crypto", "perpetual").round_trip == pytest.approx(0.0014)
+    assert rates_for("forex").round_trip == pytest.approx(0.00017)
+    with pytest.raises(ValueError, match="bond"):
+        rates_for("bond")

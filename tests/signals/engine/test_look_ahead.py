@@ -333,6 +333,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.packing.sha256_of": "hashes bytes",
     "signals.engine.packing.unpack_arrays": "stored numbers back as they were",
     "signals.engine.costs.CostRates.in_ppm": AMOUNTS,
+    "signals.engine.costs.rates_for": AMOUNTS,
     "signals.engine.costs.fee": WITH_FILL,
     "signals.engine.costs.slipped": WITH_FILL,
     "signals.engine.fill.advance.advance": WITH_BOOK,

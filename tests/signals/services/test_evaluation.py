@@ -1,6 +1,7 @@
 """One closed candle, one evaluation: whatever arrives late, twice or not at all."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.admin import site
@@ -234,3 +235,26 @@ def test_the_ledger_of_published_signals_verifies(instrument: Instrument) -> Non
 
     assert [signal.sequence for signal in stored] == [1, 2, 3]
     assert verify(LedgerEntry.objects.entries()) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"taker_bps": Decimal(300)}, "times the costs of 6.04%"),
+        ({"tick_size": Decimal(50)}, "ticks away, nearer than 5"),
+    ],
+)
+def test_a_stop_within_the_instrument_s_own_costs_or_ticks_is_refused_before_publication(
+    instrument: Instrument, values: dict[str, Decimal], reason: str
+) -> None:
+    closed_at = SIGNAL_CLOSES[0]
+    Instrument.objects.filter(pk=instrument.pk).update(**values)
+    instrument.refresh_from_db()
+
+    evaluation = evaluate(
+        instrument=instrument, candle_open_time=closed_at - timedelta(hours=1), as_of=closed_at
+    )
+
+    assert evaluation is not None
+    assert (evaluation.outcome, evaluation.signal) == ("refused", None)
+    assert reason in evaluation.reason

@@ -1,8 +1,10 @@
 """Published signals are followed on stored candles: once, patiently, and never on what was not closed."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +12,14 @@ from django.db import DatabaseError, transaction
 from structlog.testing import capture_logs
 
 from signals.engine.candle import OHLCV
+from signals.engine.costs import SPOT_COSTS, CostRates, rates_for
 from signals.engine.ledger import verify
 from signals.engine.outcome import follow
 from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Candle, Instrument
+from signals.market.models import Candle, Instrument, ItemFailure
 from signals.models import LedgerEntry, Signal, SignalOutcome
+from signals.services import outcomes
 from signals.services.outcomes import record_outcomes
 from tests.factories import make_instrument, make_series, store
 from tests.notifications.rows import make_signal
@@ -234,3 +238,58 @@ def test_instruments_and_exchanges_are_kept_apart(instrument: Instrument) -> Non
     assert record(LATE) == 1
     assert SignalOutcome.objects.get().signal.instrument == instrument
     assert Candle.objects.count() == len(SERIES)
+
+
+@pytest.mark.parametrize(
+    ("values", "rates"),
+    [
+        ({}, SPOT_COSTS),
+        ({"asset_class": "forex"}, rates_for("forex")),
+        ({"market_type": "perpetual"}, rates_for("crypto", "perpetual")),
+        ({"taker_bps": Decimal("7.5")}, replace(SPOT_COSTS, taker_bps=Decimal("7.5"))),
+    ],
+)
+def test_an_outcome_pays_the_costs_of_its_instrument(values: dict[str, Any], rates: CostRates) -> None:
+    instrument = make_instrument(**values)
+    store(instrument, Timeframe.H1, SERIES)
+    signal = publish_at(instrument, 10)
+
+    assert record(START + 119 * HOUR) == 1
+
+    outcome = SignalOutcome.objects.get(signal=signal)
+    assert (outcome.maker_bps, outcome.taker_bps, outcome.slippage_bps) == (
+        rates.maker_bps,
+        rates.taker_bps,
+        rates.slippage_bps,
+    )
+    expected = follow(
+        SERIES,
+        rows=[10],
+        directions=[1],
+        entry_prices=[signal.entry_price],
+        stop_losses=[signal.stop_loss],
+        take_profits=[signal.take_profit],
+        rates=rates,
+    )
+    assert outcome.r_multiple == pytest.approx(expected.r_multiple[0])
+
+
+def test_one_instrument_that_cannot_be_followed_does_not_hold_up_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, sound = make_instrument(), make_instrument()
+    for each in (broken, sound):
+        store(each, Timeframe.H1, SERIES)
+        publish_at(each, 10)
+    real = outcomes.load_range
+
+    def load(*, instrument_id: int, **others: Any) -> OHLCV:
+        if instrument_id == broken.pk:
+            raise ValueError("row 7: high is below low")
+        return real(instrument_id=instrument_id, **others)
+
+    monkeypatch.setattr(outcomes, "load_range", load)
+
+    assert record(START + 119 * HOUR) == 1
+    assert SignalOutcome.objects.get().signal.instrument == sound
+    assert ItemFailure.objects.get().error == "ValueError: row 7: high is below low"
