@@ -35,5 +35,6 @@ SCHEDULE = {
     ),
     "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
+    "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

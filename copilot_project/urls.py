@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from copilot_project.health import livez, readyz
 from copilot_project.metrics import metrics
+from research.views import track_record
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -13,6 +14,8 @@ urlpatterns = [
     path("admin/console/", include("research.urls")),
     path("admin/", admin.site.urls),
     path("telegram/", include("notifications.urls")),
+    path("track-record/", track_record.track_record, name="track_record"),
+    path("track-record/<str:name>", track_record.track_record_file, name="track_record_file"),
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),

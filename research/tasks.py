@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import shared_task
+from django.utils import timezone
 
 from signals.market.models import Instrument
 from signals.services.jobs import JobRun
@@ -40,3 +41,11 @@ def report_strategies(run: JobRun) -> dict[str, Any]:
     if asked["markdown"]:
         Path(asked["markdown"]).write_text(report)
     return {"report": report}
+
+
+@shared_task
+def compile_track_record() -> None:
+    """Once for each head that has become public, and when a tier's rules change."""
+    from research.services.track_record import compile_track_record as compile_record  # noqa: PLC0415
+
+    compile_record(now=timezone.now())

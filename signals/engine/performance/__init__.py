@@ -14,6 +14,7 @@ from signals.engine.performance.bootstrap_interval import Interval, bootstrap_in
 from signals.engine.performance.cagr import cagr
 from signals.engine.performance.calmar_ratio import calmar_ratio
 from signals.engine.performance.conditional_value_at_risk import conditional_value_at_risk
+from signals.engine.performance.deepest_fall import deepest_fall
 from signals.engine.performance.drawdown_length import drawdown_length
 from signals.engine.performance.expectancy import expectancy
 from signals.engine.performance.exposure import exposure
@@ -38,6 +39,7 @@ __all__ = [
     "cagr",
     "calmar_ratio",
     "conditional_value_at_risk",
+    "deepest_fall",
     "drawdown_length",
     "expectancy",
     "exposure",

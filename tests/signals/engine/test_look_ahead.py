@@ -424,6 +424,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.performance.cagr.cagr": PAST_RETURNS,
     "signals.engine.performance.calmar_ratio.calmar_ratio": PAST_RETURNS,
     "signals.engine.performance.conditional_value_at_risk.conditional_value_at_risk": PAST_RETURNS,
+    "signals.engine.performance.deepest_fall.deepest_fall": CLOSED_TRADES,
     "signals.engine.performance.drawdown_length.drawdown_length": PAST_RETURNS,
     "signals.engine.performance.expectancy.expectancy": CLOSED_TRADES,
     "signals.engine.performance.exposure.exposure": PAST_RETURNS,
