@@ -17,4 +17,3 @@ def test_the_page_is_written_and_a_missed_goal_is_the_status(tmp_path: Path) -> 
     assert "mean of 2 noise matrices" in told.getvalue().splitlines()[-1]
     page = (tmp_path / "honesty.md").read_text()
     assert page.startswith("# What the tools against luck say")
-    assert "commit unknown" not in page
