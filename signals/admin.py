@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from signals.engine.patterns.anomaly import is_unusual
@@ -20,6 +20,8 @@ from signals.models import (
     Alarm,
     AnomalyForest,
     Evaluation,
+    Experiment,
+    ExperimentArm,
     Heartbeat,
     Job,
     KillSwitch,
@@ -375,3 +377,19 @@ class TrainedModelAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainedModel]:
         return super().get_queryset(request).defer("payload")
+
+
+class ExperimentArmInline(TabularInline):
+    model = ExperimentArm
+    fields = ["position", "name", "variant", "share", "settings"]
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+
+
+@admin.register(Experiment)
+class ExperimentAdmin(ReadOnlyAdmin):
+    list_display = ["name", "assignment", "started_at", "ends_at", "ended_at", "ended_by", "conclusion"]
+    list_filter = ["assignment"]
+    search_fields = ["name", "question", "conclusion"]
+    inlines = [ExperimentArmInline]

@@ -60,7 +60,9 @@ def candles_without_evaluation(*, exchange_code: str, as_of: datetime) -> list[t
 def waiting_for_partner(*, partner_id: int, open_time: datetime) -> list[int]:
     """Ids of active instruments that may wait for this partner's candle: theirs is there and not judged yet."""
     candle = {"timeframe": BASE_TIMEFRAME.value, "instrument_id": OuterRef("pk")}
-    judged = Evaluation.objects.filter(**candle, candle_open_time=open_time, source=SignalSource.HYBRID.value)
+    judged = Evaluation.objects.filter(
+        **candle, candle_open_time=open_time, source=SignalSource.HYBRID.value, variant=""
+    )
     paired = Instrument.objects.active().filter(
         partnerchoice_set__partner_id=partner_id, partnerchoice_set__fitted_through__gte=open_time - LOOK_BACK
     )

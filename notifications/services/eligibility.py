@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from psycopg.types.json import Jsonb
 
+from signals.services.experiments import ArmInterval
 from users.engine.subscriber import MINIMUM_CONFIDENCE
 
 
@@ -28,6 +29,7 @@ class Exclusion(StrEnum):
     INSTRUMENT = "instrument"
     PAUSED = "paused"
     QUIET_HOURS = "quiet_hours"
+    OTHER_ARM = "other_arm"
     DAILY_CAP = "daily_cap"
     EXPIRES_BEFORE_RELEASE = "expires_before_release"
     SIGNAL_NOT_SENT = "signal_not_sent"
@@ -49,6 +51,7 @@ WORDS = {
     Exclusion.INSTRUMENT: "The subscriber chose other instruments.",
     Exclusion.PAUSED: "The subscriber paused deliveries.",
     Exclusion.QUIET_HOURS: "Released during the subscriber's quiet hours.",
+    Exclusion.OTHER_ARM: "An experiment gives this subscriber the signals of another arm.",
     Exclusion.DAILY_CAP: "The subscriber's daily number of signals is used up.",
     Exclusion.EXPIRES_BEFORE_RELEASE: "The signal expires before the tier's delay is over.",
     Exclusion.SIGNAL_NOT_SENT: "The signal itself never reached the subscriber for certain.",
@@ -95,6 +98,14 @@ STANDING_RULES = SUBSCRIBER_RULES + SIGNAL_RULES + QUIET_RULES
 # losses of somebody who has just narrowed the choice. Those about the subscriber hold as ever.
 FOLLOW_UP_RULES = SUBSCRIBER_RULES + QUIET_RULES
 
+# The arithmetic of `signals.engine.assignment`. Judged at publication only: what an arm's subscribers were given
+# stays theirs when the experiment ends.
+ARM_RULE = """
+    WHEN g.arm_salt IS NOT NULL AND NOT coalesce((
+            SELECT drawn.share >= g.arm_low AND drawn.share < g.arm_high
+            FROM (SELECT ('x' || left(encode(sha256(convert_to(g.arm_salt || ':' || s.public_id, 'UTF8')), 'hex'), 8)
+                )::bit(32)::bigint / 4294967296::float8) AS drawn (share)), false) THEN 'other_arm'"""
+
 LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
     WHERE kind = 'signal' AND state NOT IN ('dead', 'expired'))"""
 
@@ -111,7 +122,7 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     coalesce((SELECT w.weight FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at, p.daily_cap IS NOT NULL AS is_capped,
-    CASE {STANDING_RULES}
+    CASE {STANDING_RULES}{ARM_RULE}
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given
         WHERE given.subscriber_id = s.id
@@ -123,7 +134,8 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
 FROM (SELECT %(instrument_id)s::bigint AS instrument_id, %(strategy)s::varchar AS strategy,
         %(confidence)s::float8 AS confidence, %(sessions)s::varchar[] AS sessions,
         %(experimental)s::boolean AS experimental,
-        %(published_at)s::timestamptz AS published_at, %(expires_at)s::timestamptz AS expires_at) AS g
+        %(published_at)s::timestamptz AS published_at, %(expires_at)s::timestamptz AS expires_at,
+        %(arm_salt)s::text AS arm_salt, %(arm_low)s::float8 AS arm_low, %(arm_high)s::float8 AS arm_high) AS g
     CROSS JOIN {SUBSCRIBERS}
     CROSS JOIN LATERAL (SELECT g.published_at + make_interval(secs => t.delay_seconds) AS moment) AS r
 """  # noqa: S608  (built from constants of this module and of its callers)
@@ -148,9 +160,12 @@ class SignalFacts(Protocol):
     def expires_at(self) -> datetime: ...
 
 
-def signal_parameters(signal: SignalFacts) -> dict[str, Any]:
-    """What `candidates_sql` must know of a signal."""
+def signal_parameters(signal: SignalFacts, arm: ArmInterval | None = None) -> dict[str, Any]:
+    """What `candidates_sql` must know of a signal; `arm`: whom alone it is for, in an experiment by subscriber."""
     return {
+        "arm_salt": arm and arm.salt,
+        "arm_low": arm and arm.low,
+        "arm_high": arm and arm.high,
         "instrument_id": signal.instrument_id,
         "strategy": signal.strategy,
         "confidence": signal.confidence,

@@ -8,6 +8,7 @@ from psycopg import Connection, Cursor
 from notifications.models import Delivery, DeliveryKind
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
 from signals.models import Signal
+from signals.services.experiments import subscribers_of
 from users.models import Subscriber
 
 WAKE_CHANNEL = "copilot_deliveries"
@@ -47,7 +48,7 @@ def fan_out(*, signal: Signal, capped: bool | None = None) -> int:
     `capped` limits it to subscribers with a daily cap (True) or without (False). While a picture is awaited the
     sender waits for it. Runs inside the caller's transaction: the sender is woken when that commits.
     """
-    parameters = signal_parameters(signal) | {"signal_id": signal.pk}
+    parameters = signal_parameters(signal, subscribers_of(signal)) | {"signal_id": signal.pk}
     with connection.cursor() as cursor:
         written = _execute_prepared(cursor.connection, FAN_OUT[capped], parameters)
         if written:
@@ -88,7 +89,7 @@ def excluded_subscribers(*, signal: Signal) -> dict[int, Exclusion | None]:
     None where no rule does any more.
     """
     with connection.cursor() as cursor:
-        cursor.execute(EXCLUDED, signal_parameters(signal) | {"signal_id": signal.pk})
+        cursor.execute(EXCLUDED, signal_parameters(signal, subscribers_of(signal)) | {"signal_id": signal.pk})
         return {pk: Exclusion(reason) if reason else None for pk, reason in cursor.fetchall()}
 
 

@@ -2,6 +2,7 @@
 
 from signals.models.actions import Action
 from signals.models.evaluation import Evaluation
+from signals.models.experiments import Assignment, Experiment, ExperimentArm, ExperimentState
 from signals.models.fits import (
     REFRESHED_AFTER,
     USABLE_FOR,
@@ -39,7 +40,11 @@ __all__ = [
     "Action",
     "Alarm",
     "AnomalyForest",
+    "Assignment",
     "Evaluation",
+    "Experiment",
+    "ExperimentArm",
+    "ExperimentState",
     "Fitted",
     "FittedQuerySet",
     "Heartbeat",

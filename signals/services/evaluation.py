@@ -1,7 +1,7 @@
 """From a closed candle to an Evaluation row, exactly one, with the signal or the reason why there is none."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,15 +10,24 @@ from django.db import transaction
 from django.utils import timezone
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Decision, Outcome, explain
+from signals.engine.hybrid import (
+    BASE_TIMEFRAME,
+    DEFAULTS,
+    TIMEFRAME_WEIGHTS,
+    Decision,
+    HybridSettings,
+    Outcome,
+    explain,
+)
 from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_window, newest_open_time
-from signals.models import Evaluation, SignalSource
+from signals.models import Evaluation, ExperimentArm, SignalSource
 from signals.services.anomalies import score_anomaly
+from signals.services.experiments import arm_of_block, running_arms, settings_of
 from signals.services.pairing import chosen_partner
 from signals.services.publishing import publish
 from signals.services.volatility import forecast_volatility
@@ -37,7 +46,8 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     `as_of` is the exchange's time now. A candle found later than one period after its close is judged all
     the same, but never published. None means that the longer candles which closed with it, or the partner's,
     have not arrived yet: the partner's wakes it, else the sweeper asks again. After a minute it is judged
-    without a partner; after five the missing candle is the recorded reason.
+    without a partner; after five the missing candle is the recorded reason. While an experiment runs, each of its
+    arms decides once; what is returned is the control's.
     """
     key = {
         "instrument": instrument,
@@ -50,8 +60,9 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     if standing:
         return standing
     closed_at = candle_open_time + BASE_PERIOD
+    known, missing = None, ""
     try:
-        decision = judge(
+        known = gather(
             instrument=instrument,
             as_of=closed_at,
             wait_for_partner=as_of - closed_at < PATIENCE_FOR_PARTNER,
@@ -59,10 +70,41 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     except CandleMissingError as error:
         if as_of - closed_at < PATIENCE:
             return None
-        decision = Decision(Outcome.REFUSED, str(error))
-    if decision.signal and as_of - closed_at >= BASE_PERIOD:
-        decision = too_late(decision, closed_at, as_of)
+        missing = str(error)
+
+    def decided(settings: HybridSettings) -> Decision:
+        decision = decide_on(known, settings) if known else Decision(Outcome.REFUSED, missing)
+        is_late = decision.signal is not None and as_of - closed_at >= BASE_PERIOD
+        return too_late(decision, closed_at, as_of) if is_late else decision
+
+    arms = running_arms(closed_at=closed_at)
+    for arm in arms[1:]:  # before the control, whose evaluation says that the candle is done
+        record(
+            key=key | {"variant": arm.variant}, decision=_of_arm(arm, arms, decided, closed_at), as_of=as_of
+        )
+    decision = _of_arm(arms[0], arms, decided, closed_at) if arms else decided(DEFAULTS)
     return record(key=key, decision=decision, as_of=as_of)
+
+
+def _of_arm(
+    arm: ExperimentArm,
+    arms: Sequence[ExperimentArm],
+    decided: Callable[[HybridSettings], Decision],
+    closed_at: datetime,
+) -> Decision:
+    """What the arm's settings decide. Of settings that cannot be read nothing; the control falls back to live ones."""
+    try:
+        settings = settings_of(arm)
+    except ValueError as error:
+        logger.exception("settings of an arm cannot be read", arm=str(arm))
+        if arm.variant:
+            return Decision(Outcome.REFUSED, str(error))
+        settings = DEFAULTS
+    decision = decided(settings)
+    turn = arm_of_block(arms, closed_at=closed_at)
+    if decision.signal and turn and turn.pk != arm.pk:
+        return refused(decision, f"this block of signal time belongs to the arm “{turn.name}”")
+    return decision
 
 
 class CandleMissingError(Exception):
@@ -77,6 +119,21 @@ def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = F
     Raises CandleMissingError when the newest candle of a timeframe, or the partner's with `wait_for_partner`,
     has not arrived.
     """
+    return decide_on(gather(instrument=instrument, as_of=as_of, wait_for_partner=wait_for_partner), DEFAULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was stored and known at a close: the same for every way to decide on it."""
+
+    instrument: Instrument
+    windows: Mapping[Timeframe, OHLCV]
+    context: DecisionContext
+    features: Mapping[str, Any]
+
+
+def gather(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool) -> Known:
+    """Raises CandleMissingError as `judge` does."""
     partner = chosen_partner(instrument=instrument, as_of=as_of)
     if partner and wait_for_partner and not _has_newest(partner, as_of):
         raise CandleMissingError(
@@ -96,13 +153,19 @@ def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = F
         round_trip_cost=instrument.cost_rates().round_trip,
         tick=float(instrument.tick_size) if instrument.tick_size else None,
     )
-    decision = explain(windows, context)
-    closed = closed_market(instrument, as_of) if decision.signal else None
+    features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
+    return Known(instrument, windows, context, features)
+
+
+def decide_on(known: Known, settings: HybridSettings) -> Decision:
+    decision = explain(known.windows, known.context, settings)
+    closed = closed_market(known.instrument, known.context.as_of) if decision.signal else None
     if closed:
         decision = refused(decision, closed)
-    features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
+    features = dict(known.features)
     if decision.scores:  # the windows could be judged
-        features |= {f"pattern_{name}": float(each[-1]) for name, each in pattern_scores(windows).items()}
+        scores = pattern_scores(known.windows)
+        features |= {f"pattern_{name}": float(each[-1]) for name, each in scores.items()}
     return replace(decision, features=features)
 
 
@@ -166,6 +229,7 @@ def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evalu
                 timeframe=BASE_TIMEFRAME,
                 candle_open_time=key["candle_open_time"],
                 source=SignalSource.HYBRID,
+                variant=key["variant"],
             )
         evaluation, created = Evaluation.objects.get_or_create(
             **key,
