@@ -52,5 +52,6 @@ def test_production_refuses_exactly_this_file(tmp_path: Path) -> None:
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
         "GOOGLE_CLIENT_SECRET",
+        "LEDGER_SIGNING_KEY",
     ):
         assert f"{name} is a placeholder" in process.stderr
