@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -13,7 +12,7 @@ from research.services.strategy_study import random_walks, study
 from signals.engine.candle import OHLCV
 from signals.engine.quality import inspect
 from signals.engine.timeframe import Timeframe
-from signals.market.providers.candle_file import read_candle_file
+from signals.market.providers.candle_file import Reading, read_candle_file
 
 WALK_SEED = 2025
 
@@ -52,7 +51,7 @@ def report_from_files(
 
 def load(path: Path, end: datetime) -> OHLCV:
     """The file's 1h candles that closed by `end`."""
-    raw = read_candle_file(path, symbol=None, price_scale=None, timezone=ZoneInfo("UTC")).candles
+    raw = read_candle_file(path, symbol=None, said=Reading()).candles
     candles, _ = inspect(raw, Timeframe.H1, int(end.timestamp() * 1000))
     return candles
 

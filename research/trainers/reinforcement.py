@@ -67,7 +67,7 @@ def train_policy(
     or fewer than one step. The same seed on the same machine gives the same policy.
     """
     model = make_model(env, algorithm=algorithm, timesteps=timesteps, preset=preset, seed=seed)
-    model.learn(total_timesteps=timesteps, callback=_Report(timesteps, progress), log_interval=None)
+    model.learn(total_timesteps=timesteps, callback=_Report(timesteps, progress))
     return exported(model)
 
 
@@ -97,7 +97,7 @@ def make_model(
 def exported(model: BaseAlgorithm) -> Policy:
     """The greedy policy of a model of `make_model` as plain arrays."""
     if isinstance(model, PPO):
-        layers = [*_linear(model.policy.mlp_extractor.policy_net), model.policy.action_net]
+        layers = _linear(torch.nn.Sequential(model.policy.mlp_extractor.policy_net, model.policy.action_net))
         algorithm, activation = "ppo", "tanh"
     elif isinstance(model, DQN):
         layers = _linear(model.q_net.q_net)

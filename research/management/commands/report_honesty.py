@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from research.management.commands.report_strategies import commit
 from research.services.honesty_report import figures, render
 from research.services.honesty_study import run
+from research.services.report_from_files import commit
 
 
 class Command(BaseCommand):
