@@ -120,7 +120,7 @@ def _levels(series: StrategySeries, rows: npt.NDArray[np.intp]) -> dict[int, Str
 def _decided(markets: Markets, symbol: str, rows: range) -> Iterator[tuple[int, StrategySignal]]:
     base, stale_at = markets[symbol], 0
     longer = {
-        timeframe: resample(base, timeframe.value)
+        timeframe: resample(base, timeframe.value, BASE_TIMEFRAME)
         for timeframe in TIMEFRAME_WEIGHTS
         if timeframe is not BASE_TIMEFRAME
     }

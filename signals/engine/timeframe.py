@@ -41,18 +41,20 @@ TIMEFRAME_WEIGHTS: Mapping[Timeframe, float] = MappingProxyType(
 )
 
 
-def resample(ohlcv: OHLCV, target: str) -> OHLCV:
+def resample(ohlcv: OHLCV, target: str, base: str | None = None) -> OHLCV:
     """Longer bars of shorter ones: first open, highest high, lowest low, last close, summed volume.
 
+    `base` is the given bars' timeframe. Without it their length is taken as the largest that divides every
+    distance between two of them, which is too long where every other bar is missing: pass it wherever it is known.
+
     A bucket is emitted when its first bar stands at its start and a bar at or after its last slot has
-    been seen, so a partial first or last bucket is dropped and a gap inside one is not filled. The
-    length of the given bars is the largest that divides every distance between two of them; of one bar
-    it is unknown, so nothing is known to be complete. ValueError when `target` is no timeframe or no
-    multiple of that length.
+    been seen, so a partial first or last bucket is dropped and a gap inside one is not filled. Of one bar
+    without `base` nothing is known to be complete. ValueError when `target` is no timeframe or no
+    multiple of that length, and for bars that do not stand on multiples of `base`.
     """
     length = Timeframe(target).milliseconds
-    step = int(np.gcd.reduce(np.diff(ohlcv.open_time)))
-    if step == 0:
+    step = _step(ohlcv, base)
+    if step == 0 or len(ohlcv) == 0:
         return ohlcv[:0]
     if length % step:
         raise ValueError(
@@ -72,6 +74,18 @@ def resample(ohlcv: OHLCV, target: str) -> OHLCV:
         volume=np.add.reduceat(ohlcv.volume, first),
     )
     return _take(longer, complete)
+
+
+def _step(ohlcv: OHLCV, base: str | None) -> int:
+    if base is None:
+        return int(np.gcd.reduce(np.diff(ohlcv.open_time)))
+    step = Timeframe(base).milliseconds
+    if (ohlcv.open_time % step).any():
+        row = int(np.argmax(ohlcv.open_time % step != 0))
+        raise ValueError(
+            f"row {row}: open_time {int(ohlcv.open_time[row])} is not the start of a bar of {base}"
+        )
+    return step
 
 
 def newest_closed(

@@ -128,18 +128,29 @@ def har_variances(returns: npt.ArrayLike, fit: HarFit) -> FloatArray:
 
 
 def fit_har(returns: npt.ArrayLike) -> HarFit | None:
-    """Least squares with weights that undo the noise's growth with the variance; None for too few returns."""
+    """Least squares with weights that undo the noise's growth with the variance.
+
+    None for too few returns, and for weights under which a variance would feed on itself without end (a sum
+    of 1 or more): a market that stood still and then jumped has such ones.
+    """
     from scipy.optimize import nnls  # type: ignore[import-untyped]  # noqa: PLC0415  (see the module's text)
 
     squares = _returns(returns) ** 2
     if len(squares) < MONTH_BARS + MINIMUM_RETURNS or not squares.any():
         return None
+    largest = squares.max()
+    squares = squares / largest
     regressors = _components(squares)[MONTH_BARS:-1]
-    precision = 1 / np.maximum(regressors[:, 2], NO_MOVE * squares.max())
+    precision = 1 / np.maximum(regressors[:, 2], NO_MOVE)
     rows = np.column_stack((np.ones(len(regressors)), regressors)) * precision[:, None]
     size = rows.max(axis=0)
-    weights, _ = nnls(rows / size, squares[MONTH_BARS:] * precision)
-    return HarFit(*(float(weight) for weight in weights / size))
+    size[size == 0] = 1.0  # nothing moved in any of those spans: its weight is left at 0
+    try:
+        weights, _ = nnls(rows / size, squares[MONTH_BARS:] * precision)
+    except RuntimeError:  # the search for them did not end
+        return None
+    constant, *of_spans = (float(weight) for weight in weights / size)
+    return HarFit(constant * float(largest), *of_spans) if sum(of_spans) < 1 else None
 
 
 def qlike(returns: npt.ArrayLike, variances: npt.ArrayLike) -> float:
@@ -184,6 +195,8 @@ def forecast(fitted: FittedVolatility, returns: npt.ArrayLike, bars: int = 1) ->
     if fitted.chosen is VolatilityModel.GARCH:
         variance = _garch_ahead(fitted.garch, values, bars)
     elif fitted.chosen is VolatilityModel.HAR and fitted.har:
+        if len(values) < MONTH_BARS:
+            return nan
         variance = _har_ahead(fitted.har, values, bars)
     else:
         weights = EWMA_DECAY ** np.arange(len(values) - 1, -1, -1)
@@ -199,9 +212,10 @@ def _garch_ahead(fit: GarchFit, values: FloatArray, bars: int) -> float:
 
 
 def _har_ahead(fit: HarFit, values: FloatArray, bars: int) -> float:
-    known = values[-MONTH_BARS:]
+    """A bar's variance is never expected above the largest square that the window has seen."""
+    known, largest = values[-MONTH_BARS:], float(np.square(values).max())
     for _ in range(bars):
-        variance = float(har_variances(known[-MONTH_BARS:], fit)[-1])
+        variance = min(float(har_variances(known[-MONTH_BARS:], fit)[-1]), largest)
         known = np.append(known, variance**0.5)
     return float((known[-bars:] ** 2).sum())
 

@@ -1,5 +1,6 @@
 """Where price is going, and how surely."""
 
+from math import floor, log10
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from signals.engine.indicators.contract import (
     wilder_memory,
 )
 from signals.engine.registry import row_wise
+
+DIGITS = 12
 
 
 class Macd(NamedTuple):
@@ -83,26 +86,44 @@ def macd(close: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) 
 
 @row_wise(warm_up=lambda period: wilder_memory(period) + 6 * period)  # smoothed twice
 def adx(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Average directional index, 0 to 100 (Wilder 1978): how much of a trend, either way; row 2 period - 1."""
+    """Average directional index, 0 to 100 (Wilder 1978): how much of a trend, either way; row 2 period - 1.
+
+    An equal move up and down counts for neither, as Wilder has it: prices are compared in whole steps.
+    """
     check_period("period", period, 2)
-    result: FloatArray = ta_lib.ADX(*columns(high=high, low=low, close=close), timeperiod=period)
+    result: FloatArray = ta_lib.ADX(*_whole_steps(high, low, close), timeperiod=period)
     return result
 
 
 @row_wise(warm_up=lambda period: wilder_memory(period) + 1)
 def plus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Upward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`."""
+    """Upward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`. Equal moves as in `adx`."""
     check_period("period", period, 1)
-    result: FloatArray = ta_lib.PLUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
-    return result
+    return _in_percent(ta_lib.PLUS_DI(*_whole_steps(high, low, close), timeperiod=period), period)
 
 
 @row_wise(warm_up=lambda period: wilder_memory(period) + 1)
 def minus_di(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Downward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`."""
+    """Downward directional indicator, 0 to 100 (Wilder 1978); first value at row `period`. Equal moves as in `adx`."""
     check_period("period", period, 1)
-    result: FloatArray = ta_lib.MINUS_DI(*columns(high=high, low=low, close=close), timeperiod=period)
-    return result
+    return _in_percent(ta_lib.MINUS_DI(*_whole_steps(high, low, close), timeperiod=period), period)
+
+
+def _whole_steps(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) -> tuple[FloatArray, ...]:
+    """Prices as whole numbers, so that moves which are equal on paper are equal here.
+
+    0.3 - 0.2 is not 0.2 - 0.1 for a computer. A step is the twelfth digit of the first price: finer than any tick, and
+    known at every row.
+    """
+    arrays = columns(high=high, low=low, close=close)
+    first = next((price for price in arrays[0].tolist() if price > 0), 1.0)
+    per_step = 10.0 ** (DIGITS - 1 - floor(log10(first)))
+    return tuple(np.rint(array * per_step) for array in arrays)
+
+
+def _in_percent(indicator: FloatArray, period: int) -> FloatArray:
+    """TA-Lib gives a ratio where nothing is smoothed."""
+    return indicator * 100 if period == 1 else indicator
 
 
 @row_wise(warm_up=lambda period: period + 1)
