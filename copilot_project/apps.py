@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.contrib.admin import apps as admin_apps  # its classes in this module would be further defaults
 
 # They show no page and run no system check, so they need not load what the pages need.
-PAGELESS_COMMANDS = ("backfill", "import_candles")
+PAGELESS_COMMANDS = ("backfill", "import_candles", "send_deliveries")
+CELERY = ("/celery", "/celery/__main__.py")
 HELP = ("--help", "-h")
 
 
@@ -35,8 +36,10 @@ class ConsoleConfig(admin_apps.SimpleAdminConfig):
 
 
 def is_pageless(arguments: list[str]) -> bool:
-    """Whether this process is `manage.py` with a command that shows no page, or asked for a command's help."""
+    """Whether this process is Celery's, or `manage.py` with a command that shows no page or only its help."""
     program, *rest = arguments or [""]
+    if program.endswith(CELERY):
+        return True
     if not program.endswith("manage.py"):
         return False
     return rest[:1] != [] and (rest[0] in PAGELESS_COMMANDS or any(word in HELP for word in rest))

@@ -13,6 +13,8 @@ from django.utils import timezone
 from copilot_project import worker_metrics  # noqa: F401  (its receivers serve the worker's metrics)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
+# Django's checks load every page; they are `manage.py check`'s business and the tests'.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("copilot", task_cls="copilot_project.celery:RecordedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -15,7 +15,6 @@ from unfold.decorators import action, display
 from notifications.forms import PreviewForm, WhyNotForm
 from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
 from notifications.services.fan_out import exclusion_words, why_not
-from notifications.services.preview import preview, preview_answers
 from signals.admin import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -98,6 +97,8 @@ class DeliveryAdmin(BetweenSignalAndPersonAdmin):
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Any message as any subscriber would read it."""
+        from notifications.services.preview import preview, preview_answers  # noqa: PLC0415  (Telegram's library)
+
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = PreviewForm(request.GET or None)

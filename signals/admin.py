@@ -12,8 +12,8 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS
+from signals.engine.unusual import is_unusual
 from signals.forms import KillSwitchForm
 from signals.models import (
     Action,

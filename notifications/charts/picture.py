@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from notifications.charts.indicators import Indicator, indicator_of
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.strategy import Direction
+from signals.engine.direction import Direction
 from signals.engine.timeframe import Timeframe
 
 SIDE_INCHES, DOTS_PER_INCH = 7.2, 150  # 1080 x 1080: a phone's width, which Telegram does not scale

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from notifications.charts.picture import Chart, draw
 from notifications.services.message import level_labels
 from signals.engine.candle import OHLCV
+from signals.engine.direction import Direction
 from signals.engine.hybrid import timeframe_of
-from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
 from signals.market.selectors import load_window
 from signals.models import Signal

@@ -15,9 +15,9 @@ from django.template.loader import render_to_string
 
 from notifications.clients.telegram import Button
 from notifications.models import Answer, DeliveryKind
+from signals.engine.direction import Direction
 from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, position_size
-from signals.engine.strategy import Direction
 from signals.models import Signal, SignalOutcome
 
 # Telegram's limits and ours, all in UTF-16 units of the text that is read, without its tags.

@@ -111,7 +111,7 @@ def task_of(kind: str) -> Task:
     """The task that declared this `job_kind`."""
     tasks = _job_tasks()
     if kind not in tasks:
-        current_app.loader.import_default_modules()  # the web process has not needed every task so far
+        current_app.autodiscover_tasks(force=True)  # the web process has not needed every task so far
         tasks = _job_tasks()
     if kind not in tasks:
         raise UnknownJobKindError(f"No job is called {kind!r}; there are: {', '.join(sorted(tasks))}.")

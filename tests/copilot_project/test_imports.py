@@ -10,7 +10,9 @@ import pytest
 from copilot_project.apps import is_pageless
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FORBIDDEN = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib", "cvxpy", "skfolio")
+TRAINING = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib", "cvxpy", "skfolio")
+FORBIDDEN = (*TRAINING, "numba", "talib", "pandas", "scipy", "pyarrow")
+LARGEST_MIB = 150
 LOAD_WEB = """
 import copilot_project.asgi
 from django.urls import get_resolver
@@ -22,7 +24,15 @@ django.setup()
 from notifications.management.commands.send_deliveries import send
 assert send
 """
-HEAVY_IN_A_COMMAND = (*FORBIDDEN, "numba", "talib", "pandas", "telegram", "pyarrow", "scipy")
+LOAD_BEAT = """
+import sys
+sys.argv = ["/venv/bin/celery", "beat"]
+from copilot_project import scheduler
+from copilot_project.celery import app
+app.loader.import_default_modules()
+assert scheduler and "signals.tasks.evaluate_candle" in app.tasks
+"""
+HEAVY_IN_A_COMMAND = (*FORBIDDEN, "telegram")
 LOAD_COMMAND = """
 import sys
 sys.argv = ["manage.py", "{command}", "nothing"]
@@ -34,11 +44,13 @@ assert load_command_class(get_commands()["{command}"], "{command}")
 TELL = f"""
 import sys
 print(*(name for name in {FORBIDDEN!r} if name in sys.modules))
+(kib,) = (int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+assert kib <= {LARGEST_MIB} * 1024, f"{{kib / 1024:.0f}} MiB"
 """
 
 
-@pytest.mark.parametrize("load", [LOAD_WEB, LOAD_SENDER], ids=["web", "sender"])
-def test_process_that_answers_or_sends_loads_no_heavy_library(load: str) -> None:
+@pytest.mark.parametrize("load", [LOAD_WEB, LOAD_SENDER, LOAD_BEAT], ids=["web", "sender", "beat"])
+def test_process_that_answers_sends_or_ticks_loads_no_heavy_library(load: str) -> None:
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "copilot_project.settings"}
 
     answer = subprocess.run(
@@ -76,7 +88,9 @@ def test_command_that_only_stores_candles_starts_without_the_decision_code(comma
         (["./manage.py", "up", "--help"], True),
         (["manage.py", "up"], False),
         (["manage.py"], False),
-        (["celery", "backfill"], False),
+        (["/venv/bin/celery", "-A", "copilot_project", "beat"], True),
+        (["/site-packages/celery/__main__.py", "-A", "copilot_project", "beat"], True),
+        (["granian", "backfill"], False),
         ([], False),
     ],
 )

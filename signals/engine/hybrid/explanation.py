@@ -12,12 +12,12 @@ from signals.engine.hybrid.blend import blend, stop_distance
 from signals.engine.hybrid.decision import STRATEGY_NAMES, Decision, DecisionSeries, Outcome, Vote, Why
 from signals.engine.hybrid.hearing import Hearing, hear
 from signals.engine.hybrid.settings import DEFAULTS, EPOCH, HybridSettings
-from signals.engine.patterns.anomaly import is_unusual
 from signals.engine.plain import plain
 from signals.engine.regime import REGIMES, UNKNOWN
 from signals.engine.strategies import LISTENERS
 from signals.engine.strategy import DecisionContext, Direction, StrategySignal, aligned
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
+from signals.engine.unusual import is_unusual
 
 
 def decide(

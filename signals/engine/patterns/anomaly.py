@@ -13,7 +13,6 @@ from signals.engine.indicators.volatility import atr
 from signals.engine.registry import row_wise
 
 MAD_OF_A_NORMAL = 0.6745  # median absolute deviation of a normal distribution, in standard deviations
-UNUSUAL = 0.7  # about one hour in a hundred of recorded pairs scores more (test_anomaly.py)
 FEATURES = ("change", "range", "body_share", "log_volume")
 
 
@@ -31,11 +30,6 @@ def robust_z_score(close: npt.ArrayLike, period: int = 100) -> FloatArray:
     deviation = np.median(np.abs(before - middle[:, np.newaxis]), axis=1) / MAD_OF_A_NORMAL
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(deviation > 0, (values - middle) / deviation, np.nan)
-
-
-def is_unusual(score: float) -> bool:
-    """Whether an isolation-forest score calls for caution: above UNUSUAL, and False for NaN."""
-    return score > UNUSUAL
 
 
 @row_wise(warm_up=264)

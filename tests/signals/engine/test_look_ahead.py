@@ -415,7 +415,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.patterns.isolation_forest.IsolationForest.to_arrays": "numbers to store as they are",
     "signals.engine.pairing.best_partners": "learns from what it is given; its service gives it the past",
     "signals.engine.pairing.return_correlations": "learns from what it is given; its service gives it the past",
-    "signals.engine.patterns.anomaly.is_unusual": "looks at one number",
+    "signals.engine.unusual.is_unusual": "looks at one number",
     "signals.engine.patterns.isolation_forest.fit_isolation_forest": "learns from what it is given; the case of "
     "anomaly_score gives it the past",
     "signals.engine.patterns.pivots.pivot_rows": "arithmetic on rows, run by divergence",

@@ -9,9 +9,10 @@ import pytest
 from sklearn import ensemble
 
 from signals.engine.candle import OHLCV
-from signals.engine.patterns.anomaly import FEATURES, anomaly_features, is_unusual, robust_z_score
+from signals.engine.patterns.anomaly import FEATURES, anomaly_features, robust_z_score
 from signals.engine.patterns.isolation_forest import IsolationForest, anomaly_score, fit_isolation_forest
 from signals.engine.timeframe import Timeframe
+from signals.engine.unusual import is_unusual
 from tests.signals.engine.gate import scene
 
 BARS = scene(1_200, seed=3).ohlcv
