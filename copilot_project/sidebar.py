@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS
+from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS, JOB_RIGHTS
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ PAGES = (
     Page("Overview", "monitoring", "admin:index"),
     Page("Charts", "candlestick_chart", "research:charts", INSTRUMENT_RIGHTS),
     Page("Deliveries live", "timeline", "research:deliveries", DELIVERY_RIGHTS),
+    Page("Jobs", "work_history", "research:jobs", JOB_RIGHTS, group="System"),
 )
 
 # Title, then (model, Material Symbols icon). Pages of a group stand before its models.
@@ -77,7 +78,6 @@ GROUPS = (
         (
             ("signals.KillSwitch", "emergency_home"),
             ("signals.KillSwitchChange", "history_toggle_off"),
-            ("signals.Job", "work_history"),
             ("signals.Action", "receipt_long"),
             ("signals.Alarm", "notification_important"),
             ("market.ItemFailure", "error"),

@@ -2,16 +2,19 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.urls import path
 
-from research.views import charts, console, deliveries
+from research.views import charts, console, deliveries, jobs
 
 staff = admin.site.admin_view
 # A delivery shows a signal and a person.
 DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.view_subscriber")
 INSTRUMENT_RIGHTS = ("market.view_instrument",)
+JOB_RIGHTS = ("signals.view_job",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
 reads_signals = permission_required("signals.view_signal", raise_exception=True)
 reads_evaluations = permission_required((*INSTRUMENT_RIGHTS, "signals.view_evaluation"), raise_exception=True)
+reads_jobs = permission_required(JOB_RIGHTS, raise_exception=True)
+changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
 app_name = "research"
 urlpatterns = [
     path("state/", staff(console.console_fragment), name="console_state"),
@@ -36,4 +39,9 @@ urlpatterns = [
         staff(reads_deliveries(deliveries.subscriber_history)),
         name="subscriber_history",
     ),
+    path("jobs/", staff(reads_jobs(jobs.jobs)), name="jobs"),
+    path("jobs/state/", staff(reads_jobs(jobs.jobs_fragment)), name="jobs_state"),
+    path("jobs/<uuid:pk>/", staff(reads_jobs(jobs.job)), name="job"),
+    path("jobs/<uuid:pk>/progress/", staff(reads_jobs(jobs.job_progress)), name="job_progress"),
+    path("jobs/<uuid:pk>/cancel/", staff(changes_jobs(jobs.job_cancel)), name="job_cancel"),
 ]

@@ -27,9 +27,9 @@ assert send
 LOAD_BEAT = """
 import sys
 sys.argv = ["/venv/bin/celery", "beat"]
-from copilot_project import scheduler
 from copilot_project.celery import app
 app.loader.import_default_modules()
+from copilot_project import scheduler
 assert scheduler and "signals.tasks.evaluate_candle" in app.tasks
 """
 HEAVY_IN_A_COMMAND = (*FORBIDDEN, "telegram")
