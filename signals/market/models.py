@@ -12,7 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from signals.engine.costs import CostRates, MarketType, rates_for
+from signals.engine.cost_rates import CostRates, MarketType, rates_for
 from signals.engine.quality import QualityAction, QualityKind
 from signals.engine.session import AssetClass
 from signals.engine.timeframe import Timeframe

@@ -1,8 +1,6 @@
 import numpy.typing as npt
-from numba import njit
 
-from signals.engine.candle import FloatArray
-from signals.engine.performance.inputs import FLAT, period_returns
+from signals.engine.performance.inputs import period_returns
 
 
 def drawdown_length(returns: npt.ArrayLike) -> int:
@@ -10,14 +8,6 @@ def drawdown_length(returns: npt.ArrayLike) -> int:
 
     Equity starts at 1. What lies below the high by no more than rounding (1e-12 of it) has reached it.
     """
-    return int(_longest(period_returns(returns)))
+    from signals.engine.performance.drawdown_walk import longest  # noqa: PLC0415
 
-
-@njit(cache=True)
-def _longest(returns: FloatArray) -> int:
-    share, length, longest = 1.0, 0, 0
-    for each in returns:
-        share = min(share * (1.0 + each), 1.0)
-        length = length + 1 if share < 1.0 - FLAT else 0
-        longest = max(longest, length)
-    return longest
+    return int(longest(period_returns(returns)))
