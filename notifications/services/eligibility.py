@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from psycopg.types.json import Jsonb
 
-from signals.services.experiments import ArmInterval
+from signals.services.arms import ArmInterval
 from users.engine.subscriber import MINIMUM_CONFIDENCE
 
 

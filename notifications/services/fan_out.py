@@ -8,7 +8,7 @@ from psycopg import Connection, Cursor
 from notifications.models import Delivery, DeliveryKind
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
 from signals.models import Signal
-from signals.services.experiments import subscribers_of
+from signals.services.arms import subscribers_of
 from users.models import Subscriber
 
 WAKE_CHANNEL = "copilot_deliveries"

@@ -27,7 +27,8 @@ from signals.market.models import Instrument
 from signals.market.selectors import load_window, newest_open_time
 from signals.models import Evaluation, ExperimentArm, SignalSource
 from signals.services.anomalies import score_anomaly
-from signals.services.experiments import arm_of_block, running_arms, settings_of
+from signals.services.arms import arm_of_block, running_arms
+from signals.services.experiments import settings_of
 from signals.services.pairing import chosen_partner
 from signals.services.publishing import publish
 from signals.services.volatility import forecast_volatility

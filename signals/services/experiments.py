@@ -1,18 +1,18 @@
-"""Experiments: planned, started and ended on record; who belongs to which arm."""
+"""Experiments: planned, started and ended on record (`arms`: who belongs to which)."""
 
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from signals.engine.assignment import arm_of, block_of, intervals
+from signals.engine.assignment import intervals
 from signals.engine.hybrid import DEFAULTS, HybridSettings
 from signals.engine.timeframe import Timeframe
-from signals.models import Assignment, Experiment, ExperimentArm, Signal, SignalSource
+from signals.models import Assignment, Experiment, ExperimentArm
 from signals.services.actions import record_action
 
 # What the volatility forecast and the windows are made for; an arm that changed them would compare other things.
@@ -38,15 +38,6 @@ class ArmPlan:
     share: float
     variant: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ArmInterval:
-    """Subscribers whose draw under `salt` lies in [low, high) belong to the arm."""
-
-    salt: str
-    low: float
-    high: float
 
 
 def create_experiment(
@@ -130,12 +121,6 @@ def end_experiment(*, experiment: Experiment, by: str, conclusion: str, now: dat
     return found
 
 
-def running_arms(*, closed_at: datetime) -> list[ExperimentArm]:
-    """The arms that decide on a candle which closed at `closed_at`, the control first; none without an experiment."""
-    arms = ExperimentArm.objects.filter(experiment__in=Experiment.objects.at(closed_at))
-    return list(arms.select_related("experiment").order_by("position"))
-
-
 def settings_of(arm: ExperimentArm) -> HybridSettings:
     """ValueError where this version cannot read what was frozen."""
     values = dict(arm.settings)
@@ -143,31 +128,6 @@ def settings_of(arm: ExperimentArm) -> HybridSettings:
     if unknown:
         raise ExperimentError(f"settings of {arm}: {', '.join(sorted(unknown))} cannot be set any more")
     return _built(values)
-
-
-def arm_of_block(arms: Sequence[ExperimentArm], *, closed_at: datetime) -> ExperimentArm | None:
-    """Whose turn it is to publish at `closed_at`; None where arms are not assigned by block."""
-    experiment = arms[0].experiment
-    if experiment.assignment != Assignment.BLOCK or experiment.block_hours is None:
-        return None
-    block = block_of(int(closed_at.timestamp() * 1000), experiment.block_hours)
-    return arms[arm_of(experiment.salt, block, [arm.share for arm in arms])]
-
-
-def subscribers_of(signal: Signal) -> ArmInterval | None:
-    """Whom the signal's arm belongs to; None where it is for everybody."""
-    if signal.source != SignalSource.HYBRID:
-        return None
-    if signal.variant:
-        arm = ExperimentArm.objects.select_related("experiment").filter(variant=signal.variant).first()
-    else:
-        closed_at = signal.candle_open_time + timedelta(seconds=Timeframe(signal.timeframe).seconds)
-        arm = next(iter(running_arms(closed_at=closed_at)), None)
-    if arm is None or arm.experiment.assignment != Assignment.SUBSCRIBER:
-        return None
-    shares = arm.experiment.arms.order_by("position").values_list("share", flat=True)
-    low, high = intervals(list(shares))[arm.position]
-    return ArmInterval(arm.experiment.salt, low, high)
 
 
 def _checked(arms: Sequence[ArmPlan]) -> list[dict[str, Any]]:

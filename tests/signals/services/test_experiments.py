@@ -13,13 +13,13 @@ from signals.engine.strategy import DecisionContext
 from signals.market.models import Instrument
 from signals.models import Action, Evaluation, Experiment, ExperimentArm, ExperimentState, Signal
 from signals.selectors import candles_without_evaluation
+from signals.services.arms import running_arms
 from signals.services.evaluation import evaluate
 from signals.services.experiments import (
     ArmPlan,
     ExperimentError,
     create_experiment,
     end_experiment,
-    running_arms,
     settings_of,
     start_experiment,
 )
