@@ -9,16 +9,16 @@ from django.urls import reverse
 from copilot_project.config import BASE_DIR, load_configuration
 from copilot_project.config import TELEGRAM_API_URL as REAL_TELEGRAM
 from copilot_project.embedded.state import database_url, redis_url, state_dir
-from copilot_project.engine_version import engine_version
 from copilot_project.logs import logging_settings
 from copilot_project.schedule import SCHEDULE
+from signals.engine.compiled import ROOT, sources_hash
 
 config = load_configuration()
 
 PRODUCTION = config.copilot_env == "production"
 DEBUG = False
 # What jobs and trained models name as the code that made them.
-CODE_VERSION = f"{config.code_version}+engine.{engine_version()}".lstrip("+")
+CODE_VERSION = f"{config.code_version}+engine.{sources_hash(ROOT)}".lstrip("+")
 SECRET_KEY = config.secret_key.get_secret_value()
 PUBLIC_URL = config.public_url
 ALLOWED_HOSTS = list(config.allowed_hosts)
