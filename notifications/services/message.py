@@ -187,7 +187,7 @@ class Priced(Protocol):
 def level_labels(signal: Priced, tick_size: Decimal | None) -> tuple[str, str, str]:
     """Entry, stop and target as a message writes them."""
     levels = levels_of(signal, tick_size)
-    return f"{levels.entry:,}", f"{levels.stop:,}", f"{levels.target:,}"
+    return f"{levels.entry:,f}", f"{levels.stop:,f}", f"{levels.target:,f}"
 
 
 def levels_of(signal: Priced, tick_size: Decimal | None) -> Levels:
@@ -237,8 +237,8 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "target": target,
         "stop_percent": _percent(levels.stop, levels.entry),
         "target_percent": _percent(levels.target, levels.entry),
-        "risk": f"{levels.risk:,}",
-        "reward": f"{levels.reward:,}",
+        "risk": f"{levels.risk:,f}",
+        "reward": f"{levels.reward:,f}",
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
         "confidence_percent": f"{signal.confidence * 100:.0f}",
         **_size_context(signal, levels),
@@ -262,8 +262,8 @@ def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
         "ended": ended,
         "is_long": ended.direction == Direction.LONG,
         **_names(ended),
-        "paid": f"{paid:,}",
-        "left": f"{left:,}",
+        "paid": f"{paid:,f}",
+        "left": f"{left:,f}",
         "r_multiple": f"{ended.r_multiple:+.2f}",
         "return_percent": f"{ended.return_ratio * 100:+.2f}",
     }
@@ -302,7 +302,7 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable
     """The size and the numbers from which anybody can work it out again."""
     size = size_of(signal, levels)
     if size is None:
-        return {"size": None}
+        return {"size": None, "stop_on_entry": levels.risk == 0}
     at_risk = signal.capital * signal.risk_fraction
     return {
         "size": size,

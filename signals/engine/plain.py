@@ -1,6 +1,9 @@
 """Numbers as a trader types them: plain decimals, never with an exponent, which exchanges refuse."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+PRICE_DIGITS = 6  # of a price within a sentence
+WIDE = Context(prec=400)  # as many digits as a float can have
 
 
 def plain(value: float | Decimal, digits: int | None = None) -> str:
@@ -12,6 +15,11 @@ def plain(value: float | Decimal, digits: int | None = None) -> str:
     if not exact.is_finite():
         return str(exact)
     if digits is not None and exact:
-        exact = round(exact, digits - 1 - exact.adjusted())
+        exact = exact.quantize(Decimal(1).scaleb(exact.adjusted() + 1 - digits), ROUND_HALF_UP, WIDE)
     text = f"{exact:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plain_price(price: float) -> str:
+    """A price within a sentence."""
+    return plain(price, PRICE_DIGITS)

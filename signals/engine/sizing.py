@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
+from signals.engine.plain import plain
+
 
 @dataclass(frozen=True, slots=True)
 class PositionSize:
@@ -68,7 +70,7 @@ def _refusal(
 
 def _plain(amount: Decimal) -> str:
     """Without the zeros that a database column keeps."""
-    return f"{amount.normalize():f}"
+    return plain(amount)
 
 
 def _brief(amount: Decimal) -> str:

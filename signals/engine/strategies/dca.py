@@ -17,6 +17,7 @@ from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.indicators.volatility import atr, donchian
+from signals.engine.plain import plain_price
 from signals.engine.regime import relative_volatility
 from signals.engine.registry import warm_up
 from signals.engine.strategy import (
@@ -72,7 +73,7 @@ class DollarCostAveraging:
 
         def describe(row: int) -> str:
             return (
-                f"step {step[row]:.0f} below the {chosen.high_bars}-bar high {highest[row]:.4g}, "
+                f"step {step[row]:.0f} below the {chosen.high_bars}-bar high {plain_price(highest[row])}, "
                 f"volatility {activity[row]:.2f} of usual: buy another part"
             )
 

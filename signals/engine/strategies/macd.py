@@ -16,6 +16,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.trend import macd
 from signals.engine.indicators.volatility import atr
+from signals.engine.plain import plain_price
 from signals.engine.registry import warm_up
 from signals.engine.strategy import (
     DecisionContext,
@@ -64,9 +65,8 @@ class Macd:
         def describe(row: int) -> str:
             side = "above" if events[row] > 0 else "below"
             zero = "above" if lines.macd[row] > 0 else "below"
-            return (
-                f"MACD {lines.macd[row]:.4g} crossed {side} its signal {lines.signal[row]:.4g}, {zero} zero"
-            )
+            line, signal = plain_price(lines.macd[row]), plain_price(lines.signal[row])
+            return f"MACD {line} crossed {side} its signal {signal}, {zero} zero"
 
         return build_series(
             self.name,

@@ -16,6 +16,7 @@ import numpy as np
 from signals.engine.candle import OHLCV
 from signals.engine.indicators.volatility import atr
 from signals.engine.indicators.volume import vwap
+from signals.engine.plain import plain_price
 from signals.engine.regime import relative_volatility
 from signals.engine.registry import warm_up
 from signals.engine.strategy import (
@@ -70,7 +71,8 @@ class MarketMaking:
         def describe(row: int) -> str:
             side = "below" if events[row] > 0 else "above"
             return (
-                f"close {abs(distance[row]):.1f} average ranges {side} its volume-weighted mean {fair[row]:.4g}, "
+                f"close {abs(distance[row]):.1f} average ranges {side} its volume-weighted mean "
+                f"{plain_price(fair[row])}, "
                 f"volatility {activity[row]:.2f} of usual"
             )
 

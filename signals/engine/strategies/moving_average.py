@@ -16,6 +16,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.trend import ema
 from signals.engine.indicators.volatility import atr
+from signals.engine.plain import plain_price
 from signals.engine.registry import warm_up
 from signals.engine.strategy import (
     DecisionContext,
@@ -68,7 +69,8 @@ class MovingAverage:
 
         def describe(row: int) -> str:
             side = "above" if events[row] > 0 else "below"
-            return f"EMA {chosen.fast} ({fast[row]:.4g}) crossed {side} EMA {chosen.slow} ({slow[row]:.4g})"
+            near, far = plain_price(fast[row]), plain_price(slow[row])
+            return f"EMA {chosen.fast} ({near}) crossed {side} EMA {chosen.slow} ({far})"
 
         return build_series(
             self.name,

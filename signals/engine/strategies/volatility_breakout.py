@@ -16,6 +16,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.indicators.contract import shifted
 from signals.engine.indicators.trend import sma
 from signals.engine.indicators.volatility import atr, donchian
+from signals.engine.plain import plain_price
 from signals.engine.registry import warm_up
 from signals.engine.strategy import (
     DecisionContext,
@@ -68,8 +69,8 @@ class VolatilityBreakout:
         def describe(row: int) -> str:
             side, level = ("above", top[row]) if events[row] > 0 else ("below", bottom[row])
             return (
-                f"close {side} the {chosen.channel_bars} bars before ({level:.4g}), bar {width[row]:.1f} average "
-                f"ranges wide, volume {heaviness[row]:.1f} times its mean"
+                f"close {side} the {chosen.channel_bars} bars before ({plain_price(level)}), "
+                f"bar {width[row]:.1f} average ranges wide, volume {heaviness[row]:.1f} times its mean"
             )
 
         return build_series(

@@ -26,6 +26,13 @@ class ProviderError(Exception):
         self.permanent = permanent
 
 
+class TimeframeMissingError(ProviderError):
+    """The exchange tells no candles of that length, and never will."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 @dataclass(frozen=True, slots=True)
 class MarketRules:
     """What an order must keep to, each above zero: steps of price and amount, least amount (base) and value (quote).

@@ -12,7 +12,7 @@ import stamina
 
 from signals.engine.quality import RawCandles
 from signals.engine.timeframe import Timeframe
-from signals.market.providers import MarketRules, ProviderError
+from signals.market.providers import MarketRules, ProviderError, TimeframeMissingError
 from signals.telemetry import count_outside_call, expect_outside_calls
 
 Answer = TypeVar("Answer")
@@ -63,7 +63,7 @@ class CcxtProvider:
     def fetch_candles(self, *, symbol: str, timeframe: Timeframe, since_ms: int, limit: int) -> RawCandles:
         """One page of bars, as the exchange tells them. Raises ProviderError."""
         if timeframe not in (self._exchange.timeframes or {}):
-            raise ProviderError(f"{self.name} has no {timeframe} candles", permanent=True)
+            raise TimeframeMissingError(f"{self.name} has no {timeframe} candles")
         self._load_markets()
         return self._read(
             lambda: as_columns(

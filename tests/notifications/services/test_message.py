@@ -370,3 +370,33 @@ def test_button_names_the_delivery_within_telegrams_64_bytes() -> None:
 @pytest.mark.parametrize("data", ["", "fa:", "fa:zz", "xx:" + "0" * 32, "fa:" + "0" * 33, "fa:" + "A" * 32])
 def test_foreign_button_data_is_nothing(data: str) -> None:
     assert pressed_button(data) is None
+
+
+def test_prices_below_a_millionth_are_written_out() -> None:
+    """An exchange refuses 1.23E-8 when it is pasted."""
+    coin = Told(
+        symbol="PEPE/BTC",
+        base="PEPE",
+        quote="BTC",
+        entry_price=1.234e-8,
+        stop_loss=1.2e-8,
+        take_profit=1.3e-8,
+        tick_size=Decimal("0.000000000100000000"),
+        lot_step=Decimal(1),
+        capital=Decimal("0.25"),
+    )
+    for text in (read(coin), signal_text(coin, html=False)):
+        assert "0.0000000123" in text
+        assert "0.0000000120" in text
+        assert not re.search(r"\dE-\d", text)
+    ended = Ended(
+        entry_price=4.56e-7, stop_loss=4.4e-7, take_profit=4.9e-7, paid_price=4.561e-7, exit_price=4.9e-7
+    )
+    assert "0.0000004561" in outcome_text(ended, html=False)
+
+
+def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_size() -> None:
+    coin = Told(entry_price=1.2e-7, stop_loss=1.164e-7, take_profit=1.255e-7, tick_size=Decimal("0.00000001"))
+    for text in (read(coin), signal_text(coin, html=False)):
+        assert "No size: the stop is nearer than one step of the price." in text
+        assert "is zero" not in text

@@ -427,6 +427,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.policy.Policy.to_npz": "numbers to store as they are",
     "signals.engine.policy.load": "stored numbers back as they were",
     "signals.engine.plain.plain": "writes a number",
+    "signals.engine.plain.plain_price": "writes a number",
     "signals.engine.performance.bootstrap_interval.bootstrap_interval": PAST_RETURNS,
     "signals.engine.performance.cagr.cagr": PAST_RETURNS,
     "signals.engine.performance.calmar_ratio.calmar_ratio": PAST_RETURNS,

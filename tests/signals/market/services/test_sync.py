@@ -12,14 +12,14 @@ from signals.engine.timeframe import Timeframe
 from signals.market import tasks
 from signals.market.events import candles_closed
 from signals.market.models import Candle, CandleChunk, DataQualityIssue, Exchange, Instrument
-from signals.market.providers import ProviderError
+from signals.market.providers import ProviderError, TimeframeMissingError
 from signals.market.services import failover
 from signals.market.services.backfill import backfill
 from signals.market.services.clock import exchange_time
 from signals.market.services.fetching import StoredPage
 from signals.market.services.sync import sync_candles
 from signals.services.jobs import JobCancelled
-from tests.factories import make_instrument, make_series, store
+from tests.factories import make_instrument, make_series, merge_bars, store
 
 H1 = Timeframe.H1
 AS_OF = datetime(2025, 10, 10, 12, 30, tzinfo=UTC)
@@ -320,3 +320,39 @@ def test_a_backfill_that_is_cancelled_keeps_its_pages(bitcoin: Instrument, excha
             progress=cancel,
         )
     assert Candle.objects.count() == 1_000
+
+
+class HourlyFeed(Feed):
+    """An exchange that tells hours and days, but no four hours (Coinbase, Gemini)."""
+
+    def fetch_candles(self, *, symbol: str, timeframe: Timeframe, since_ms: int, limit: int) -> RawCandles:
+        if timeframe is not H1:
+            raise TimeframeMissingError(f"{self.name} has no {timeframe} candles")
+        return super().fetch_candles(symbol=symbol, timeframe=timeframe, since_ms=since_ms, limit=limit)
+
+
+def test_four_hours_that_an_exchange_does_not_tell_are_made_of_its_hours(
+    bitcoin: Instrument, feeds: dict[str, Feed]
+) -> None:
+    series = make_series(bars=4_100, start=FORMING - timedelta(hours=4_099))
+    feeds["binance"] = HourlyFeed("binance", series)
+
+    made = sync_candles(instrument=bitcoin, timeframe=Timeframe.H4, as_of=AS_OF)
+
+    expected = merge_bars(series[:-1], Timeframe.H4)
+    stored = Candle.objects.filter(instrument=bitcoin, timeframe="4h").order_by("open_time")
+    assert len(made) == len(stored) >= 999
+    last = stored.last()
+    assert last is not None
+    assert last.open_time == FORMING - timedelta(hours=4)
+    assert (last.open, last.high, last.low, last.close) == tuple(
+        getattr(expected, name)[-1] for name in ("open", "high", "low", "close")
+    )
+    assert sync_candles(instrument=bitcoin, timeframe=Timeframe.H4, as_of=AS_OF) == []
+
+
+def test_an_exchange_without_hours_says_so(bitcoin: Instrument, feeds: dict[str, Feed]) -> None:
+    feeds["binance"].error = TimeframeMissingError("binance has no 1h candles")
+
+    with pytest.raises(ProviderError, match="has no 1h candles"):
+        sync_candles(instrument=bitcoin, timeframe=H1, as_of=AS_OF)
