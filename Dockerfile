@@ -30,7 +30,8 @@ COPY . .
 # Production settings refuse to start without secrets; these live for one command and open nothing.
 RUN random="$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     && COPILOT_ENV=production PUBLIC_URL=https://build.invalid PASSWORD_LOGIN=true \
-    DATABASE_URL=postgresql://build.invalid/build REDIS_URL=redis://build.invalid \
+    DATABASE_URL="postgresql://build:$random@build.invalid/build" REDIS_URL="redis://:$random@build.invalid/0" \
+    CACHE_URL="redis://:$random@build.invalid/1" \
     SECRET_KEY="$random" METRICS_TOKEN="$random" TELEGRAM_BOT_TOKEN="$random" TELEGRAM_WEBHOOK_SECRET="$random" \
     python manage.py collectstatic --noinput
 USER 10001:10001

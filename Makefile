@@ -16,7 +16,8 @@ random = $(shell $(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(4
 PRODUCTION_LIKE = COPILOT_ENV=production SECRET_KEY=$(random) TELEGRAM_BOT_TOKEN=$(random) \
 	TELEGRAM_WEBHOOK_SECRET=$(random) METRICS_TOKEN=$(random) GOOGLE_CLIENT_ID=check GOOGLE_CLIENT_SECRET=$(random) \
 	ADMIN_EMAILS=admin@example.org PUBLIC_URL=https://copilot.example.org ALLOWED_HOSTS=copilot.example.org \
-	DATABASE_URL=postgresql://check@localhost/check REDIS_URL=redis://localhost/0
+	DATABASE_URL=postgresql://check:$(random)@localhost/check REDIS_URL=redis://:$(random)@localhost/0 \
+	CACHE_URL=redis://:$(random)@localhost/1
 # Without the constraint the resolver takes the newest torch, with CUDA.
 LOCK = $(BIN)/python -m uv pip compile --system-certs --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	-c constraints-lock.txt

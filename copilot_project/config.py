@@ -6,22 +6,25 @@ Each field is explained in `.env.example`. A secret may also come from a file of
 
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from copilot_project.production import (
+    DEVELOPMENT_SECRET,
+    NEEDS,
+    PLACEHOLDER,
+    SANDBOX_BOT_TOKEN,
+    SANDBOX_WEBHOOK_SECRET,
+    Process,
+    problems_of,
+)
 from signals.crash_points import parse
 
-PLACEHOLDER = re.compile(
-    r"^(change[-_ ]?me.*|your[-_ ].*|placeholder.*|secret|password|example.*|xxx+|<.*>|)$", re.I
-)
-DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
-SANDBOX_BOT_TOKEN = "100200300:SANDBOX-token-for-loopback-only"  # noqa: S105
-SANDBOX_WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105
 TELEGRAM_API_URL = "https://api.telegram.org"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -35,13 +38,16 @@ class Configuration(BaseSettings):
     )
 
     copilot_env: Literal["development", "production"] = "development"
+    copilot_process: Process = ""
     code_version: str = Field(default="", max_length=40)
     secret_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
     public_url: str = "http://127.0.0.1:8000"
     allowed_hosts: CommaSeparated = ("127.0.0.1", "localhost", "[::1]")
     trusted_proxy_count: int | None = Field(default=None, ge=0, le=5)
     database_url: str | None = None
+    database_owner_url: str | None = None
     redis_url: str | None = None
+    cache_url: str | None = None
 
     sandbox: bool | None = None
     sandbox_port: int = Field(default=8900, ge=1, le=65535)
@@ -123,6 +129,8 @@ class Configuration(BaseSettings):
             self.ledger_signing_key = None
         if self.log_json is None:
             self.log_json = not development
+        if not development and "secret_key" not in NEEDS[self.copilot_process]:
+            self.secret_key = SecretStr(secrets.token_urlsafe(64))  # nothing is signed there
         if self.trusted_proxy_count is None:
             self.trusted_proxy_count = 0 if development else 1
         if self.sandbox:
@@ -136,7 +144,7 @@ class Configuration(BaseSettings):
         if self.telegram_bot_token is None:
             self.telegram_bot_token = SecretStr(SANDBOX_BOT_TOKEN)
             self.telegram_api_url = self.telegram_api_url or sandbox_url
-        if self.telegram_webhook_secret is None:
+        if self.telegram_webhook_secret is None and self.telegram_api_url:
             self.telegram_webhook_secret = SecretStr(SANDBOX_WEBHOOK_SECRET)
         if self.exchange_api_url is None:
             self.exchange_api_url = f"{sandbox_url}/binance"
@@ -146,6 +154,15 @@ class Configuration(BaseSettings):
             self.google_issuer_url = f"{sandbox_url}/google"
 
     @model_validator(mode="after")
+    def refuse_published_webhook_secret(self) -> Self:
+        """Everybody can read the sandbox's; with a real bot it would let anybody speak as Telegram."""
+        secret = self.telegram_webhook_secret
+        is_real = self.copilot_env == "development" and self.telegram_api_url == TELEGRAM_API_URL
+        if is_real and secret == SecretStr(SANDBOX_WEBHOOK_SECRET):
+            raise ValueError("TELEGRAM_WEBHOOK_SECRET is a placeholder: with a real bot make one of your own")
+        return self
+
+    @model_validator(mode="after")
     def refuse_unsafe_production(self) -> Self:
         if self.copilot_env != "production":
             return self
@@ -153,53 +170,9 @@ class Configuration(BaseSettings):
             raise ValueError(
                 "SANDBOX must be off in production: nobody may receive simulated signals as real"
             )
-        problems = [f"{name.upper()} is {state}" for name, state in self._secret_states() if state]
-        services = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
-        problems += [f"{name} {state}" for name, url in services.items() if (state := service_state(url))]
-        if self.copilot_crash_at:
-            problems.append("COPILOT_CRASH_AT is set: it ends processes, for tests")
-        if not self.public_url.startswith("https://"):
-            problems.append("PUBLIC_URL must begin with https://")
-        if not self.admin_emails and not self.password_login:
-            problems.append("ADMIN_EMAILS is empty and PASSWORD_LOGIN is off: nobody could log in")
-        if problems:
+        if problems := problems_of(self):
             raise ValueError("refusing to start in production: " + "; ".join(problems))
         return self
-
-    def _secret_states(self) -> list[tuple[str, str | None]]:
-        least = {
-            "secret_key": 50,
-            "telegram_bot_token": 30,
-            "telegram_webhook_secret": 16,
-            "metrics_token": 16,
-        }
-        if self.ledger_signing_key:
-            least["ledger_signing_key"] = 64
-        if self.admin_emails:
-            least |= {"google_client_secret": 8}
-        return [(name, secret_state(getattr(self, name), least=length)) for name, length in least.items()]
-
-
-def secret_state(secret: SecretStr | None, *, least: int) -> str | None:
-    """What is wrong with a production secret, in words; None when nothing is."""
-    value = secret.get_secret_value() if secret else ""
-    if value in {"", DEVELOPMENT_SECRET}:
-        return "missing"
-    if PLACEHOLDER.match(value) or value in {SANDBOX_BOT_TOKEN, SANDBOX_WEBHOOK_SECRET}:
-        return "a placeholder"
-    if len(value) < least:
-        return f"too short (at least {least} characters)"
-    return None
-
-
-def service_state(url: str | None) -> str | None:
-    """What is wrong with a production service's URL, in words; None when nothing is."""
-    if not url:
-        return "is missing"
-    password = urlsplit(url).password
-    if password is not None and PLACEHOLDER.match(unquote(password)):
-        return "has a placeholder as its password"
-    return None
 
 
 def load_configuration() -> Configuration:

@@ -21,6 +21,7 @@ from signals.models import ScheduledSlot
 from signals.selectors import sending_allowed
 
 REDIS_PATIENCE_SECONDS = 2
+PROBE_KEY, PROBE_SECONDS = "cache:readyz", 60  # within what the cache's own user may write
 # A task may wait that long behind others; that the worker works at all is told by its heartbeat.
 LEAST_PATIENCE = timedelta(seconds=60)
 # Slower entries may be older than two periods after a night switched off; the quick ones prove the same.
@@ -48,9 +49,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def readiness(*, now: datetime) -> tuple[Checks, dict[str, str]]:
     """What must be well, and what is only told."""
-    checks, told = {"redis": redis_answer()}, {}
+    checks = {"redis": redis_answer(settings.REDIS_URL), "cache": redis_answer(settings.CACHE_URL)}
+    told: Checks = {}
     try:
-        checks |= {"database": OK, "migrations": migrations_answer()}
+        checks |= {"database": database_answer(), "migrations": migrations_answer()}
         if checks["migrations"] == OK:
             checks |= process_answers(now=now) | {"schedule": schedule_answer(now=now)}
             told["kill_switch"] = "armed" if sending_allowed() else "engaged"
@@ -65,14 +67,23 @@ def migrations_answer() -> str:
     return f"{len(waiting)} not applied: run manage.py migrate" if waiting else OK
 
 
-def redis_answer() -> str:
+def redis_answer(url: str) -> str:
+    """By writing: a Redis whose memory or disk is full still answers a ping, and takes nothing."""
     patience = {"socket_timeout": REDIS_PATIENCE_SECONDS, "socket_connect_timeout": REDIS_PATIENCE_SECONDS}
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, **patience) as client:
-            client.ping()
+        with redis.Redis.from_url(url, **patience) as client:
+            client.set(PROBE_KEY, 1, ex=PROBE_SECONDS)
+    except redis.ResponseError as error:
+        return f"takes no writes ({type(error).__name__})"
     except redis.RedisError as error:
         return f"no answer ({type(error).__name__})"
     return OK
+
+
+def database_answer() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')")
+        return "takes no writes" if cursor.fetchone() == ("on",) else OK
 
 
 def process_answers(*, now: datetime) -> Checks:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from copilot_project.command_line import OWNER_VARIABLE
 from copilot_project.embedded.checks import Port
 from copilot_project.embedded.process import Process
 from copilot_project.embedded.state import CHECKOUT
@@ -39,7 +40,8 @@ def environment(web_port: int) -> dict[str, str]:
     defaults = {"PUBLIC_URL": settings.PUBLIC_URL if web_port == 8000 else f"http://127.0.0.1:{web_port}"}
     # One thread per process for numpy's libraries: the processes share the cores.
     ours = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PGOPTIONS": STATEMENTS_END}
-    return {**defaults, **os.environ, **ours}
+    inherited = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
+    return {**defaults, **inherited, **ours}
 
 
 def sandbox(env: Mapping[str, str], port: int) -> Process:

@@ -6,9 +6,17 @@ import dj_database_url
 from django.templatetags.static import static
 from django.urls import reverse
 
+from copilot_project.command_line import acts_as_owner, credentials_of
 from copilot_project.config import BASE_DIR, load_configuration
 from copilot_project.config import TELEGRAM_API_URL as REAL_TELEGRAM
-from copilot_project.embedded.state import database_url, redis_url, state_dir
+from copilot_project.embedded.state import (
+    APPLICATION,
+    CACHE_DATABASE,
+    database_url,
+    redis_url,
+    state_dir,
+    with_database,
+)
 from copilot_project.logs import logging_settings
 from copilot_project.schedule import SCHEDULE
 from signals.engine.compiled import ROOT, sources_hash
@@ -90,7 +98,15 @@ TEMPLATES = [
     },
 ]
 
-DATABASE = dj_database_url.parse(config.database_url or database_url(STATE_DIR), conn_health_checks=True)
+# Two roles: the application's, and the owner's for the few commands that change tables.
+# Where DATABASE_URL stands alone, its role does both.
+OWNER_URL = config.database_owner_url or config.database_url or database_url(STATE_DIR)
+APPLICATION_URL = config.database_url or database_url(STATE_DIR, role=APPLICATION)
+IS_OWNER = acts_as_owner()
+DATABASE = dj_database_url.parse(OWNER_URL if IS_OWNER else APPLICATION_URL, conn_health_checks=True)
+APPLICATION_ROLE, APPLICATION_PASSWORD = credentials_of(
+    APPLICATION_URL if OWNER_URL != APPLICATION_URL else ""
+)
 # The pool waits twice as long after each failed connection. Two seconds of that, then the next request tries anew:
 # else a database that was away for ten seconds is found again after thirty.
 POOL = {"min_size": 1, "max_size": 8, "timeout": 10, "reconnect_timeout": 2}
@@ -99,7 +115,16 @@ DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = config.redis_url or redis_url(STATE_DIR)
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# A database apart, or in production a server that evicts and a user that reaches nothing else.
+CACHE_URL = config.cache_url or with_database(REDIS_URL, CACHE_DATABASE)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "cache",
+        "OPTIONS": {"serializer": "copilot_project.cache.JSONSerializer"},
+    }
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

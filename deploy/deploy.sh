@@ -27,6 +27,14 @@ check_environment() {
     local unfilled
     unfilled=$(grep -E '^[A-Z_]+=.*(<|example\.org|=your-)|^[A-Z_]+=your-' .env | cut -d= -f1 | paste -sd' ' || true)
     [ -z "$unfilled" ] || fail "placeholders are left in .env: $unfilled" ".env.example says what belongs there."
+    [ "$(value_of GRAFANA_PASSWORD)" != "$(value_of METRICS_TOKEN)" ] ||
+        fail "GRAFANA_PASSWORD is METRICS_TOKEN: whoever reads the dashboards could read /metrics, and the other way round."
+    [ "$(value_of DATABASE_URL)" != "$(value_of DATABASE_OWNER_URL)" ] ||
+        fail "DATABASE_URL is DATABASE_OWNER_URL: the application would own the ledger. See .env.example."
+}
+
+value_of() {
+    sed -n "s/^$1=//p" .env | tail -n 1
 }
 
 main() {
@@ -37,13 +45,16 @@ main() {
     "${compose[@]}" config >/dev/null || fail "docker-compose.yml and .env do not fit together; see the message above."
     "${compose[@]}" build || fail "the image was not built; what runs, still runs." \
         "No network to the package index? TORCH_INDEX_URL names another one for torch."
-    "${compose[@]}" run --rm migrate python manage.py check --deploy --fail-level ERROR ||
-        fail "the settings are wrong (see above); what runs, still runs. Correct .env and deploy again."
+    local service
+    for service in migrate web worker training-worker beat sender; do
+        "${compose[@]}" run --rm --no-deps "$service" python manage.py check --deploy --fail-level ERROR ||
+            fail "the settings of $service are wrong (see above); what runs, still runs. Correct .env and deploy again."
+    done
     "${compose[@]}" run --rm migrate || fail "the migration failed; what runs, still runs the old version." \
         "Read the message above; '${COMPOSE} logs postgres' says how the database is."
     "${compose[@]}" up -d --remove-orphans || fail "not every process came up." "Look at: ${COMPOSE} ps; ${COMPOSE} logs --tail 50"
     wait_until_ready
-    echo "deploy: ready. Console behind your proxy, Grafana on http://127.0.0.1:3000 (user admin, password METRICS_TOKEN)."
+    echo "deploy: ready. Console behind your proxy, Grafana on http://127.0.0.1:3000 (user admin, password GRAFANA_PASSWORD)."
 }
 
 wait_until_ready() {

@@ -21,7 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
-from copilot_project.embedded.state import own_folder
+from copilot_project.embedded.state import CACHE_DATABASE, OWNER, own_folder, with_database
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not os.environ.get("DATABASE_URL"):
         config.stash[SERVERS].append(Postgres(folder, volatile=True))
         os.environ["DATABASE_URL"] = database_url(folder)
-        settings.DATABASES["default"]["HOST"] = str(Postgres(folder).run)
+        settings.DATABASES["default"] |= {"HOST": str(Postgres(folder).run), "USER": OWNER}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -58,7 +58,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _use_redis(url: str) -> None:
     broker = url.replace("unix://", "redis+socket://")
-    os.environ["REDIS_URL"] = settings.REDIS_URL = settings.CACHES["default"]["LOCATION"] = url
+    os.environ["REDIS_URL"] = settings.REDIS_URL = url
+    settings.CACHE_URL = settings.CACHES["default"]["LOCATION"] = with_database(url, CACHE_DATABASE)
     settings.CELERY_BROKER_URL = broker
     if celery := sys.modules.get("copilot_project.celery"):
         celery.app.conf.broker_url = broker

@@ -11,12 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from copilot_project.embedded.error import EmbeddedError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MARKER = ".copilot"
+CACHE_DATABASE = 1
+OWNER, APPLICATION = "copilot", "copilot_app"  # roles of the embedded Postgres
 POSTGRES_SOCKET = ".s.PGSQL.5432"
 SUN_PATH_LIMIT = 107  # bytes that the kernel takes for the name of a unix socket
 
@@ -53,9 +55,17 @@ def redis_url(state: Path) -> str:
     return f"unix://{redis_socket(state)}"
 
 
-def database_url(state: Path, name: str = "copilot") -> str:
+def with_database(url: str, number: int) -> str:
+    """Another database of the same Redis."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return f"{url.partition('?')[0]}?db={number}"
+    return parts._replace(path=f"/{number}").geturl()
+
+
+def database_url(state: Path, name: str = "copilot", *, role: str = OWNER) -> str:
     """The URL of a database of the embedded Postgres; its host is the quoted folder of the socket."""
-    return f"postgresql://copilot@{quote(str(postgres_socket_dir(state)), safe='')}/{name}"
+    return f"postgresql://{role}@{quote(str(postgres_socket_dir(state)), safe='')}/{name}"
 
 
 def own_folder(home: Path) -> Path:

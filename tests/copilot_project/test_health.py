@@ -1,14 +1,17 @@
 """Probes and metrics: what they say when something is wrong, and to whom."""
 
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
+import redis
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from copilot_project.embedded import Redis, redis_url
 from copilot_project.health import readiness, watched_periods
 from notifications.models import SenderState
 from signals.models import Heartbeat, ScheduledSlot
@@ -53,6 +56,7 @@ def test_everything_alive_is_ready(now: datetime, client: Client) -> None:
     assert answer.status_code == 200
     assert answer.json()["checks"].keys() == {
         "redis",
+        "cache",
         "database",
         "migrations",
         "beat",
@@ -112,6 +116,34 @@ def test_redis_gone_is_named_without_its_address(now: datetime, settings: Settin
     settings.REDIS_URL = "redis://:a-password@127.0.0.1:1/0"
 
     assert wrong(now) == {"redis": "no answer (ConnectionError)"}
+
+
+@pytest.mark.parametrize("which", ["REDIS_URL", "CACHE_URL"])
+def test_redis_that_answers_and_takes_nothing_is_not_ready(
+    now: datetime, settings: Settings, which: str
+) -> None:
+    """Its memory is full and nothing may be evicted: it still answers a ping."""
+    folder = settings.STATE_DIR / "full-redis"
+    server = Redis(folder)
+    server.start()
+    try:
+        setattr(settings, which, redis_url(folder))
+        name = {"REDIS_URL": "redis", "CACHE_URL": "cache"}[which]
+        assert wrong(now) == {}
+        with redis.Redis.from_url(redis_url(folder)) as client:
+            client.config_set("maxmemory", "1")
+            assert client.ping()
+            assert wrong(now) == {name: "takes no writes (OutOfMemoryError)"}
+            client.config_set("maxmemory", "0")
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def test_database_that_takes_no_writes_is_not_ready(now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    assert wrong(now) == {"database": "takes no writes"}
 
 
 def test_liveness_asks_nothing_but_the_process(client: Client) -> None:

@@ -1,15 +1,25 @@
 """docker-compose.yml: readable by compose, hardened, closed to the outside, and complete."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
 from django.conf import settings
+from kombu import Connection
+from redis.exceptions import NoPermissionError
 
+from copilot_project.config import Configuration
+from copilot_project.embedded import binaries
 from copilot_project.embedded.postgres import STEADY
 from copilot_project.processes import STATEMENTS_END
 
@@ -51,7 +61,19 @@ def test_compose_reads_it(deployment: Path) -> None:
     assert yaml.safe_load(process.stdout)["services"].keys() == SERVICES.keys()
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "REDIS_URL",
+        "CACHE_URL",
+        "SECRET_KEY",
+        "METRICS_TOKEN",
+        "GRAFANA_PASSWORD",
+        "ALLOWED_HOSTS",
+    ],
+)
 def test_compose_refuses_a_missing_value_that_it_hands_on(name: str, deployment: Path) -> None:
     lines = (deployment / ".env").read_text().splitlines()
     (deployment / ".env").write_text("\n".join(line for line in lines if not line.startswith(f"{name}=")))
@@ -64,7 +86,7 @@ def test_compose_refuses_a_missing_value_that_it_hands_on(name: str, deployment:
 def test_every_process_of_production_is_there() -> None:
     processes = {"migrate", "web", "worker", "training-worker", "beat", "sender"}
     assert set(OURS) == processes
-    assert SERVICES.keys() - processes == {"postgres", "redis", "prometheus", "grafana"}
+    assert SERVICES.keys() - processes == {"postgres", "redis", "redis-cache", "prometheus", "grafana"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -114,7 +136,7 @@ def test_no_secret_is_written_into_the_file() -> None:
     for name, service in SERVICES.items():
         for key, value in service["environment"].items():
             if re.search(r"PASSWORD|TOKEN|SECRET|_URL$", key):
-                assert re.fullmatch(r"\$\{[A-Z_]+:\?see \.env\.example\}", value), f"{name}: {key}"
+                assert re.fullmatch(r"\$\{[A-Z_]+:(\?see \.env\.example|-)\}", value), f"{name}: {key}"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -156,15 +178,154 @@ def test_everything_waits_for_the_migration_and_the_migration_for_postgres() -> 
     assert SERVICES["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 
-def test_redis_forgets_nothing_and_asks_for_the_password_of_the_url(tmp_path: Path) -> None:
-    """The command's shell part runs for real; a stand-in for redis-server writes down what it was given."""
-    server = tmp_path / "redis-server"
-    server.write_text('#!/bin/sh\nprintf "%s\\n" "$*"\ncat\n')
-    server.chmod(0o755)
-    given = _run(SERVICES["redis"]["command"], tmp_path, REDIS_URL="redis://:p4ss@redis:6379/0")
-    arguments, *lines = given.splitlines()
-    assert arguments == "-", "the password is no argument"
-    assert {"requirepass p4ss", "appendonly yes", "maxmemory-policy noeviction", "dir /data"} <= set(lines)
+def test_passwords_of_redis_are_in_no_command_line(tmp_path: Path) -> None:
+    """The shell parts run for real; stand-ins for the programs write down what they were given."""
+    for program in ("redis-server", "redis-cli"):
+        stand_in = tmp_path / program
+        stand_in.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/arguments\necho OK\n')
+        stand_in.chmod(0o755)
+    for name, variable in (("redis", "REDIS_URL"), ("redis-cache", "CACHE_URL")):
+        url = {variable: f"redis://user:p4ss@{name}:6379/0"}
+        _run(SERVICES[name]["command"], tmp_path, **url)
+        kind, script = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        _run(["sh", "-c", script], tmp_path, **url)  # checks the status
+    given = (tmp_path / "arguments").read_text()
+    assert given.splitlines()[0] == "-"
+    assert "--user copilot set" in given
+    assert "p4ss" not in given
+
+
+@pytest.fixture(params=["redis", "redis-cache"])
+def redis_of_compose(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The server as compose starts it, but for its folder and its door; name and URL."""
+    name = request.param
+    variable, user = {"redis": ("REDIS_URL", "copilot"), "redis-cache": ("CACHE_URL", "cache")}[name]
+    socket = tmp_path / "sock"
+    command = (
+        SERVICES[name]["command"][-1]
+        .replace("$$", "$")
+        .replace("exec redis-server", str(binaries.redis_server()))
+    )
+    command = re.sub(r"dir /\w+", f"dir {tmp_path}\nport 0\nunixsocket {socket}", command)
+    process = subprocess.Popen(
+        ["sh", "-c", f"exec 3>&1; {command}"],
+        env={variable: f"redis://{user}:p4ss@redis:6379/0", "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not socket.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield name, f"unix://{user}:p4ss@{socket}"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_users_of_redis_may_what_they_need(redis_of_compose: tuple[str, str]) -> None:
+    name, url = redis_of_compose
+    with (
+        pytest.raises(redis.AuthenticationError),
+        redis.Redis.from_url(url.replace("p4ss", "other")) as stranger,
+    ):
+        stranger.ping()
+    with (
+        redis.Redis.from_url(re.sub(r"//.*@", "//", url)) as nobody,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        nobody.get("cache:x")
+    with redis.Redis.from_url(url) as client:
+        assert client.set("cache:x", 1, ex=60)
+        assert client.incr("cache:x") == 2
+        for forbidden in ("FLUSHALL", "CONFIG GET *", "KEYS *", "SHUTDOWN NOSAVE", "ACL LIST"):
+            with pytest.raises(NoPermissionError):
+                client.execute_command(*forbidden.split())
+        if name == "redis":
+            assert kombu_speaks(url)
+        else:
+            with pytest.raises(NoPermissionError):
+                client.get("celery")
+
+
+def kombu_speaks(url: str) -> bool:
+    with Connection(url.replace("unix://", "redis+socket://")) as connection:
+        queue = connection.SimpleQueue("signals")
+        queue.put({"task": 1})
+        message = queue.get(timeout=10)
+        message.ack()
+        queue.close()
+        return bool(message.payload == {"task": 1})
+
+
+def test_the_broker_forgets_nothing_and_the_cache_may() -> None:
+    broker, cache = SERVICES["redis"]["command"][-1], SERVICES["redis-cache"]["command"][-1]
+    assert {"appendonly yes", "maxmemory-policy noeviction", "dir /data"} <= _lines(broker)
+    assert {"appendonly no", "maxmemory-policy allkeys-lru"} <= _lines(cache)
+
+
+def _lines(script: str) -> set[str]:
+    return {line.strip() for line in script.splitlines()}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_container_is_given_what_its_process_asks_for(name: str, tmp_path: Path) -> None:
+    """It starts with exactly its own settings."""
+    process = subprocess.run(
+        [sys.executable, "-c", "import copilot_project.settings as s; print(s.PRODUCTION)"],
+        cwd=tmp_path,
+        env=_filled(name) | {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stdout == "True\n", process.stderr
+
+
+def _filled(name: str) -> dict[str, str]:
+    """Its environment, with values as an operator would fill them in."""
+    lines = (REPOSITORY / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
+    written = SERVICES[name]["environment"]
+    filled = {}
+    for key, value in written.items():
+        reference = re.match(r"\$\{([A-Z_]+):", value)
+        given = example[reference[1]] + value.partition("}")[2] if reference else value
+        filled[key] = re.sub(r"<.*?>|your-", "k3y-9f1c-77aa-82ee-" * 3, given).replace(
+            "example.org", "trader.test"
+        )
+    return filled
+
+
+# What none but these may see.
+SECRETS = {
+    "SECRET_KEY": {"web"},
+    "GOOGLE_CLIENT_SECRET": {"web"},
+    "METRICS_TOKEN": {"web", "prometheus"},
+    "GRAFANA_PASSWORD": {"grafana"},
+    "TELEGRAM_BOT_TOKEN": {"worker", "sender"},
+    "TELEGRAM_WEBHOOK_SECRET": {"web", "worker"},
+    "DATABASE_OWNER_URL": {"migrate", "postgres"},
+    "DATABASE_URL": set(OURS),
+    "REDIS_URL": {"web", "worker", "training-worker", "beat", "redis"},
+    "CACHE_URL": {"web", "redis-cache"},
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secret_is_given_to_those_who_need_it(secret: str) -> None:
+    holders = {name for name, service in SERVICES.items() if f"${{{secret}:" in str(service["environment"])}
+    assert holders == SECRETS[secret]
+    assert not [name for name, service in SERVICES.items() if "env_file" in service]
+
+
+def test_every_setting_reaches_some_container() -> None:
+    written = str([service["environment"] for service in SERVICES.values()])
+    unused = {"SANDBOX_PORT", "GOOGLE_ISSUER_URL", "COPILOT_CRASH_AT", "WEB_PORT"}
+    for field in Configuration.model_fields:
+        name = field.upper()
+        assert name in unused or f"'{name}':" in written, f"no container is given {name}"
 
 
 def test_postgres_is_initialised_with_the_password_of_the_url(tmp_path: Path) -> None:
@@ -172,7 +333,7 @@ def test_postgres_is_initialised_with_the_password_of_the_url(tmp_path: Path) ->
     entrypoint.write_text('#!/bin/sh\nprintf "%s %s" "$POSTGRES_PASSWORD" "$*"\n')
     entrypoint.chmod(0o755)
     url = "postgresql://copilot:p4ss@postgres:5432/copilot"
-    given = _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_URL=url)
+    given = _run(SERVICES["postgres"]["command"], tmp_path, DATABASE_OWNER_URL=url)
     assert given == " ".join(["p4ss postgres", *(f"-c {setting}" for setting in STEADY)])
     environment = SERVICES["postgres"]["environment"]
     assert (environment["POSTGRES_USER"], environment["POSTGRES_DB"]) == ("copilot", "copilot")

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ def installation(tmp_path: Path) -> Path:
     (tmp_path / "deploy").mkdir()
     shutil.copy(REPOSITORY / "deploy/deploy.sh", tmp_path / "deploy")
     example = (REPOSITORY / ".env.example").read_text()
-    filled = re.sub(r"<.*?>|your-webhook-secret", "filled0in0with0something0long", example)
+    numbers = count()
+    filled = re.sub(
+        r"<.*?>|your-webhook-secret", lambda _: f"filled0in0with0something0long{next(numbers)}", example
+    )
     (tmp_path / ".env").write_text(filled.replace("example.org", "trader.test"))
     (tmp_path / ".env").chmod(0o600)
     compose = tmp_path / "compose"
@@ -50,10 +54,18 @@ def deploy(folder: Path, *, failing: str = "nothing") -> tuple[subprocess.Comple
 def test_it_checks_builds_migrates_and_starts_in_this_order(installation: Path) -> None:
     process, asked = deploy(installation)
     assert process.returncode == 0, process.stderr
-    assert [line.split(" -")[0] for line in asked] == ["config", "build", "run", "run", "up", "exec"]
-    assert asked[2] == "run --rm migrate python manage.py check --deploy --fail-level ERROR"
-    assert asked[3] == "run --rm migrate"
-    assert "/readyz" in asked[5]
+    assert [line.split(" -")[0] for line in asked] == [
+        "config",
+        "build",
+        *["run"] * 7,
+        "up",
+        "exec",
+    ]
+    check = "python manage.py check --deploy --fail-level ERROR"
+    ours = ["migrate", "web", "worker", "training-worker", "beat", "sender"]
+    assert asked[2:8] == [f"run --rm --no-deps {service} {check}" for service in ours]
+    assert asked[8] == "run --rm migrate"
+    assert "/readyz" in asked[10]
     assert process.stdout.startswith("deploy: ready.")
 
 
@@ -62,7 +74,11 @@ def test_it_checks_builds_migrates_and_starts_in_this_order(installation: Path) 
     [
         ("config", "config", "do not fit together"),
         ("build", "build", "the image was not built; what runs, still runs"),
-        ("run * check *", "run --rm migrate python manage.py check", "Correct .env and deploy again"),
+        (
+            "run * check *",
+            "run --rm --no-deps migrate python manage.py check",
+            "Correct .env and deploy again",
+        ),
         (
             "run --rm migrate",
             "run --rm migrate",
@@ -107,14 +123,31 @@ def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path)
         "PUBLIC_URL",
         "ALLOWED_HOSTS",
         "DATABASE_URL",
+        "DATABASE_OWNER_URL",
         "REDIS_URL",
+        "CACHE_URL",
         "METRICS_TOKEN",
+        "GRAFANA_PASSWORD",
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
         "ADMIN_EMAILS",
         "GOOGLE_CLIENT_ID",
         "GOOGLE_CLIENT_SECRET",
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("GRAFANA_PASSWORD", "METRICS_TOKEN"), ("DATABASE_URL", "DATABASE_OWNER_URL")]
+)
+def test_two_doors_have_two_keys(one: str, other: str, installation: Path) -> None:
+    env = installation / ".env"
+    text = env.read_text()
+    (value,) = re.findall(rf"^{other}=(.*)", text, re.M)
+    env.write_text(re.sub(rf"^{one}=.*", f"{one}={value}", text, flags=re.M))
+    process, asked = deploy(installation)
+    assert (process.returncode, asked) == (1, [])
+    assert f"{one} is {other}" in process.stderr
+    assert value not in process.stderr
 
 
 def test_shellcheck_finds_nothing() -> None:

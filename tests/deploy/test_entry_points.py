@@ -59,7 +59,9 @@ class House:
 
     def environment(self, service: str) -> dict[str, str]:
         composed = {
-            key: value for key, value in SERVICES[service]["environment"].items() if key not in REPLACED
+            key: value
+            for key, value in SERVICES[service]["environment"].items()
+            if key not in REPLACED and not value.startswith("${")
         }
         if "PROMETHEUS_MULTIPROC_DIR" in composed:
             metrics = self.folder / f"metrics-{service}"

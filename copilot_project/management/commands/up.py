@@ -142,7 +142,7 @@ def closed_sessions(now: datetime) -> list[str]:
 
 async def start_services(supervisor: Supervisor) -> None:
     """Postgres and Redis: those that the environment names must answer, else the embedded ones start."""
-    if url := config.database_url:
+    if url := config.database_owner_url or config.database_url:
         await supervisor.unless_stopped(asyncio.to_thread(checks.refuse_unreachable_database, url))
     else:
         await start_embedded(supervisor, Postgres(settings.STATE_DIR))

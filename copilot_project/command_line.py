@@ -1,0 +1,44 @@
+"""`manage.py`: which role a command has, and how it ends when something outside it fails: in one line."""
+
+import os
+import sys
+from urllib.parse import unquote, urlsplit
+
+OWNER_VARIABLE = "COPILOT_DATABASE_OWNER"
+# Those that make, change or empty tables; `up` migrates before it starts the processes, which are not owners.
+OWNER_COMMANDS = frozenset({"migrate", "up", "stress_test", "flush", "dbshell", "backup", "restore", "test"})
+INTERRUPTED = 130
+
+
+def acts_as_owner() -> bool:
+    """Whether this process connects as the owner of the tables."""
+    return bool(os.environ.get(OWNER_VARIABLE))
+
+
+def credentials_of(url: str) -> tuple[str, str]:
+    """Role and password in a database's URL; empty where there is none."""
+    parts = urlsplit(url)
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; the exit status."""
+    if len(arguments) > 1 and arguments[1] in OWNER_COMMANDS:
+        os.environ[OWNER_VARIABLE] = "1"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
+    try:
+        _execute(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return INTERRUPTED
+    return 0
+
+
+def _execute(arguments: list[str]) -> None:
+    from django.core.management import execute_from_command_line  # noqa: PLC0415  (settings first)
+    from django.db import InterfaceError, OperationalError  # noqa: PLC0415
+
+    try:
+        execute_from_command_line(arguments)
+    except (OperationalError, InterfaceError) as error:
+        raise SystemExit(f"The database refuses or does not answer: {' '.join(str(error).split())}") from None
