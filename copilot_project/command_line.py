@@ -7,6 +7,10 @@ from urllib.parse import unquote, urlsplit
 OWNER_VARIABLE = "COPILOT_DATABASE_OWNER"
 # Those that make, change or empty tables; `up` migrates before it starts the processes, which are not owners.
 OWNER_COMMANDS = frozenset({"migrate", "up", "stress_test", "flush", "dbshell", "backup", "restore", "test"})
+# Those that change rows whose history is kept: it names who ran them.
+ATTRIBUTED_COMMANDS = frozenset(
+    {"changepassword", "createsuperuser", "demo", "kill_switch", "load_tiers", "loaddata", "shell"}
+)
 INTERRUPTED = 130
 
 
@@ -35,10 +39,22 @@ def main(arguments: list[str]) -> int:
 
 
 def _execute(arguments: list[str]) -> None:
-    from django.core.management import execute_from_command_line  # noqa: PLC0415  (settings first)
+    from django.core.management import ManagementUtility  # noqa: PLC0415  (settings first)
+    from django.core.management.base import BaseCommand  # noqa: PLC0415
     from django.db import InterfaceError, OperationalError  # noqa: PLC0415
 
+    class Utility(ManagementUtility):
+        def fetch_command(self, subcommand: str) -> BaseCommand:
+            """The command; apps are loaded by now."""
+            import pghistory  # noqa: PLC0415
+
+            command = super().fetch_command(subcommand)
+            if subcommand in ATTRIBUTED_COMMANDS:
+                actor = f"manage.py {subcommand} by {os.environ.get('USER') or os.getuid()}"
+                setattr(command, "execute", pghistory.context(actor=actor)(command.execute))  # noqa: B010
+            return command
+
     try:
-        execute_from_command_line(arguments)
+        Utility(arguments).execute()
     except (OperationalError, InterfaceError) as error:
         raise SystemExit(f"The database refuses or does not answer: {' '.join(str(error).split())}") from None

@@ -9,6 +9,7 @@ from typing import LiteralString
 
 import pgtrigger
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Model
 from psycopg import sql
@@ -48,12 +49,13 @@ def grant_to_application(*, role: str, password: str | None) -> bool:
 
 
 def kept_tables() -> Iterator[tuple[str, list[LiteralString]]]:
-    """What triggers refuse at each row of a table, the role may not even ask for; nor to delete from a history."""
+    """What triggers refuse at each row of a table, the role may not even ask for; nor to delete history or staff."""
     for model in apps.get_models():
         refused: list[LiteralString] = []
         if refuses(model, pgtrigger.Update):
             refused.append("UPDATE")
-        if refuses(model, pgtrigger.Delete) or hasattr(model, "pgh_tracked_model"):
+        is_history, is_staff = hasattr(model, "pgh_tracked_model"), model is get_user_model()
+        if refuses(model, pgtrigger.Delete) or is_history or is_staff:
             refused.append("DELETE")
         if refused:
             yield model._meta.db_table, refused  # noqa: SLF001  (Django's documented API)

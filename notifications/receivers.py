@@ -9,9 +9,10 @@ from django.db import transaction
 from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
 from notifications.services.pictures import request_picture
-from notifications.services.removal import forget_chat
+from notifications.services.removal import forget_chat, forget_preferences
 from notifications.tasks import wake_artist
 from signals.models import Signal
+from users.models import Subscriber
 
 
 def deliver(*, coming: Signal, **kwargs: Any) -> None:
@@ -33,3 +34,7 @@ def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:
 
 def forget_left_chat(*, chat_id: int, **kwargs: Any) -> None:
     forget_chat(chat_id=chat_id)
+
+
+def forget_removed(*, subscriber: Subscriber, **kwargs: Any) -> None:
+    forget_preferences(subscriber=subscriber)

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from notifications.services import bot_state, inbox, pictures
+from notifications.services import bot_state, inbox, pictures, removal
 from notifications.services.reply import TextReply, send_reply
 from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
@@ -18,6 +18,7 @@ from signals.selectors import sending_allowed
 logger = structlog.get_logger(__name__)
 
 LEAVE_TO_ITS_WAKE_UP = timedelta(seconds=10)
+INBOX_KEPT = timedelta(days=30)
 
 
 @shared_task(name="notifications.tasks.process_update")
@@ -69,6 +70,13 @@ def sweep_updates() -> None:
     for update_id in inbox.waiting_updates(received_before=now - LEAVE_TO_ITS_WAKE_UP):
         wake_worker(update_id)
     forget_turns(free_before=now - LEAVE_TO_ITS_WAKE_UP)
+
+
+@shared_task(name="notifications.tasks.tidy_inbox")
+def tidy_inbox() -> None:
+    """What strangers typed is emptied, what is a month old is deleted."""
+    removal.forget_strangers()
+    removal.forget_old_updates(received_before=timezone.now() - INBOX_KEPT)
 
 
 @shared_task(name="notifications.tasks.draw_picture")

@@ -313,16 +313,21 @@ class KillSwitchAdmin(ReadOnlyAdmin):
 
     def changed(self, request: HttpRequest, form: KillSwitchForm) -> bool:
         """Do what the pressed button says; False when the form says what is missing."""
-        by, now, action = request.user.get_username(), timezone.now(), request.POST.get("action")
+        action = request.POST.get("action")
+        who: dict[str, Any] = {
+            "by": request.user.get_username(),
+            "now": timezone.now(),
+            "address": request.META.get("REMOTE_ADDR", ""),
+        }
         try:
             if action == "confirm":
-                kill_switch.confirm_rearm(code=request.POST.get("code", ""), by=by, now=now)
+                kill_switch.confirm_rearm(code=request.POST.get("code", ""), **who)
             elif not form.is_valid():
                 return False
             elif action == "request":
-                kill_switch.request_rearm(reason=form.cleaned_data["reason"], by=by, now=now)
+                kill_switch.request_rearm(reason=form.cleaned_data["reason"], **who)
             else:
-                kill_switch.engage(reason=form.cleaned_data["reason"], by=by, now=now)
+                kill_switch.engage(reason=form.cleaned_data["reason"], **who)
         except kill_switch.KillSwitchError as error:
             self.message_user(request, str(error), messages.ERROR)
             return action == "confirm"
@@ -354,12 +359,32 @@ class JobAdmin(ReadOnlyAdmin):
         return "–" if job.progress_ratio is None else f"{job.progress_ratio:.0%}"
 
 
+def change_words(name: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    """One field's line, e.g. `state armed → engaged`."""
+    new = shown(after[name]) if name in after else "nothing"
+    return f"{name} {shown(before[name])} → {new}" if name in before else f"{name} {new}"
+
+
+def shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 @admin.register(Action)
 class ActionAdmin(ReadOnlyAdmin):
-    list_display = ["at", "actor", "what", "target", "address"]
-    list_filter = ["what"]
-    search_fields = ["actor", "what", "target"]
+    """Everything that staff or the machine decided."""
+
+    list_display = ["at", "actor", "what", "target", "change", "address"]
+    list_filter = ["what", "actor", ("at", admin.DateFieldListFilter)]
+    search_fields = ["actor", "what", "target", "address"]
+    search_help_text = "Actor, what was done, to what, or the address it came from"
     date_hierarchy = "at"
+
+    @display(description="Before → after")
+    def change(self, action: Action) -> str:
+        """Only what differs."""
+        before, after = action.before or {}, action.after or {}
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        return "; ".join(change_words(name, before, after) for name in names) or "–"
 
 
 @admin.register(TrainedModel)

@@ -21,6 +21,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
+from users.events import login_refused
 from users.models import User
 
 ADMIN_GROUP = "Admins"
@@ -77,7 +78,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         Raising anything else, or closing the sign-up, would let allauth offer its own forms.
         """
         if refusal := refusal_of(sociallogin):
-            log.warning("login refused", provider=sociallogin.account.provider, reason=refusal)
+            provider = sociallogin.account.provider
+            log.warning("login refused", provider=provider, reason=refusal)
+            login_refused.send(sender=SocialAccount, request=request, provider=provider, reason=refusal)
             page = render(request, "socialaccount/refused.html", {"refusal": refusal}, status=403)
             raise ImmediateHttpResponse(page)
         if not sociallogin.is_existing:

@@ -4,9 +4,11 @@
 it there. Argument: `subscriber` (already emptied).
 `chat_left` is sent inside the transaction in which a subscriber is removed, or linked to another chat: whoever keeps
 personal data of the old chat forgets them there. Argument: `chat_id`.
+`login_refused`: somebody whom Google knows may not come in. Arguments: `request`, `provider`, `reason`.
 """
 
 from django.dispatch import Signal
 
 subscriber_removed = Signal()
 chat_left = Signal()
+login_refused = Signal()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from importlib import import_module
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from users.engine.subscriber import AccountType, RiskProfile, SubscriberStatus
 from users.events import chat_left, subscriber_removed
@@ -87,9 +87,14 @@ def remove_subscriber(*, subscriber: Subscriber, now: datetime) -> None:
             chat_id = held.chat_id
             held.status, held.removed_at = SubscriberStatus.REMOVED.value, now
             held.display_name = held.telegram_username = held.notes = held.unreachable_reason = ""
-            held.chat_id = held.linked_at = None
+            held.chat_id = held.linked_at = held.subscription_ends_at = None
+            held.capital, held.risk_fraction = Decimal(0), Decimal(0)
             held.save()
             held.link_tokens.all().delete()
+            # The history keeps what was done and when; not what a person owns, nor when they joined a chat.
+            Subscriber.pgh_event_model.objects.filter(pgh_obj_id=held.pk).update(
+                capital=0, risk_fraction=0, unreachable_reason="", linked_at=None, subscription_ends_at=None
+            )
             subscriber_removed.send(sender=Subscriber, subscriber=held)
             if chat_id is not None:
                 chat_left.send(sender=Subscriber, chat_id=chat_id)
@@ -112,7 +117,7 @@ def issue_link_token(*, subscriber: Subscriber, now: datetime) -> str:
         held = _hold(subscriber)
         held.link_tokens.filter(used_at=None, expires_at__gt=now).update(expires_at=now)
         LinkToken.objects.create(
-            subscriber=held, token_hash=_hash(token), created_at=now, expires_at=now + TOKEN_LIFETIME
+            subscriber=held, token_hash=link_hash(token), created_at=now, expires_at=now + TOKEN_LIFETIME
         )
     return token
 
@@ -123,30 +128,48 @@ def redeem_link_token(*, token: str, chat_id: int, telegram_username: str, now: 
     Raises LinkError when the token is unknown, expired or used, when the subscriber is not active, and
     when the chat belongs to somebody else.
     """
-    with transaction.atomic():
-        link = LinkToken.objects.select_for_update().filter(token_hash=_hash(token)).first()
-        if link is None:
-            raise LinkError(LinkRefusal.UNKNOWN)
-        if link.used_at is not None:
-            raise LinkError(LinkRefusal.USED)
-        if link.expires_at <= now:
-            raise LinkError(LinkRefusal.EXPIRED)
-        subscriber = Subscriber.objects.select_for_update().get(pk=link.subscriber_id)
-        if subscriber.status != SubscriberStatus.ACTIVE:
-            raise LinkError(LinkRefusal.INACTIVE)
-        if Subscriber.objects.filter(chat_id=chat_id).exclude(pk=subscriber.pk).exists():
-            raise LinkError(LinkRefusal.CHAT_TAKEN)
-        link.used_at = now
-        link.save(update_fields=["used_at"])
-        if subscriber.chat_id not in (None, chat_id):
-            chat_left.send(sender=Subscriber, chat_id=subscriber.chat_id)
-        subscriber.chat_id, subscriber.telegram_username = chat_id, telegram_username[:64]
-        subscriber.linked_at, subscriber.unreachable_reason = now, ""
-        subscriber.save(update_fields=["chat_id", "telegram_username", "linked_at", "unreachable_reason"])
+    return redeem_link_hash(
+        token_hash=link_hash(token), chat_id=chat_id, telegram_username=telegram_username, now=now
+    )
+
+
+def redeem_link_hash(*, token_hash: str, chat_id: int, telegram_username: str, now: datetime) -> Subscriber:
+    """The same by the token's hash, which is all that the inbox keeps of it."""
+    try:
+        with transaction.atomic():
+            subscriber, link = _held_link(token_hash, now)
+            if Subscriber.objects.filter(chat_id=chat_id).exclude(pk=subscriber.pk).exists():
+                raise LinkError(LinkRefusal.CHAT_TAKEN)
+            link.used_at = now
+            link.save(update_fields=["used_at"])
+            if subscriber.chat_id not in (None, chat_id):
+                chat_left.send(sender=Subscriber, chat_id=subscriber.chat_id)
+            subscriber.chat_id, subscriber.telegram_username = chat_id, telegram_username[:64]
+            subscriber.linked_at, subscriber.unreachable_reason = now, ""
+            subscriber.save(update_fields=["chat_id", "telegram_username", "linked_at", "unreachable_reason"])
+    except IntegrityError as error:
+        # Two links were opened in one chat at the same moment; the first has it.
+        raise LinkError(LinkRefusal.CHAT_TAKEN) from error
     return subscriber
 
 
-def _hash(token: str) -> str:
+def _held_link(token_hash: str, now: datetime) -> tuple[Subscriber, LinkToken]:
+    """Both locked, the subscriber first, as `issue_link_token` and removal do: else they wait for each other."""
+    owner = LinkToken.objects.filter(token_hash=token_hash).values_list("subscriber_id", flat=True).first()
+    subscriber = Subscriber.objects.select_for_update().filter(pk=owner).first()
+    link = LinkToken.objects.select_for_update().filter(token_hash=token_hash).first()
+    if subscriber is None or link is None:
+        raise LinkError(LinkRefusal.UNKNOWN)
+    if link.used_at is not None:
+        raise LinkError(LinkRefusal.USED)
+    if link.expires_at <= now:
+        raise LinkError(LinkRefusal.EXPIRED)
+    if subscriber.status != SubscriberStatus.ACTIVE:
+        raise LinkError(LinkRefusal.INACTIVE)
+    return subscriber, link
+
+
+def link_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import pghistory
 from django.db import DataError, transaction
 from django.db.models import Case, F, Q, Value, When
 
@@ -17,7 +18,7 @@ from notifications.services.reply import Reply, answer_reply, text_reply
 from signals.crash_points import CrashPoint, reach
 from signals.services.weights import adjust_weight
 from users.models import Subscriber
-from users.services import LinkError, mark_reachable, mark_unreachable, redeem_link_token
+from users.services import LinkError, link_hash, mark_reachable, mark_unreachable, redeem_link_hash
 
 MOST_ATTEMPTS = 5
 GIVEN_UP = "failed: given up, its errors are in the worker's log"
@@ -44,6 +45,7 @@ class Question:
 def store_update(*, payload: Any, now: datetime) -> int | None:
     """Keep an update and return its id; None when this is none that the database can keep. A repeat is harmless."""
     update_id = payload.get("update_id") if isinstance(payload, dict) else None
+    payload = update.redacted(payload)
     if not isinstance(update_id, int) or isinstance(update_id, bool) or not 0 <= update_id < 2**63:
         return None
     try:
@@ -90,6 +92,8 @@ def process_update(*, update_id: int, now: datetime) -> Reply | None:
         row.outcome, row.processed_at = effect.outcome, now
         if effect.reply:
             row.outcome += NOBODY_KNOWS
+        if not Subscriber.objects.filter(chat_id__in=update.chats_of(row.payload)).exists():
+            row.payload = {}  # nobody's chat: what was typed there is nothing to us
         row.save(update_fields=["outcome", "processed_at", "payload"])
         reach(CrashPoint.AFTER_EFFECT_BEFORE_COMMIT)
     return effect.reply
@@ -133,10 +137,13 @@ def _apply(row: TelegramUpdate, now: datetime) -> Effect:
 
 
 def _link(start: update.Start, now: datetime) -> Effect:
+    known = start.token.startswith(update.HASHED)
+    token_hash = start.token.removeprefix(update.HASHED) if known else link_hash(start.token)
     try:
-        subscriber = redeem_link_token(
-            token=start.token, chat_id=start.chat_id, telegram_username=start.username, now=now
-        )
+        with pghistory.context(actor="Telegram: the subscriber's chat"):
+            subscriber = redeem_link_hash(
+                token_hash=token_hash, chat_id=start.chat_id, telegram_username=start.username, now=now
+            )
     except LinkError as error:
         return Effect(
             f"not linked: {error.reason}", text_reply(start.chat_id, "not_linked", reason=error.reason.value)

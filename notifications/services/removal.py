@@ -1,14 +1,31 @@
-"""Personal data that this app keeps about a chat that is nobody's any more."""
+"""Personal data that this app keeps: of a chat that is nobody's any more, of a person who is removed."""
+
+from datetime import datetime
 
 from django.db import connection
 
-FORGET = """
+from notifications.models import DeliveryPreference, ReplyTurn, TelegramUpdate
+from users.models import Subscriber
+
+# Of any kind of update, also of those that nobody here acts on.
+CHATS = """(
+    SELECT unnest(ARRAY[part #>> '{chat,id}', part #>> '{from,id}']) FROM jsonb_each(payload) AS parts (name, part)
+    WHERE jsonb_typeof(part) = 'object')"""
+# Not one that is worked off at this moment: whoever does that may wait for the subscriber, whom the caller holds.
+# `forget_strangers` finds it afterwards.
+FORGET = f"""
 UPDATE notifications_telegramupdate
-SET payload = '{}', processed_at = coalesce(processed_at, received_at),
+SET payload = '{{}}', processed_at = coalesce(processed_at, received_at),
     outcome = CASE WHEN processed_at IS NULL THEN 'forgotten' ELSE outcome END
-WHERE %(chat_id)s::text IN (
-    payload #>> '{message,chat,id}', payload #>> '{callback_query,from,id}', payload #>> '{my_chat_member,chat,id}')
-"""
+WHERE update_id IN (
+    SELECT update_id FROM notifications_telegramupdate WHERE %(chat_id)s::text IN {CHATS}
+    FOR UPDATE SKIP LOCKED)
+"""  # noqa: S608
+STRANGERS = f"""
+UPDATE notifications_telegramupdate SET payload = '{{}}'
+WHERE processed_at IS NOT NULL AND payload <> '{{}}'
+  AND NOT EXISTS (SELECT FROM users_subscriber s WHERE s.chat_id::text IN {CHATS})
+"""  # noqa: S608
 
 
 def forget_chat(*, chat_id: int) -> int:
@@ -16,6 +33,24 @@ def forget_chat(*, chat_id: int) -> int:
 
     Open deliveries need nothing: the sender judges the subscriber again before it sends.
     """
+    ReplyTurn.objects.filter(chat_id=chat_id).delete()
     with connection.cursor() as cursor:
         cursor.execute(FORGET, {"chat_id": str(chat_id)})
         return cursor.rowcount
+
+
+def forget_strangers() -> int:
+    """Empty what was worked off of chats that belong to nobody: who was removed may go on typing."""
+    with connection.cursor() as cursor:
+        cursor.execute(STRANGERS)
+        return cursor.rowcount
+
+
+def forget_preferences(*, subscriber: Subscriber) -> None:
+    DeliveryPreference.objects.filter(subscriber=subscriber).delete()
+
+
+def forget_old_updates(*, received_before: datetime) -> int:
+    """Delete updates that were worked off; Telegram brings none again after a day."""
+    old = TelegramUpdate.objects.filter(processed_at__isnull=False, received_at__lt=received_before)
+    return old.delete()[0]

@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from users.services import link_hash
+
+HASHED = "#"  # no token has it
 GONE = ("kicked", "left")
 
 
@@ -54,7 +57,7 @@ class _Update(_Read):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """`/start`, in a private chat by its owner; `token` is empty without one."""
+    """`/start`, in a private chat by its owner; `token` is empty without one, its hash after `#` from the inbox."""
 
     chat_id: int
     username: str
@@ -103,6 +106,34 @@ def parse(payload: Any) -> Parsed:
         change = read.my_chat_member
         return Membership(change.chat.id, change.date, change.new_chat_member.status not in GONE)
     return _command(read.message) if read.message else None
+
+
+def redacted(payload: Any) -> Any:
+    """The update with the hash of a link's token in the token's place: the token itself is never stored."""
+    if not isinstance(payload, dict):
+        return payload
+    return {name: _without_token(part) for name, part in payload.items()}
+
+
+def _without_token(part: Any) -> Any:
+    text = part.get("text") if isinstance(part, dict) else None
+    command, *rest = text.split(maxsplit=1) if isinstance(text, str) and text.startswith("/start") else [""]
+    if not rest:
+        return part
+    return part | {"text": f"{command} {HASHED}{link_hash(rest[0].strip())}"}
+
+
+def chats_of(payload: Any) -> set[int]:
+    """The chats that an update names, whatever kind of update it is."""
+    chats = set()
+    for part in payload.values() if isinstance(payload, dict) else ():
+        named = [part.get(key) for key in ("chat", "from")] if isinstance(part, dict) else []
+        chats |= {each["id"] for each in named if isinstance(each, dict) and _is_id(each.get("id"))}
+    return chats
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
 def _command(message: _Message) -> Start | Asked | None:

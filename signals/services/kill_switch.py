@@ -7,6 +7,7 @@ import structlog
 from django.db import transaction
 
 from signals.models import LONGEST_NAME, LONGEST_REASON, KillSwitch, KillSwitchState
+from signals.services.actions import record_action
 
 logger = structlog.get_logger(__name__)
 
@@ -18,8 +19,9 @@ class KillSwitchError(Exception):
     """The switch stays as it is; the text says why and what to do."""
 
 
-def engage(*, reason: str, by: str, now: datetime) -> KillSwitch:
+def engage(*, reason: str, by: str, now: datetime, address: str = "") -> KillSwitch:
     """Nothing is sent from now on; a request to re-arm that waits is void. Works without a row, too."""
+    before = state_words()
     switch, _ = KillSwitch.objects.update_or_create(
         id=1,
         defaults={
@@ -31,10 +33,11 @@ def engage(*, reason: str, by: str, now: datetime) -> KillSwitch:
         },
     )
     logger.error("kill switch engaged: nothing is sent", reason=switch.reason, by=by)
+    _record("kill_switch.engaged", switch, by=by, now=now, before=before, address=address)
     return switch
 
 
-def request_rearm(*, reason: str, by: str, now: datetime) -> uuid.UUID:
+def request_rearm(*, reason: str, by: str, now: datetime, address: str = "") -> uuid.UUID:
     """The code with which `confirm_rearm` arms the switch within five minutes; an earlier request is void."""
     with transaction.atomic():
         switch = engaged_switch()
@@ -42,22 +45,45 @@ def request_rearm(*, reason: str, by: str, now: datetime) -> uuid.UUID:
         switch.rearm_reason, switch.rearm_requested_by = given(reason), named(by)
         switch.rearm_expires_at = now + CONFIRM_WITHIN
         switch.save(update_fields=list(NO_REQUEST))
+        _record("kill_switch.rearm_requested", switch, by=by, now=now, before=state_words(), address=address)
     return switch.rearm_code
 
 
-def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime) -> KillSwitch:
+def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime, address: str = "") -> KillSwitch:
     """Arm the switch by the second confirmation; the code works once."""
     with transaction.atomic():
         switch = engaged_switch()
         if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
             raise KillSwitchError("No open request to re-arm has this code: request it again.")
+        before = state_words()
         switch.state, switch.reason = KillSwitchState.ARMED, switch.rearm_reason
         switch.changed_by, switch.changed_at = named(by), now
         for field, nothing in NO_REQUEST.items():
             setattr(switch, field, nothing)
         switch.save()
+        _record("kill_switch.armed", switch, by=by, now=now, before=before, address=address)
     logger.warning("kill switch armed again", reason=switch.reason, by=by)
     return switch
+
+
+def state_words() -> dict[str, str]:
+    """How the switch is in the record of actions; empty without a row."""
+    row = KillSwitch.objects.values("state", "reason").first()
+    return dict(row) if row else {}
+
+
+def _record(
+    what: str, switch: KillSwitch, *, by: str, now: datetime, before: dict[str, str], address: str
+) -> None:
+    record_action(
+        actor=named(by),
+        what=what,
+        target="kill switch",
+        before=before,
+        after={"state": str(switch.state), "reason": switch.rearm_reason or switch.reason},
+        address=address,
+        now=now,
+    )
 
 
 def engaged_switch() -> KillSwitch:

@@ -30,7 +30,9 @@ def test_database_that_is_down_costs_a_line() -> None:
 
 
 def test_ctrl_c_costs_a_line() -> None:
-    wait = "import os, signal, time; print('waiting', flush=True); time.sleep(60)"
+    # A shell that starts its jobs in the background has them ignore Ctrl-C.
+    wait = "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    wait += "print('waiting', flush=True); time.sleep(60)"
     process = manage("shell", "-c", wait)
     assert process.stdout
     while "waiting" not in process.stdout.readline():

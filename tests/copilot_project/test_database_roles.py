@@ -53,6 +53,7 @@ def test_it_reads_and_writes_rows(application: psycopg.Connection) -> None:
         "UPDATE signals_action SET actor = 'nobody'",
         "DELETE FROM signals_action",
         "UPDATE signals_killswitchchange SET reason = ''",
+        "DELETE FROM users_user",
         "DELETE FROM users_userevent",
         "DELETE FROM users_subscriberevent",
         "SET session_replication_role = replica",

@@ -1,12 +1,18 @@
 """Linking a chat, resting and removal."""
 
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import Barrier
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
+from notifications.models import DeliveryPreference
 from tests.notifications.rows import make_subscriber, make_tier
 from users.models import LinkToken, Subscriber
 from users.services import (
@@ -111,3 +117,70 @@ def test_added_subscriber_is_validated() -> None:
     with pytest.raises(ValidationError):
         add_subscriber(display_name="", tier=make_tier())
     assert add_subscriber(display_name="Ada", tier=make_tier()).status == "active"
+
+
+def test_removal_forgets_what_a_person_owns_and_wishes() -> None:
+    subscriber = make_subscriber(capital=Decimal(123456), preference={"timezone": "Europe/Berlin"})
+    subscriber.capital = Decimal(654321)
+    subscriber.save()
+
+    remove_subscriber(subscriber=subscriber, now=NOW)
+
+    assert (subscriber.capital, subscriber.risk_fraction, subscriber.subscription_ends_at) == (0, 0, None)
+    assert not DeliveryPreference.objects.exists()
+    history = subscriber.events.all()
+    assert history.count() >= 3, "that something was done stays"
+    assert {(row.capital, row.linked_at) for row in history} == {(Decimal(0), None)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_issuing_redeeming_and_removing_never_wait_for_each_other() -> None:
+    """Fifty pairs deadlocked on the order of their locks."""
+    subscribers = [make_subscriber(chat_id=None) for _ in range(3)]
+    tokens = {s.pk: issue_link_token(subscriber=s, now=NOW) for s in subscribers}
+    started = Barrier(6)
+
+    def issue(subscriber: Subscriber) -> None:
+        for _ in range(25):
+            issue_link_token(subscriber=subscriber, now=NOW)
+
+    def use(subscriber: Subscriber) -> None:
+        for _ in range(25):
+            with suppress(LinkError):
+                redeem(tokens[subscriber.pk], chat_id=subscriber.pk)
+            LinkToken.objects.filter(subscriber=subscriber).update(
+                used_at=None, expires_at=NOW + timedelta(hours=1)
+            )
+
+    def together(work: Callable[[Subscriber], None], subscriber: Subscriber) -> None:
+        try:
+            started.wait(30)
+            work(subscriber)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(together, work, s) for s in subscribers for work in (issue, use)]
+        for job in jobs:
+            job.result(timeout=120)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_links_opened_in_one_chat_at_once_link_one_and_refuse_the_other() -> None:
+    tokens = [issue_link_token(subscriber=make_subscriber(chat_id=None), now=NOW) for _ in range(4)]
+    started = Barrier(len(tokens))
+
+    def use(token: str) -> str:
+        try:
+            started.wait(30)
+            redeem(token, chat_id=99)
+        except LinkError as error:
+            return error.reason
+        finally:
+            connection.close()
+        return "linked"
+
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        outcomes = sorted(pool.map(use, tokens))
+
+    assert outcomes == ["chat_taken"] * 3 + ["linked"]

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from notifications.models import Delivery, Feedback, TelegramUpdate
-from notifications.services import inbox
+from notifications.models import Delivery, Feedback, ReplyTurn, TelegramUpdate
+from notifications.services import inbox, removal
 from notifications.services.fan_out import fan_out
 from notifications.services.reply import AnswerReply, Reply, TextReply
+from notifications.services.reply_turns import take_turn
 from signals.models import StrategyWeight
 from tests.notifications.rows import make_signal, make_subscriber
+from users.models import LinkToken
 from users.services import issue_link_token, remove_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +178,69 @@ def test_token_is_kept_nowhere(moment: datetime) -> None:
     assert token not in json.dumps(list(TelegramUpdate.objects.values_list("payload", flat=True)))
 
 
+def test_token_is_not_even_stored() -> None:
+    subscriber = make_subscriber(chat_id=None)
+    token = issue_link_token(subscriber=subscriber, now=NOW)
+    for update_id, payload in enumerate(
+        (
+            says(f"/start {token}"),
+            says(f"/start@bot {token}", type="group"),
+            {"edited_message": {"text": f"/start {token}"}},
+        )
+    ):
+        inbox.store_update(payload=payload | {"update_id": update_id}, now=NOW)
+    assert token not in json.dumps(list(TelegramUpdate.objects.values_list("payload", flat=True)))
+    inbox.process_update(update_id=0, now=NOW)
+    subscriber.refresh_from_db()
+    assert subscriber.chat_id == 77
+
+
+def test_whoever_reads_the_hash_cannot_link_with_it() -> None:
+    subscriber = make_subscriber(chat_id=None)
+    token = issue_link_token(subscriber=subscriber, now=NOW)
+    stolen = LinkToken.objects.get().token_hash
+    for text in (stolen, f"#{stolen}"):
+        assert receive(says(f"/start {text}"))[0] == "not linked: unknown"
+    assert receive(says(f"/start {token}"))[0] == "linked"
+
+
+def test_update_stored_by_the_version_before_still_links() -> None:
+    token = issue_link_token(subscriber=make_subscriber(chat_id=None), now=NOW)
+    TelegramUpdate.objects.create(update_id=1, payload=says(f"/start {token}"), received_at=NOW)
+    inbox.process_update(update_id=1, now=NOW)
+    assert TelegramUpdate.objects.get().outcome.startswith("linked")
+
+
+@pytest.mark.parametrize(
+    "update", [says("my name is Ada"), membership(77, "kicked"), {"edited_message": says("x")["message"]}]
+)
+def test_what_a_stranger_types_is_emptied_once_it_is_worked_off(update: dict[str, Any]) -> None:
+    subscriber = make_subscriber(chat_id=77)
+    receive(update)
+    assert TelegramUpdate.objects.get().payload, "of a subscriber it is kept"
+    remove_subscriber(subscriber=subscriber, now=NOW)
+    receive(update)
+    assert [row.payload for row in TelegramUpdate.objects.all()] == [{}, {}]
+
+
+def test_inbox_is_tidied() -> None:
+    """Also what was worked off while its chat was being removed."""
+    make_subscriber(chat_id=77)
+    moments = (NOW - timedelta(days=31), NOW, NOW, NOW)
+    chats = (77, 77, 78, 78)
+    for update_id, (moment, chat_id) in enumerate(zip(moments, chats, strict=True)):
+        TelegramUpdate.objects.create(
+            update_id=update_id,
+            payload=says("hello", chat_id),
+            received_at=moment,
+            processed_at=None if update_id == 3 else moment,
+        )
+    assert removal.forget_strangers() == 1
+    assert removal.forget_old_updates(received_before=NOW - timedelta(days=30)) == 1
+    kept = {row.update_id: bool(row.payload) for row in TelegramUpdate.objects.all()}
+    assert kept == {1: True, 2: False, 3: True}, "what waits is needed"
+
+
 def test_chat_that_a_subscriber_left_for_another_is_forgotten(delivery: Delivery) -> None:
     subscriber = delivery.subscriber
     receive(says("/status", subscriber.chat_id or 0))
@@ -225,9 +290,12 @@ def test_removed_subscriber_leaves_no_personal_data_in_the_inbox(delivery: Deliv
     receive(says("/status", chat_id))
     receive(presses(delivery, "fa:"))
     receive(membership(chat_id, "kicked"))
+    other = make_subscriber(chat_id=4711)
     receive(says("/status", 4711))
+    take_turn(chat_id=chat_id)
     remove_subscriber(subscriber=subscriber, now=NOW + timedelta(days=1))
     kept = [row.payload for row in TelegramUpdate.objects.all() if row.payload]
-    assert [row["message"]["chat"]["id"] for row in kept] == [4711]
+    assert [row["message"]["chat"]["id"] for row in kept] == [other.chat_id]
+    assert not ReplyTurn.objects.filter(chat_id=chat_id).exists()
     assert Delivery.objects.count() == 1
     assert Feedback.objects.count() == 1
