@@ -9,8 +9,9 @@ ENV PATH=/venv/bin:$PATH
 # name the index that has it in TORCH_INDEX_URL. Without it the default index serves the CUDA build, which also works.
 ARG TORCH_INDEX_URL
 RUN PIP_INDEX_URL="$TORCH_INDEX_URL" pip install --no-deps torch==2.13.0
-COPY requirements.txt /
-RUN pip install -r /requirements.txt
+# Each file by its hash; torch above is another build of the same version where an index has it.
+COPY requirements.hashed.txt /
+RUN pip install --no-deps --require-hashes -r /requirements.hashed.txt
 
 FROM python:3.11.14-slim-bookworm
 # LightGBM's wheel brings no OpenMP. Debian keeps only the newest build of a package, so a pinned one would stop existing.

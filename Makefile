@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test properties check chaos screenshots setup setup-dev lock clean
+.PHONY: run test properties check audit chaos screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -19,8 +19,8 @@ PRODUCTION_LIKE = COPILOT_ENV=production SECRET_KEY=$(random) TELEGRAM_BOT_TOKEN
 	DATABASE_URL=postgresql://check:$(random)@localhost/check REDIS_URL=redis://:$(random)@localhost/0 \
 	CACHE_URL=redis://:$(random)@localhost/1
 # Without the constraint the resolver takes the newest torch, with CUDA.
-LOCK = $(BIN)/python -m uv pip compile --system-certs --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	-c constraints-lock.txt
+COMPILE = $(BIN)/python -m uv pip compile --system-certs --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28
+LOCK = $(COMPILE) -c constraints-lock.txt
 
 run: setup
 	@$(BIN)/python manage.py up $(ARGS)
@@ -40,6 +40,10 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run  # needs no database
 	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# Known vulnerabilities of what is pinned; asks the outside, so it is no part of check.
+audit: setup-dev
+	$(BIN)/pip-audit --no-deps --disable-pip -r requirements.hashed.txt
 
 # Kills real processes and counts what came of it; the figures go to docs/reliability.md.
 chaos: setup-dev
@@ -73,6 +77,8 @@ lock: setup-dev
 	$(LOCK) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	# Any build of torch satisfies the lock; deploy/install_torch.sh chooses one.
 	sed -i 's/^torch==\([0-9.]*\)+cpu/torch==\1/' requirements.txt requirements-dev.txt
+	# The same pins with the hash of each file, for the image.
+	$(COMPILE) --no-deps --no-annotate --no-header requirements.txt --generate-hashes -o requirements.hashed.txt
 
 clean:
 	rm -rf $(VENV) staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

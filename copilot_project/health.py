@@ -7,6 +7,7 @@ and fails nothing: the house works as somebody wants it, and the console must st
 from datetime import datetime, timedelta
 
 import redis
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from research.selectors.console import Life, process_lives, sender_state
+from research.selectors.console import Life, ProcessLife, process_lives, sender_state
 from signals.models import ScheduledSlot
 from signals.selectors import sending_allowed
 
@@ -28,7 +29,11 @@ LEAST_PATIENCE = timedelta(seconds=60)
 WATCHED_UP_TO_SECONDS = 60
 
 Checks = dict[str, str]
-OK = "ok"
+OK, STARTING = "ok", "starting"
+STARTING_WORDS = {STARTING, str(Life.UNSEEN)}
+
+log = structlog.get_logger(__name__)
+_told_last: dict[str, dict[str, str]] = {}
 
 
 @never_cache
@@ -44,7 +49,26 @@ def readyz(request: HttpRequest) -> JsonResponse:
     checks, told = readiness(now=timezone.now())
     ready = all(answer == OK for answer in checks.values())
     body = {"status": OK if ready else "not ready", "checks": checks} | told
-    return JsonResponse(body, status=200 if ready else 503)
+    tell_the_log(checks)
+    answer = JsonResponse(body, status=200 if ready else 503)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  (Django's mark: else an error a second)
+    return answer
+
+
+def tell_the_log(checks: Checks) -> None:
+    """A line when something changes: what starts is no error."""
+    wrong = {name: answer for name, answer in checks.items() if answer != OK}
+    # Ages grow with each look.
+    shape = {name: answer.split(",")[0] for name, answer in wrong.items()}
+    if shape == _told_last.get("wrong"):
+        return
+    _told_last["wrong"] = shape
+    if not wrong:
+        log.info("ready")
+    elif set(shape.values()) <= STARTING_WORDS:
+        log.info("starting", waits_for=", ".join(wrong))
+    else:
+        log.warning("not ready", **wrong)
 
 
 def readiness(*, now: datetime) -> tuple[Checks, dict[str, str]]:
@@ -88,13 +112,18 @@ def database_answer() -> str:
 
 def process_answers(*, now: datetime) -> Checks:
     """Beat, worker and sender by their heartbeats; a sender whose token Telegram refuses lives and sends nothing."""
-    answers = {
-        life.process.heartbeat: OK if life.life is Life.ALIVE else f"{life.life}{_aged(life.age)}"
-        for life in process_lives(now=now)
-    }
+    answers = {life.process.heartbeat: answer_of(life, now=now) for life in process_lives(now=now)}
     if halted := sender_state().halted_reason:
         answers["sender"] = f"halted: {halted}"
     return answers
+
+
+def answer_of(life: ProcessLife, *, now: datetime) -> str:
+    """A heartbeat from before this start is no sign of this start's processes."""
+    started_at = settings.STARTED_AT
+    if started_at and life.age is not None and now - life.age < started_at:
+        return STARTING
+    return OK if life.life is Life.ALIVE else f"{life.life}{_aged(life.age)}"
 
 
 def schedule_answer(*, now: datetime) -> str:
@@ -106,7 +135,9 @@ def schedule_answer(*, now: datetime) -> str:
     newest = (
         ScheduledSlot.objects.filter(name__in=periods).values_list("name").annotate(Max("slot")).order_by()
     )
-    late = [name for name, slot in newest if now - slot > max(2 * periods[name], LEAST_PATIENCE)]
+    began = settings.STARTED_AT  # what came due while nothing ran is not late
+    since = {name: max(slot, began) if began else slot for name, slot in newest}
+    late = [name for name, slot in since.items() if now - slot > max(2 * periods[name], LEAST_PATIENCE)]
     return f"late: {', '.join(sorted(late))}" if late else OK
 
 

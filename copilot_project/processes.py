@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -40,6 +41,9 @@ def environment(web_port: int) -> dict[str, str]:
     defaults = {"PUBLIC_URL": settings.PUBLIC_URL if web_port == 8000 else f"http://127.0.0.1:{web_port}"}
     # One thread per process for numpy's libraries: the processes share the cores.
     ours = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PGOPTIONS": STATEMENTS_END}
+    ours["COPILOT_STARTED_AT"] = datetime.now(UTC).isoformat()
+    if sys.stdout.isatty():
+        ours["FORCE_COLOR"] = "1"  # we pass their lines on to a terminal
     inherited = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
     return {**defaults, **inherited, **ours}
 

@@ -1,5 +1,7 @@
 """Django settings, derived from the typed environment in `config.py`."""
 
+import os
+from datetime import datetime
 from pathlib import Path
 
 import dj_database_url
@@ -32,6 +34,10 @@ PUBLIC_URL = config.public_url
 ALLOWED_HOSTS = list(config.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 STATE_DIR: Path = state_dir()
+# When `manage.py up` began: a heartbeat from before that is of no process that runs now.
+STARTED_AT = (
+    datetime.fromisoformat(os.environ["COPILOT_STARTED_AT"]) if "COPILOT_STARTED_AT" in os.environ else None
+)
 
 INSTALLED_APPS = [
     "copilot_project",

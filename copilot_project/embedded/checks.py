@@ -3,7 +3,11 @@
 import errno
 import socket
 from collections.abc import Iterable
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import psycopg
 from kombu import Connection
@@ -47,6 +51,25 @@ def answers(port: int) -> bool:
     with socket.socket(socket.AF_INET) as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_ready(port: int) -> bool:
+    """Does /readyz there say that the whole house works?"""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except (OSError, HTTPException):  # 503 is an OSError too
+        return False
+
+
+def refuse_unusable_candles(folder: str | None) -> None:
+    """Raise EmbeddedError when SANDBOX_DATA names no folder with Parquet files."""
+    if folder and not Path(folder).is_dir():
+        raise EmbeddedError(
+            f"SANDBOX_DATA: {folder} is not a folder; name one with <SYMBOL>_<interval>.parquet files"
+        )
+    if folder and not any(Path(folder).glob("*.parquet")):
+        raise EmbeddedError(f"SANDBOX_DATA: no candles in {folder}; it needs files like BTCUSDT_1h.parquet")
 
 
 def refuse_unreachable_database(url: str) -> None:

@@ -117,6 +117,7 @@ def say(line: str) -> None:
 
 
 def main() -> int:
+    os.umask(0o077)  # chats, photos and updates are nobody else's
     try:
         asyncio.run(serve(parse(sys.argv[1:])))
     except SandboxError as error:

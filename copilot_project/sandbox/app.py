@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from yarl import URL
 
 from copilot_project.sandbox.chats import Chats
 from copilot_project.sandbox.config import LOOPBACK_HOSTS, SandboxConfig
@@ -28,6 +29,9 @@ async def loopback_only(request: web.Request, handler: Handler) -> web.StreamRes
     """Refuse names that merely resolve to loopback, or any web page could drive the sandbox."""
     if request.url.host not in LOOPBACK_HOSTS:
         raise web.HTTPForbidden(text="the sandbox answers under 127.0.0.1 and localhost only")
+    origin = request.headers.get("Origin", "")
+    if request.method not in ("GET", "HEAD") and origin and URL(origin).authority != request.url.authority:
+        raise web.HTTPForbidden(text="another site may not press the sandbox's buttons")
     return await handler(request)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from copilot_project.embedded import Redis, redis_url
-from copilot_project.health import readiness, watched_periods
+from copilot_project.health import _told_last, readiness, watched_periods
 from notifications.models import SenderState
 from signals.models import Heartbeat, ScheduledSlot
 
@@ -144,6 +144,43 @@ def test_database_that_takes_no_writes_is_not_ready(now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
     assert wrong(now) == {"database": "takes no writes"}
+
+
+def test_heartbeats_from_before_the_start_do_not_count(now: datetime, settings: Settings) -> None:
+    settings.STARTED_AT = now + timedelta(seconds=1)
+    assert wrong(now + timedelta(seconds=2)) == dict.fromkeys(("beat", "worker", "sender"), "starting")
+    Heartbeat.objects.update(beat_at=now + timedelta(seconds=2))
+    assert wrong(now + timedelta(seconds=3)) == {}
+
+
+def test_what_came_due_while_nothing_ran_is_not_late(now: datetime, settings: Settings) -> None:
+    night = now + timedelta(hours=9)
+    Heartbeat.objects.update(beat_at=night)
+    settings.STARTED_AT = night - timedelta(seconds=1)
+    assert wrong(night) == {}
+
+
+def test_not_ready_yet_costs_a_line_that_says_starting(
+    db: None, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    _told_last.clear()
+    with caplog.at_level("INFO"):
+        for _ in range(5):
+            assert client.get("/readyz").status_code == 503
+    assert len(caplog.records) == 1
+    assert "starting" in caplog.text
+    assert caplog.records[0].levelname == "INFO"
+
+
+def test_what_breaks_later_is_a_warning(
+    now: datetime, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    _told_last.clear()
+    SenderState.objects.update_or_create(id=1, defaults={"halted_reason": "Unauthorized"})
+    with caplog.at_level("INFO"):
+        client.get("/readyz")
+        client.get("/readyz")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_liveness_asks_nothing_but_the_process(client: Client) -> None:

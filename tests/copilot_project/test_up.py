@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -101,6 +102,14 @@ def test_state_folder_that_cannot_be_written_is_one_line() -> None:
     line = one_line(up(COPILOT_STATE_DIR=str(CHECKOUT / "manage.py" / "below")))
     assert "cannot write to the state folder" in line
     assert "set COPILOT_STATE_DIR" in line
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_candles_that_are_not_there_are_one_line(is_there: bool, tmp_path: Path) -> None:
+    folder = tmp_path if is_there else tmp_path / "nothing"
+    line = one_line(up(SANDBOX_DATA=str(folder)))
+    assert "SANDBOX_DATA: " in line
+    assert "parquet" in line
 
 
 def test_no_sandbox_without_saying_so_in_the_environment_is_refused() -> None:

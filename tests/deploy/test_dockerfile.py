@@ -36,6 +36,16 @@ def test_torch_is_the_version_of_the_requirements() -> None:
     assert f" {locked}\n" in DOCKERFILE
 
 
+def test_image_installs_the_pins_by_their_hashes() -> None:
+    pins = re.findall(r"^[a-z][^ ;\n]*==[^ ;\n]+", (REPOSITORY / "requirements.txt").read_text(), re.M)
+    hashed = (REPOSITORY / "requirements.hashed.txt").read_text()
+    blocks = re.findall(
+        r"^([a-z][^ ;\n]*==[^ ;\n]+)[^\\\n]*((?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+)", hashed, re.M
+    )
+    assert [pin for pin, _ in blocks] == pins, "run make lock"
+    assert "pip install --no-deps --require-hashes -r /requirements.hashed.txt" in DOCKERFILE
+
+
 def test_base_images_are_pinned_and_equal() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
     assert len(bases) == 2
@@ -56,7 +66,7 @@ def test_no_host_of_a_package_index_and_no_secret_argument_is_in_it() -> None:
 def test_image_gets_every_app_and_neither_tests_nor_stand_ins() -> None:
     apps = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
     ours = {app for app in apps if (REPOSITORY / app).is_dir()}
-    assert set(ALLOWED) == ours | {"static", "templates", "manage.py", "requirements.txt"}
+    assert set(ALLOWED) == ours | {"static", "templates", "manage.py", "requirements.hashed.txt"}
     lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
     assert lines.index("*") < lines.index(f"!{ALLOWED[0]}"), "first everything is shut out"
     assert "copilot_project/sandbox" in lines

@@ -1,6 +1,7 @@
 """`manage.py up`: everything, in one terminal."""
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from copilot_project.settings import config
 from copilot_project.supervisor import StartError, StopRequestedError, Supervisor
 from signals.engine.session import next_opening, sessions_at
 from signals.market.models import Exchange
+
+READY_SECONDS = 180.0
 
 
 class Command(BaseCommand):
@@ -53,6 +56,8 @@ class Command(BaseCommand):
     async def _run(self, lock: int, options: dict[str, Any]) -> None:
         began, port = time.monotonic(), options["port"]
         sandbox_port = config.sandbox_port if settings.SANDBOX else None
+        if sandbox_port:
+            checks.refuse_unusable_candles(os.environ.get("SANDBOX_DATA"))
         checks.refuse_busy_ports(processes.ports_of(port, sandbox_port))
         env = processes.environment(port)
         async with Supervisor(lock=lock) as supervisor:
@@ -68,7 +73,8 @@ class Command(BaseCommand):
             await asyncio.gather(web, supervisor.unless_stopped(asyncio.to_thread(self._fill, options)))
             for start in (processes.worker, processes.training_worker, processes.beat, processes.sender):
                 await supervisor.start(start(env))
-            self._say_where_to_look(env["PUBLIC_URL"], time.monotonic() - began)
+            is_ready = await wait_until_ready(supervisor, port)
+            self._say_where_to_look(env["PUBLIC_URL"], time.monotonic() - began, is_ready=is_ready)
             await supervisor.wait()
             self.stdout.write("Stopping ...")
         self.stdout.write("Everything has stopped.")
@@ -88,8 +94,9 @@ class Command(BaseCommand):
         users.create_superuser("admin", "admin@localhost.localdomain", password)
         self.stdout.write(f"\nAdmin created. User: admin  Password: {password}  (shown this once)\n")
 
-    def _say_where_to_look(self, url: str, seconds: float) -> None:
-        lines = [f"CoPilot is up after {seconds:.1f} s.", f"  Console    {url}/  (user admin)"]
+    def _say_where_to_look(self, url: str, seconds: float, *, is_ready: bool) -> None:
+        first = "is ready" if is_ready else f"runs, but {url}/readyz still names what is missing,"
+        lines = [f"CoPilot {first} after {seconds:.1f} s.", f"  Console    {url}/  (user admin)"]
         if settings.SANDBOX:
             lines.append(f"  Chat page  {settings.SANDBOX_URL}/  (what the demo's subscribers see)")
             lines.append("  Market, Telegram and Google are the sandbox's stand-ins; nothing here is real.")
@@ -97,6 +104,16 @@ class Command(BaseCommand):
         lines.append("  Ctrl-C stops everything.")
         self.stdout.write("\n" + "\n".join(lines) + "\n\n")
         self.stdout.flush()
+
+
+async def wait_until_ready(supervisor: Supervisor, port: int) -> bool:
+    """Whether /readyz said yes in time."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if await asyncio.to_thread(checks.is_ready, port):
+            return True
+        await supervisor.unless_stopped(asyncio.sleep(0.5))
+    return False
 
 
 def migrate() -> None:

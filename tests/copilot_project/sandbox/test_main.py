@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,6 +39,27 @@ def test_process_announces_its_port_and_stops_cleanly(tmp_path: Path) -> None:
         assert process.wait(120) == 0
     assert status["market"] == "simulated"
     assert "imulated" in status["label"]
+
+
+def test_another_site_may_not_post_and_files_are_private(tmp_path: Path) -> None:
+    with run("--port", "0", "--state", str(tmp_path / "state"), "--shift", "0", "--token", "1:t") as process:
+        url = ready_url(process)
+        codes = []
+        for origin in ("https://evil.example", "null", url, None):
+            headers = {"Content-Type": "application/json"} | ({"Origin": origin} if origin else {})
+            body = json.dumps({"id": 5, "first_name": "Ada"}).encode()
+            try:
+                urllib.request.urlopen(urllib.request.Request(url + "/_sandbox/chats", body, headers)).close()
+                codes.append(200)
+            except urllib.error.HTTPError as error:
+                codes.append(error.code)
+        process.kill()
+    assert codes == [403, 403, 200, 200]
+    modes = {
+        path.name: path.stat().st_mode & 0o077
+        for path in (tmp_path / "state", *(tmp_path / "state").rglob("*"))
+    }
+    assert set(modes.values()) == {0}, modes
 
 
 def test_accepted_message_outlives_kill_9(tmp_path: Path) -> None:
