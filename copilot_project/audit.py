@@ -110,7 +110,9 @@ def done_to(entry: LogEntry) -> str:
 def target_of(entry: LogEntry) -> str:
     """Subscribers by the id that outlives their names."""
     if entry.content_type and entry.content_type.model_class() is Subscriber:
-        public_id = Subscriber.objects.filter(pk=entry.object_id).values_list("public_id", flat=True).first()
+        public_id = (
+            Subscriber.objects.filter(pk=entry.object_id or 0).values_list("public_id", flat=True).first()
+        )
         return f"subscriber {public_id or entry.object_id}"
     kind = entry.content_type.model if entry.content_type else "row"
     named = (

@@ -40,7 +40,7 @@ class SessionStore(DatabaseStore):
         return loaded
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002  (Django's signature)
-        data = self._get_session(no_load=must_create)
+        data = self._get_session(no_load=must_create)  # type: ignore[attr-defined]  # Django's own backends do
         if any(key in data for key in WORTH_A_ROW):
             if is_signed(self.session_key):
                 self._session_key = None

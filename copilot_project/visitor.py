@@ -14,7 +14,7 @@ def visitor_address(middleware: GetResponse) -> GetResponse:
 
     def handle(request: HttpRequest) -> HttpResponse:
         if address := forwarded_address(
-            request.headers.get("X-Forwarded-For", ""), proxies=settings.TRUSTED_PROXY_COUNT
+            request.headers.get("X-Forwarded-For", ""), proxies=settings.TRUSTED_PROXY_COUNT or 0
         ):
             request.META["REMOTE_ADDR"] = address
         return middleware(request)

@@ -92,7 +92,8 @@ def remove_subscriber(*, subscriber: Subscriber, now: datetime) -> None:
             held.save()
             held.link_tokens.all().delete()
             # The history keeps what was done and when; not what a person owns, nor when they joined a chat.
-            Subscriber.pgh_event_model.objects.filter(pgh_obj_id=held.pk).update(
+            history = Subscriber.pgh_event_model.objects  # type: ignore[attr-defined]  # pghistory adds it
+            history.filter(pgh_obj_id=held.pk).update(
                 capital=0, risk_fraction=0, unreachable_reason="", linked_at=None, subscription_ends_at=None
             )
             subscriber_removed.send(sender=Subscriber, subscriber=held)
@@ -156,7 +157,7 @@ def redeem_link_hash(*, token_hash: str, chat_id: int, telegram_username: str, n
 def _held_link(token_hash: str, now: datetime) -> tuple[Subscriber, LinkToken]:
     """Both locked, the subscriber first, as `issue_link_token` and removal do: else they wait for each other."""
     owner = LinkToken.objects.filter(token_hash=token_hash).values_list("subscriber_id", flat=True).first()
-    subscriber = Subscriber.objects.select_for_update().filter(pk=owner).first()
+    subscriber = Subscriber.objects.select_for_update().filter(pk=owner or 0).first()
     link = LinkToken.objects.select_for_update().filter(token_hash=token_hash).first()
     if subscriber is None or link is None:
         raise LinkError(LinkRefusal.UNKNOWN)

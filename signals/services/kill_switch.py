@@ -69,7 +69,7 @@ def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime, address: str
 def state_words() -> dict[str, str]:
     """How the switch is in the record of actions; empty without a row."""
     row = KillSwitch.objects.values("state", "reason").first()
-    return dict(row) if row else {}
+    return {"state": row["state"], "reason": row["reason"]} if row else {}
 
 
 def _record(
