@@ -25,6 +25,7 @@ REDIS_PATIENCE_SECONDS = 2
 PROBE_KEY, PROBE_SECONDS = "cache:readyz", 60  # within what the cache's own user may write
 # A task may wait that long behind others; that the worker works at all is told by its heartbeat.
 LEAST_PATIENCE = timedelta(seconds=60)
+START_PATIENCE = timedelta(minutes=2)
 # Slower entries may be older than two periods after a night switched off; the quick ones prove the same.
 WATCHED_UP_TO_SECONDS = 60
 
@@ -136,7 +137,8 @@ def schedule_answer(*, now: datetime) -> str:
         ScheduledSlot.objects.filter(name__in=periods).values_list("name").annotate(Max("slot")).order_by()
     )
     began = settings.STARTED_AT  # what came due while nothing ran is not late
-    since = {name: max(slot, began) if began else slot for name, slot in newest}
+    first = began + START_PATIENCE if began else None
+    since = {name: max(slot, first) if first else slot for name, slot in newest}
     late = [name for name, slot in since.items() if now - slot > max(2 * periods[name], LEAST_PATIENCE)]
     return f"late: {', '.join(sorted(late))}" if late else OK
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from pytest_django import Settings
 
 from copilot_project.command_line import OWNER_COMMANDS, OWNER_VARIABLE, credentials_of
 from copilot_project.database_roles import grant_to_application, kept_tables
@@ -100,7 +101,8 @@ def test_what_is_append_only_is_found_by_its_triggers() -> None:
     assert "users_subscriber" not in kept
 
 
-def test_migrating_grants_what_new_tables_need(application: psycopg.Connection) -> None:
+def test_migrating_grants_what_new_tables_need(application: psycopg.Connection, settings: Settings) -> None:
+    settings.APPLICATION_ROLE, settings.APPLICATION_PASSWORD = APPLICATION, ""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE added_later (n int)")
     try:
