@@ -292,7 +292,7 @@ def _filled(name: str) -> dict[str, str]:
     for key, value in written.items():
         reference = re.match(r"\$\{([A-Z_]+):", value)
         given = example[reference[1]] + value.partition("}")[2] if reference else value
-        filled[key] = re.sub(r"<.*?>|your-", "k3y-9f1c-77aa-82ee-" * 3, given).replace(
+        filled[key] = re.sub(r"<.*?>|your-", "9f1c77aa82ee31dd" * 4, given).replace(
             "example.org", "trader.test"
         )
     return filled
