@@ -301,6 +301,7 @@ def _filled(name: str) -> dict[str, str]:
 # What none but these may see.
 SECRETS = {
     "SECRET_KEY": {"web"},
+    "LEDGER_SIGNING_KEY": {"worker"},
     "GOOGLE_CLIENT_SECRET": {"web"},
     "METRICS_TOKEN": {"web", "prometheus"},
     "GRAFANA_PASSWORD": {"grafana"},
