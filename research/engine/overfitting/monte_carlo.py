@@ -70,9 +70,9 @@ def bootstrap_candles(candles: OHLCV, *, rng: np.random.Generator, mean_block: f
     rows = 1 + _rows_in_blocks(len(candles) - 1, len(candles), mean_block, rng)
     first, body = candles.open[rows], candles.close[rows] / candles.open[rows]
     steps = first / candles.close[rows - 1]
-    opened = np.cumprod(np.concatenate((candles.open[:1], steps[1:] * body[:-1])))
-    shaped = (opened * (getattr(candles, name)[rows] / first) for name in ("high", "low", "close"))
-    return OHLCV(candles.open_time, opened, *shaped, candles.volume[rows])
+    opened = candles.open[0] * np.concatenate(([1.0], np.cumprod(steps[1:] * body[:-1])))
+    high, low, close = (opened * (each[rows] / first) for each in (candles.high, candles.low, candles.close))
+    return OHLCV(candles.open_time, opened, high, low, close, candles.volume[rows])
 
 
 def _rows_in_blocks(

@@ -50,7 +50,7 @@ def sensitivity_map(
     for cell in np.unique(place[~np.isnan(score)]):
         inside = score[(place == cell) & ~np.isnan(score)]
         cells.flat[cell], runs.flat[cell] = np.median(inside), len(inside)
-    top, left = np.unravel_index(int(np.nanargmax(cells)), cells.shape)
+    top, left = divmod(int(np.nanargmax(cells)), len(x_values))
     around = cells[max(top - 1, 0) : top + 2, max(left - 1, 0) : left + 2].copy()
     around[min(top, 1), min(left, 1)] = np.nan
     known = around[~np.isnan(around)]

@@ -81,10 +81,11 @@ def _solved(
         constraints.append(excess @ weights == 1)
     if target_return is not None:
         constraints.append((asked.expected_returns / size) @ weights >= target_return / size * total)
-    objective = cvxpy.Minimize(cvxpy.sum_squares(factor @ weights))
-    if target_risk is not None:
+    if target_risk is None:
+        objective = cvxpy.Minimize(cvxpy.sum_squares(factor @ weights))
+    else:
         constraints.append(cvxpy.norm(factor @ weights) <= target_risk / sqrt(variance))
-        objective = cvxpy.Maximize((asked.expected_returns / size) @ weights)
+        objective = cvxpy.Minimize((-asked.expected_returns / size) @ weights)
     problem = cvxpy.Problem(objective, constraints)
     problem.solve(solver=cvxpy.CLARABEL)
     if weights.value is None:
