@@ -1,7 +1,7 @@
 """What no page can make sense of is refused with 400 before it is asked for: every odd value costs the same line."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import MAXYEAR
 
 import structlog
@@ -31,7 +31,7 @@ def sane_parameters(middleware: GetResponse) -> GetResponse:
     return handle
 
 
-def problem_of(path: str, parameters: Iterable[tuple[str, list[object]]]) -> str | None:
+def problem_of(path: str, parameters: Iterable[tuple[str, Sequence[object]]]) -> str | None:
     """What is wrong with an address, in words; None when nothing is."""
     if "\0" in path:
         return "NUL in the path"

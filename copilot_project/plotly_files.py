@@ -30,7 +30,7 @@ class PlotlyFinder(BaseFinder):
             return []
         return [Error(f"{NAME} is not in {self.storage.location}: charts cannot be drawn", id="copilot.E001")]
 
-    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> str | list[str]:  # noqa: FBT001, FBT002
+    def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         found = [self.storage.path(NAME)] if path == f"{PREFIX}/{NAME}" else []
         if find_all:
             return found

@@ -22,13 +22,13 @@ def visitor_address(middleware: GetResponse) -> GetResponse:
     return handle
 
 
-def forwarded_address(forwarded: str, *, proxies: int) -> str | None:
+def forwarded_address(forwarded: str, *, proxies: int | None) -> str | None:
     """What the outermost of our own proxies saw. What stands before it was sent by the visitor and proves nothing.
 
     None where fewer addresses stand there than we have proxies: that request came past them.
     """
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-    if not 0 < proxies <= len(hops):
+    if not proxies or proxies > len(hops):
         return None
     try:
         return str(ipaddress.ip_address(hops[-proxies].strip("[]")))

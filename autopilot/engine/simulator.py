@@ -8,6 +8,7 @@ received down.
 """
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -156,9 +157,7 @@ def _decisions(
     return enter, leave
 
 
-def _column(
-    name: str, values: npt.ArrayLike, rows: int, kind: type[np.generic], allowed: str
-) -> npt.NDArray[np.generic]:
+def _column(name: str, values: npt.ArrayLike, rows: int, kind: type[Any], allowed: str) -> npt.NDArray[Any]:
     given = np.asarray(values)
     if given.shape != (rows,):
         raise ValueError(

@@ -1,6 +1,7 @@
 """Bars with their intervals, shares of a whole, a grid of numbers, and how true stated probabilities were."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ def bars(
     Without a `tone` gains are coloured as good, losses as bad.
     """
     heights = np.asarray(values, dtype=np.float64)
-    trace = {
+    trace: dict[str, Any] = {
         "type": "bar",
         "orientation": "h",
         "x": numbers(heights),

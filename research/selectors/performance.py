@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 
 from signals.engine.performance import (
     Interval,
@@ -17,7 +17,7 @@ from signals.engine.performance import (
 )
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle
-from signals.models import Signal, SignalOutcome
+from signals.models import Signal, SignalOutcome, SignalQuerySet
 
 FEWEST_FOR_INTERVAL = 20  # fewer trades resample to nothing that could be believed
 UNKNOWN = Interval(float("nan"), float("nan"))
@@ -96,7 +96,7 @@ def open_signals(*, now: datetime, count: int) -> list[OpenSignal]:
     return [_open_signal(signal) for signal in waiting[:count]]
 
 
-def open_rows(*, now: datetime) -> QuerySet[Signal]:
+def open_rows(*, now: datetime) -> SignalQuerySet:
     return Signal.objects.filter(outcome=None, published_at__gt=now - FOLLOWED_FOR, published_at__lte=now)
 
 

@@ -55,7 +55,7 @@ def track_record(request: HttpRequest) -> HttpResponse:
 def track_record_file(request: HttpRequest, name: str) -> HttpResponse:
     """One of the files beside the page. All of one moment belong to the same head."""
     if name == SCRIPT:
-        return attachment(name, Path(finders.find("copilot/verify_ledger.py")).read_bytes())
+        return attachment(name, Path(str(finders.find("copilot/verify_ledger.py"))).read_bytes())
     record = public_record()
     if record is None or name not in (EXPORT, HEAD, KEY):
         raise Http404

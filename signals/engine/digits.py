@@ -16,7 +16,7 @@ def price_text(price: float | Decimal, tick_size: Decimal | None = None) -> str:
         return "–"
     if tick_size:
         return f"{Decimal(str(price)):,.{decimals_of(tick_size)}f}"
-    size = floor(log10(abs(price))) if price else 0
+    size = floor(log10(abs(float(price)))) if price else 0
     decimals = min(max(2, SIGNIFICANT_DIGITS - 1 - size), MOST_DECIMALS)
     whole, _, part = f"{Decimal(str(price)):,.{decimals}f}".partition(".")
     return f"{whole}.{part.rstrip('0').ljust(2, '0')}"

@@ -133,7 +133,7 @@ def fit_har(returns: npt.ArrayLike) -> HarFit | None:
     None for too few returns, and for weights under which a variance would feed on itself without end (a sum
     of 1 or more): a market that stood still and then jumped has such ones.
     """
-    from scipy.optimize import nnls  # type: ignore[import-untyped]  # noqa: PLC0415  (see the module's text)
+    from scipy.optimize import nnls  # noqa: PLC0415  (see the module's text)
 
     squares = _returns(returns) ** 2
     if len(squares) < MONTH_BARS + MINIMUM_RETURNS or not squares.any():
@@ -269,7 +269,7 @@ def _components(squares: FloatArray) -> FloatArray:
 
 def _filtered(inputs: FloatArray, pole: float, before: float) -> FloatArray:
     """h[t] = inputs[t] + pole h[t-1], starting from h[-1] = `before`."""
-    from scipy.signal import lfilter  # type: ignore[import-untyped]  # noqa: PLC0415  (see the module's text)
+    from scipy.signal import lfilter  # noqa: PLC0415  (see the module's text)
 
     path: FloatArray = lfilter([1.0], [1.0, -pole], inputs, zi=[pole * before])[0]
     return path

@@ -12,7 +12,7 @@ REFRESHED_AFTER = timedelta(days=1)
 USABLE_FOR = timedelta(days=7)
 
 
-class FittedQuerySet(models.QuerySet["Fitted"]):
+class FittedQuerySet(models.QuerySet[Any]):
     def known_at(self, as_of: datetime) -> Self:
         """Those that were made by then: what came later is the future."""
         return self.filter(known_at__lte=as_of)
@@ -46,7 +46,7 @@ class InstrumentFit(Fitted):
     fitted_through = models.DateTimeField(help_text="Close of the last candle that it has seen.")
     fitted_at = models.DateTimeField()
 
-    objects = InstrumentFitQuerySet.as_manager()
+    objects = InstrumentFitQuerySet.as_manager()  # type: ignore[misc]  # narrower than the base's
 
     class Meta:
         abstract = True

@@ -20,7 +20,7 @@ LONGEST_SECONDS = 6 * 3_600
 def backfill_candles(run: JobRun) -> dict[str, Any]:
     asked = run.parameters
     changed = backfill_all(
-        instruments=Instrument.objects.select_related("exchange").filter(pk__in=asked["instruments"]),
+        instruments=list(Instrument.objects.select_related("exchange").filter(pk__in=asked["instruments"])),
         timeframe=Timeframe(asked["timeframe"]),
         start=datetime.fromisoformat(asked["start"]),
         end=datetime.fromisoformat(asked["end"]) if asked["end"] else None,

@@ -46,7 +46,7 @@ class Command(JobCommand):
             "instruments": [instrument.pk for instrument in chosen_instruments(instruments)],
         }
         job = self.carry_out(task=replay_span, parameters=parameters, background=background)
-        if job and job.started_at and job.ended_at:
+        if job and job.result and job.started_at and job.ended_at:
             seconds = (job.ended_at - job.started_at).total_seconds()
             self.report(ReplayRun.objects.get(pk=job.result["replay"]), seconds)
 

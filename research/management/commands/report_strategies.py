@@ -68,5 +68,5 @@ class Command(JobCommand):
             )
         except FileRefusedError as error:
             raise CommandError(str(error)) from error
-        if job and not markdown:
+        if job and job.result and not markdown:
             self.stdout.write(job.result["report"])

@@ -52,8 +52,7 @@ def scaled(first: int, second: int, divisor: int) -> int:
     whole = np.int64(quotient)
     # Both products wrap alike, so their difference is the true remainder.
     rest = np.int64(np.uint64(first) * np.uint64(second) - np.uint64(whole) * np.uint64(divisor))
-    found: int = whole + rest // divisor
-    return found
+    return whole + rest // divisor  # type: ignore[return-value]  # a whole number either way
 
 
 @njit(cache=True)

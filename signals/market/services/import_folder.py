@@ -21,12 +21,11 @@ class ImportFlawedError(Exception):
 
 def options_from(asked: Mapping[str, Any]) -> ImportOptions:
     """Options from plain values, as a job's parameters keep them."""
-    return ImportOptions(
-        **{
-            name: READ_AS[name](value) if name in READ_AS and value is not None else value
-            for name, value in asked.items()
-        }
-    )
+    read: dict[str, Any] = {
+        name: READ_AS[name](value) if name in READ_AS and value is not None else value
+        for name, value in asked.items()
+    }
+    return ImportOptions(**read)
 
 
 def import_folder(

@@ -157,5 +157,5 @@ class _Rows:
             column.add(cells[names.index(column.name)])
         for column, place in zip(self._volumes, candidates(names), strict=True):
             column.add(cells[place])
-        if (place := columns.symbol_position(names)) is not None:
-            self._symbols.add(list(cells[place]), block.lines[0])
+        if (symbols := columns.symbol_position(names)) is not None:
+            self._symbols.add(list(cells[symbols]), block.lines[0])

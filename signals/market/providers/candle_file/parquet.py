@@ -48,7 +48,9 @@ def _load(path: Path, file: pq.ParquetFile, said: Reading) -> Table:
     places = {name: names.index(name) for name in columns.PRICES}
     volume_places = candidates(names)
     symbol_place = columns.symbol_position(names)
-    wanted = {time_place, *places.values(), *volume_places} | ({symbol_place} - {None})
+    wanted = {time_place, *places.values(), *volume_places}
+    if symbol_place is not None:
+        wanted.add(symbol_place)
     times, symbols = TimeColumn(), SymbolColumn(path)
     prices = {name: NumberColumn(name, said.decimal) for name in columns.PRICES}
     volumes = [NumberColumn(names[place], said.decimal) for place in volume_places]

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from signals.market.providers.candle_file.error import FileRefusedError
 
@@ -38,7 +38,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         with gzip.open(path) as stream:
-            yield stream
+            yield cast("IO[bytes]", stream)
     elif suffix == ".zip":
         with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as stream:
             yield stream
