@@ -33,7 +33,7 @@ SCHEDULE = {
     "jobs of dead processes, and jobs of which no worker knows, every 30 seconds": every(
         30, "signals.tasks.sweep_jobs"
     ),
-    "what strangers typed, and old updates, every hour": every(3600, "notifications.tasks.tidy_inbox"),
+    "what strangers typed, every hour": every(3600, "notifications.tasks.tidy_inbox"),
     "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
