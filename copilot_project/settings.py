@@ -324,6 +324,7 @@ UNFOLD = {
         lambda _: static("copilot/tokens.css"),
         lambda _: static("copilot/components.css"),
         lambda _: static("copilot/deliveries.css"),
+        lambda _: static("copilot/lists.css"),
     ],
     "SIDEBAR": {
         "navigation": "copilot_project.sidebar.navigation",

@@ -46,10 +46,9 @@ class DeliveryAdmin(BetweenSignalAndPersonAdmin):
         "due_at",
         "sent_at",
         "words",
-        "attempts",
-        "is_repeat",
         "answer",
     ]
+    first_row = "The first is written with the first signal for which a subscriber is eligible."
     list_filter = ["state", "kind", "tier", "is_repeat", "feedback__answer", "signal__instrument"]
     list_select_related = ["signal__instrument", "subscriber", "feedback"]
     search_fields = ["public_id", "signal__public_id", "subscriber__display_name"]
@@ -137,6 +136,7 @@ class DeliveryAdmin(BetweenSignalAndPersonAdmin):
 @admin.register(Feedback)
 class FeedbackAdmin(BetweenSignalAndPersonAdmin):
     list_display = ["answered_at", "shown_answer", "signal", "subscriber"]
+    first_row = "The first comes when a subscriber presses “Acted” or “Ignored” under a signal."
     list_filter = ["answer", "delivery__tier", "delivery__signal__instrument"]
     list_select_related = ["delivery__subscriber", "delivery__signal__instrument"]
     search_fields = ["delivery__public_id", "delivery__subscriber__display_name"]
@@ -164,6 +164,7 @@ class TelegramUpdateAdmin(ReadOnlyAdmin):
     """What people typed, with their names."""
 
     list_display = ["update_id", "received_at", "processed_at", "attempts", "outcome"]
+    first_row = "The first comes when somebody writes to the bot."
     list_filter = [("processed_at", admin.EmptyFieldListFilter)]
     search_fields = ["update_id", "outcome"]
     date_hierarchy = "received_at"
@@ -178,6 +179,7 @@ class SenderStateAdmin(ReadOnlyAdmin):
     """A halt ends when the sender is started again with a token that Telegram knows."""
 
     list_display = ["__str__", "paused_until", "halted_reason"]
+    first_row = "The sender writes it when Telegram first asks it to wait or refuses its token."
 
 
 @admin.register(SenderLease)
@@ -185,3 +187,4 @@ class SenderLeaseAdmin(ReadOnlyAdmin):
     """Which sender leads."""
 
     list_display = ["holder", "fencing_token", "lapses_at"]
+    first_row = "The sender writes it when it starts."

@@ -1,31 +1,39 @@
 """Replays, and the registry of trials: to be read, never edited."""
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from research.models import ReplayRun, ReplaySignal, Study, Trial
-from signals.admin import DIRECTION_LABELS, ReadOnlyAdmin
+from signals.admin import DIRECTION_LABELS, ReadOnlyAdmin, short_hash
+from signals.engine.digits import price_text
 
 
 @admin.register(ReplayRun)
 class ReplayRunAdmin(ReadOnlyAdmin):
-    list_display = ["__str__", "start", "end", "outcomes", "started_at", "finished_at"]
+    list_display = ["__str__", "shown_outcomes", "started_at", "finished_at"]
+    first_row = "The first comes with manage.py replay --from DATE --to DATE."
     search_fields = ["pk"]
     date_hierarchy = "started_at"
+
+    @display(description="Evaluations")
+    def shown_outcomes(self, run: ReplayRun) -> str:
+        return ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items()) or "–"
 
 
 @admin.register(ReplaySignal)
 class ReplaySignalAdmin(ReadOnlyAdmin):
     list_display = [
-        "run",
+        "published_at",
         "instrument",
         "shown_direction",
-        "confidence",
-        "entry_price",
-        "stop_loss",
-        "take_profit",
-        "published_at",
+        "percent",
+        "entry",
+        "stop",
+        "target",
+        "run_number",
     ]
+    first_row = "The first comes with manage.py replay, if a signal would have been published then."
     list_filter = ["direction", "instrument", "strategy", "run"]
     list_select_related = ["run", "instrument"]
     search_fields = ["instrument__symbol", "strategy"]
@@ -35,13 +43,40 @@ class ReplaySignalAdmin(ReadOnlyAdmin):
     def shown_direction(self, signal: ReplaySignal) -> str:
         return signal.get_direction_display()
 
+    @display(description="Confidence", ordering="confidence")
+    def percent(self, signal: ReplaySignal) -> str:
+        return f"{signal.confidence:.0%}"
+
+    @display(description="Entry", ordering="entry_price")
+    def entry(self, signal: ReplaySignal) -> str:
+        return price_text(signal.entry_price, signal.instrument.tick_size)
+
+    @display(description="Stop", ordering="stop_loss")
+    def stop(self, signal: ReplaySignal) -> str:
+        return price_text(signal.stop_loss, signal.instrument.tick_size)
+
+    @display(description="Target", ordering="take_profit")
+    def target(self, signal: ReplaySignal) -> str:
+        return price_text(signal.take_profit, signal.instrument.tick_size)
+
+    @display(description="Replay", ordering="run")
+    def run_number(self, signal: ReplaySignal) -> int:
+        return signal.run_id
+
 
 @admin.register(Study)
 class StudyAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "objective", "timeframe", "dataset_hash", "created_by"]
+    list_display = ["created_at", "objective", "timeframe", "short", "created_by"]
+    first_row = (
+        "The first comes with the first research question: a sweep, or a backtest of several combinations."
+    )
     list_filter = ["timeframe", "objective"]
     search_fields = ["=dataset_hash", "objective"]
     date_hierarchy = "created_at"
+
+    @display(description="Data")
+    def short(self, study: Study) -> SafeString:
+        return short_hash(study.dataset_hash)
 
 
 @admin.register(Trial)
@@ -52,14 +87,23 @@ class TrialAdmin(ReadOnlyAdmin):
         "pk",
         "study",
         "state",
-        "score",
-        "sharpe_ratio",
+        "shown_score",
+        "shown_sharpe",
         "observations",
         "owner",
         "started_at",
         "deleted_at",
     ]
+    first_row = "The first comes with the first combination that is tried."
     list_filter = ["state"]
     list_select_related = ["study"]
     search_fields = ["=combination", "owner", "error"]
     date_hierarchy = "started_at"
+
+    @display(description="Score", ordering="score")
+    def shown_score(self, trial: Trial) -> str:
+        return "–" if trial.score is None else f"{trial.score:+.3f}"
+
+    @display(description="Sharpe per period", ordering="sharpe_ratio")
+    def shown_sharpe(self, trial: Trial) -> str:
+        return "–" if trial.sharpe_ratio is None else f"{trial.sharpe_ratio:+.3f}"

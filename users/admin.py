@@ -20,6 +20,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber, Tier, User
+from users.selectors import changes_of
 from users.services import (
     SubscriberError,
     archive_subscriber,
@@ -34,8 +35,21 @@ CHAT_LABELS = {"linked": "success", "not linked": "info", "unreachable": "danger
 STATUS_LABELS = {"Active": "success", "Archived": "warning", "Removed": "danger"}
 
 
+class HistoryAdmin(ModelAdmin):
+    """Its history shows each value before and after, besides who did something in the console."""
+
+    object_history_template = "admin/users/history.html"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        changes = changes_of(row) if row is not None and self.has_view_permission(request, row) else []
+        return super().history_view(request, object_id, {**(extra_context or {}), "changes": changes})
+
+
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(HistoryAdmin):
     list_display = [
         "name",
         "code",
@@ -79,7 +93,7 @@ class LinkedFilter(admin.SimpleListFilter):
         return queryset
 
 
-class SubscriberAdmin(ModelAdmin):
+class SubscriberAdmin(HistoryAdmin):
     """Registered in `copilot_project.admin`, with what the apps above add to it."""
 
     list_display = [
@@ -90,7 +104,6 @@ class SubscriberAdmin(ModelAdmin):
         "shown_status",
         "chat",
         "subscription_ends_at",
-        "created_at",
     ]
     list_filter = ["status", "tier", "account_type", "risk_profile", LinkedFilter]
     list_select_related = ["tier"]
@@ -199,7 +212,7 @@ class SubscriberAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, HistoryAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

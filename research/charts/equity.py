@@ -12,8 +12,16 @@ def equity(
     times: Times, curves: Mapping[str, npt.ArrayLike], *, unit: str = "", start: float | None = 0.0
 ) -> Figure:
     """One line per name, on common times. `start`: where the account began, drawn as a level."""
+    mode = "lines" if np.size(times) > 1 else "markers"  # a line needs two points
     traces = [
-        line(times, values, name=name, tone=f"series-{number % 6 + 1}", line={"width": 2, "shape": "hv"})
+        line(
+            times,
+            values,
+            name=name,
+            tone=f"series-{number % 6 + 1}",
+            mode=mode,
+            line={"width": 2, "shape": "hv"},
+        )
         for number, (name, values) in enumerate(curves.items())
     ]
     return figure(

@@ -15,6 +15,11 @@ from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, DataQualityIssue, Exchange, Instrument, ItemFailure
 
 
+def one_line(text: str) -> SafeString:
+    """The beginning of a text on one line; a click shows the rest."""
+    return format_html('<details class="reason"><summary>{}</summary></details>', text)
+
+
 @admin.register(Exchange)
 class ExchangeAdmin(ModelAdmin):
     list_display = ["name", "code", "is_simulated"]
@@ -35,6 +40,7 @@ class ExchangeAdmin(ModelAdmin):
 @admin.register(Instrument)
 class InstrumentAdmin(ModelAdmin):
     list_display = ["symbol", "exchange", "aliases", "is_active", "newest_hourly_candle", "chart"]
+    first_row = "Candles come within a minute after the first instrument is added."
     list_filter = ["is_active", "exchange", "quote", "asset_class", "market_type"]
     list_select_related = ["exchange"]
     search_fields = ["symbol", "base", "quote"]
@@ -89,14 +95,17 @@ class DataQualityIssueAdmin(ModelAdmin):
         "open_time",
         "kind",
         "action",
-        "detail",
-        "source",
-        "first_seen_at",
+        "shown_detail",
     ]
+    first_row = "None was found yet. Candles are inspected as they come."
     list_filter = ["action", "kind", "timeframe", "instrument", "source"]
     list_select_related = ["instrument"]
     search_fields = ["instrument__symbol", "detail", "source"]
     date_hierarchy = "open_time"
+
+    @admin.display(description="Detail", ordering="detail")
+    def shown_detail(self, issue: DataQualityIssue) -> SafeString:
+        return one_line(issue.detail)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

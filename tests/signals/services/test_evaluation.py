@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin import site
 from django.test import Client
 
-from signals.admin import EvaluationAdmin
+from signals.admin.evaluations import EvaluationAdmin
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import explain
 from signals.engine.ledger import verify
@@ -122,8 +122,9 @@ def test_an_evaluation_keeps_pattern_and_anomaly_scores_and_shows_them(
     assert shown.shown_anomaly(Evaluation()) == "–"
     assert shown.shown_patterns(Evaluation()) == "– / – / –"
     evaluation.save()
-    page = admin_client.get("/admin/signals/evaluation/").content.decode()
+    page = admin_client.get(f"/admin/signals/evaluation/{evaluation.pk}/change/").content.decode()
     assert "0.71 unusual" in page
+    assert "('unusual'" not in page.replace("&#x27;", "'")
 
 
 def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument: Instrument) -> None:

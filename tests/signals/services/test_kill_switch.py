@@ -175,10 +175,10 @@ def test_command_engages_and_arms_again_in_two_steps(capsys: pytest.CaptureFixtu
 
 
 def test_page_engages_and_arms_again_in_two_steps(admin_client: Client) -> None:
-    assert "Armed: deliveries go out." in admin_client.get(PAGE).content.decode()
+    assert "Sending on: messages go out." in admin_client.get(PAGE).content.decode()
     admin_client.post(PAGE, {"action": "engage", "reason": "a <b>"})
     page = admin_client.get(PAGE).content.decode()
-    assert "Engaged: nothing is sent." in page
+    assert "Sending stopped: nothing goes out." in page
     assert "a &lt;b&gt;" in page
     admin_client.post(PAGE, {"action": "request", "reason": "b"})
     assert not sending_allowed()
@@ -221,7 +221,7 @@ def test_engaged_switch_is_told_everywhere_and_fails_no_probe(admin_client: Clie
     assert after.json() == before.json() | {"kill_switch": "engaged"}
     assert after.status_code == before.status_code
     assert "copilot_kill_switch_engaged 1.0" in admin_client.get("/metrics").content.decode()
-    assert "The kill switch is engaged" in admin_client.get("/admin/").content.decode()
+    assert "Sending is stopped" in admin_client.get("/admin/").content.decode()
 
 
 def test_command_names_the_account_that_ran_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,54 @@
+"""Daily fits that decisions read."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from signals.admin.read_only import ReadOnlyAdmin
+from signals.models import AnomalyForest, PartnerChoice, VolatilityFit
+
+
+@admin.register(VolatilityFit)
+class VolatilityFitAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "chosen", "shown_losses", "shown_garch", "returns_used"]
+    first_row = "The first is fitted at night, once an instrument has a hundred 1h candles."
+    list_filter = ["chosen", "instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol"]
+    date_hierarchy = "fitted_through"
+
+    @display(description="QLIKE")
+    def shown_losses(self, fit: VolatilityFit) -> str:
+        return ", ".join(f"{model} {loss:.3f}" for model, loss in sorted(fit.qlike.items())) or "not judged"
+
+    @display(description="GARCH")
+    def shown_garch(self, fit: VolatilityFit) -> str:
+        return f"α {fit.garch['alpha']:.3f}, β {fit.garch['beta']:.3f}" if fit.garch else "fallback"
+
+
+@admin.register(AnomalyForest)
+class AnomalyForestAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "rows_used"]
+    first_row = "The first is grown at night, once an instrument has enough 1h candles."
+    list_filter = ["instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol"]
+    date_hierarchy = "fitted_through"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AnomalyForest]:
+        return super().get_queryset(request).defer("arrays")
+
+
+@admin.register(PartnerChoice)
+class PartnerChoiceAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "partner", "shown_correlation"]
+    first_row = "The first is chosen at night, once two instruments have 90 days of 1h candles."
+    list_filter = ["instrument"]
+    list_select_related = ["instrument", "partner"]
+    search_fields = ["instrument__symbol", "partner__symbol"]
+    date_hierarchy = "fitted_through"
+
+    @display(description="Correlation", ordering="correlation")
+    def shown_correlation(self, choice: PartnerChoice) -> str:
+        return "–" if choice.correlation is None else f"{choice.correlation:+.2f}"
