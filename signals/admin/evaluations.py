@@ -49,12 +49,12 @@ class EvaluationAdmin(ReadOnlyAdmin):
         model, loss = known["volatility_model"].upper(), known["volatility_qlike"]
         return f"{known['volatility']:.2%} ({model}, {loss:.3f})"
 
-    @display(description="Anomaly", label={"unusual": "warning"})
-    def shown_anomaly(self, evaluation: Evaluation) -> tuple[str, str] | str:
+    @display(description="Anomaly")
+    def shown_anomaly(self, evaluation: Evaluation) -> str:
         score = evaluation.features.get("anomaly")
         if score is None:
             return "–"
-        return ("unusual", f"{score:.2f} unusual") if is_unusual(score) else f"{score:.2f}"
+        return f"{score:.2f} unusual" if is_unusual(score) else f"{score:.2f}"
 
     @display(description="Patterns 1h / 4h / 1d")
     def shown_patterns(self, evaluation: Evaluation) -> str:
