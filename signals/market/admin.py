@@ -121,9 +121,14 @@ class DataQualityIssueAdmin(ModelAdmin):
 class ItemFailureAdmin(ModelAdmin):
     """What keeps failing at the moment: read, never edited."""
 
-    list_display = ["task", "item", "failures", "first_failed_at", "failed_at", "error"]
+    list_display = ["task", "item", "failures", "first_failed_at", "failed_at", "shown_error"]
+    first_row = "Nothing keeps failing: a row stands here while one item of a task over many fails."
     list_filter = ["task"]
     search_fields = ["item", "error"]
+
+    @admin.display(description="Error", ordering="error")
+    def shown_error(self, failure: ItemFailure) -> SafeString:
+        return one_line(failure.error)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
