@@ -24,8 +24,12 @@ from copilot_project.embedded.run_lock import only_run
 from copilot_project.settings import config
 from copilot_project.supervisor import StartError, StopRequestedError, Supervisor
 from signals.engine.session import next_opening, sessions_at
-from signals.market.models import Exchange
+from signals.market.models import Exchange, Instrument
+from signals.market.services.worlds import MarketInUseError, exchange_with_candles, remove_market
+from signals.services.actions import record_action
 
+OWN_DATABASE = "Give the other market a database of its own, by COPILOT_STATE_DIR or DATABASE_URL."
+FIRST_CANDLES_SECONDS = 30.0
 READY_SECONDS = 180.0
 
 
@@ -36,6 +40,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="load no demo tiers and subscribers")
         parser.add_argument("--no-sandbox", action="store_true", help="speak to the real outside world")
+        parser.add_argument(
+            "--remove-other-market",
+            action="store_true",
+            help="remove candles of the world that SANDBOX does not name, where nothing stands on them",
+        )
         parser.add_argument(
             "--port", type=int, default=config.web_port, help="of the console (default: WEB_PORT)"
         )
@@ -62,7 +71,7 @@ class Command(BaseCommand):
         env = processes.environment(port)
         async with Supervisor(lock=lock) as supervisor:
             await start_services(supervisor)
-            migration = supervisor.unless_stopped(asyncio.to_thread(migrate))
+            migration = supervisor.unless_stopped(asyncio.to_thread(self._migrate, options))
             if sandbox_port:
                 ready = partial(checks.answers, sandbox_port)
                 sandbox = supervisor.start(processes.sandbox(env, sandbox_port), ready=ready)
@@ -73,11 +82,37 @@ class Command(BaseCommand):
             await asyncio.gather(web, supervisor.unless_stopped(asyncio.to_thread(self._fill, options)))
             for start in (processes.worker, processes.training_worker, processes.beat, processes.sender):
                 await supervisor.start(start(env))
+            if settings.SANDBOX:
+                await supervisor.unless_stopped(first_candles())
             is_ready = await wait_until_ready(supervisor, port)
             self._say_where_to_look(env["PUBLIC_URL"], time.monotonic() - began, is_ready=is_ready)
             await supervisor.wait()
             self.stdout.write("Stopping ...")
         self.stdout.write("Everything has stopped.")
+
+    def _migrate(self, options: dict[str, Any]) -> None:
+        """Bring the tables up to date. Raises CommandError when they hold prices of the other world."""
+        with own_connections():
+            call_command("migrate", verbosity=0, interactive=False)
+            if options["remove_other_market"]:
+                self._remove_other_market()
+            refuse_other_market()
+
+    def _remove_other_market(self) -> None:
+        try:
+            removed = remove_market(is_simulated=not settings.SANDBOX)
+        except MarketInUseError as error:
+            raise CommandError(f"The other market was not removed: {error}. {OWN_DATABASE}") from error
+        for name in removed:
+            self.stdout.write(f"Removed: {name}")
+        if removed:
+            record_action(
+                actor="manage.py up",
+                what="market.removed",
+                target="simulated" if not settings.SANDBOX else "real",
+                now=timezone.now(),
+                before={"removed": removed},
+            )
 
     def _fill(self, options: dict[str, Any]) -> None:
         """The first admin and the demo."""
@@ -116,22 +151,31 @@ async def wait_until_ready(supervisor: Supervisor, port: int) -> bool:
     return False
 
 
-def migrate() -> None:
-    """Bring the tables up to date. Raises CommandError when they hold prices of the other world."""
-    with own_connections():
-        call_command("migrate", verbosity=0, interactive=False)
-        refuse_other_market()
-
-
 def refuse_other_market() -> None:
     """Simulated and real prices in one table would be decided upon together, and told under one name."""
     other = Exchange.objects.exclude(is_simulated=settings.SANDBOX).first()
     if other:
         raise CommandError(
             f"This database holds {other}'s {'simulated' if other.is_simulated else 'real'} market, and SANDBOX is "
-            f"{'on' if settings.SANDBOX else 'off'}: give the other market a database of its own, by COPILOT_STATE_DIR "
-            "or DATABASE_URL."
+            f"{'on' if settings.SANDBOX else 'off'}. {OWN_DATABASE} Or, where these candles were imported by mistake, "
+            "remove them: `manage.py up --remove-other-market`."
         )
+
+
+async def first_candles() -> None:
+    """Until the sandbox's first candles are stored: from then on a file of real ones is refused at the door.
+
+    Without an active instrument there will be none; a worker that cannot store them is told of elsewhere.
+    """
+    deadline = time.monotonic() + FIRST_CANDLES_SECONDS
+    while time.monotonic() < deadline and not await asyncio.to_thread(is_sandbox_settled):
+        await asyncio.sleep(0.3)
+
+
+def is_sandbox_settled() -> bool:
+    with own_connections():
+        fetched = Instrument.objects.active().filter(exchange__is_simulated=True)
+        return not fetched.exists() or exchange_with_candles(is_simulated=True) is not None
 
 
 @contextmanager

@@ -118,8 +118,14 @@ def read_table(table: Table, *, symbol: str | None, said: Reading) -> CandleFile
     if mended:
         notes.append(f"{mended} highs or lows mended by the noise of a float")
     open_times, timeframe, notes_of_lengths = _open_times(table, moments, rows, said)
-    opened, high, low, close = (prices[name][rows] for name in prices)
-    raw = RawCandles(open_times, opened, high, low, close, volume.base[rows])
+    raw = RawCandles(
+        open_times,
+        prices["open"][rows],
+        prices["high"][rows],
+        prices["low"][rows],
+        prices["close"][rows],
+        volume.base[rows],
+    )
     told = ~_not_traded(table, rows, prices)
     if not told.all():
         notes.append(f"{int((~told).sum())} rows without prices: no trade")

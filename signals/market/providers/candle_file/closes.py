@@ -8,14 +8,16 @@ from signals.engine.timeframe import Timeframe
 
 MINUTE_MS = 60_000
 LAST_MOMENTS = (1, 1_000)  # before the full minute: 23:59:59.999 and 23:59:59
+NEARLY_ALL = 0.99
 DAY_MS = Timeframe.D1.milliseconds
 
 
 def last_moment(times: TimeArray) -> int:
-    """How many ms before a full minute all of these stand, as the last moments of bars do; 0 where they do not."""
+    """How many ms before a full minute these stand, as the last moments of bars do; 0 where they do not."""
     if not len(times):
         return 0
-    return next((before for before in LAST_MOMENTS if bool(((times + before) % MINUTE_MS == 0).all())), 0)
+    shares = {before: float(((times + before) % MINUTE_MS == 0).mean()) for before in LAST_MOMENTS}
+    return next((before for before, share in shares.items() if share >= NEARLY_ALL), 0)
 
 
 def are_local_days(utc: TimeArray, wall: TimeArray) -> bool:

@@ -8,7 +8,7 @@ PRICES = ("open", "high", "low", "close")
 OPENINGS = (
     "open_time", "opentime", "time_open", "timeopen", "open_timestamp", "start_time", "unix", "unix_timestamp",
     "unix_time", "timestamp", "time", "datetime", "date_time", "gmt_time", "utc_time", "local_time", "date", "day",
-    "start", "ts", "dt", "index", "period", "period_start", "time_period_start",
+    "start", "ts", "t", "dt", "index", "period", "period_start", "time_period_start",
 )  # fmt: skip
 CLOSES = (
     "close_time",

@@ -157,5 +157,5 @@ class _Rows:
             column.add(cells[names.index(column.name)])
         for column, place in zip(self._volumes, candidates(names), strict=True):
             column.add(cells[place])
-        if (symbols := columns.symbol_position(names)) is not None:
-            self._symbols.add(list(cells[symbols]), block.lines[0])
+        if (symbol_place := columns.symbol_position(names)) is not None:
+            self._symbols.add(list(cells[symbol_place]), block.lines[0])

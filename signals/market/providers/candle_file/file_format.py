@@ -13,7 +13,8 @@ CHART_NAMED = re.compile(r"(?:^|[^A-Za-z0-9])([MHD])(\d{1,2})(?:[^A-Za-z0-9]|$)"
 
 def usual_timeframe(stem: str) -> Timeframe | None:
     """`..._1h`, `...-15min`, `..._H4`, `..._M1`."""
-    if found := NAMED.search(stem):
+    found = NAMED.search(stem)
+    if found and found[2] != "M":  # a month, or a minute: who writes it so does not say
         return known(f"{found[1]}{found[2][0].lower()}")
     if found := CHART_NAMED.search(stem):
         return known(f"{found[2]}{found[1].lower()}")

@@ -101,12 +101,24 @@ def _headed(path: Path, lines: Sequence[str], layout: Layout) -> Layout:
         if names.count(price) > 1:
             raise FileRefusedError(path, f"has two columns named {price}", line=layout.first_row)
     rows = [cut(line, layout.delimiter) for line in lines[first_row:] if line.strip()]
-    if rows and all(len(cells) == len(names) + 1 and cells[-1].strip() for cells in rows):
+    if _begins_unnamed(names, rows):
         names = ("", *names)
     known = layout.format or next(
         (form for form in FORMATS.values() if form.marks & set(names) or form.is_named(path.name)), None
     )
     return Layout(names, layout.delimiter, first_row, known, tickers[0] if tickers else None)
+
+
+def _begins_unnamed(names: tuple[str, ...], rows: list[list[str]]) -> bool:
+    """Whether the header leaves out the first column's name, so that all rows are one cell longer.
+
+    Only if times stand where they must then stand: in that first column, or in the column that is named for them.
+    """
+    if not rows or any(len(cells) != len(names) + 1 or not cells[-1].strip() for cells in rows):
+        return False
+    named = [place + 1 for place in columns.time_positions(names) if not columns.is_unnamed(names[place])]
+    place = named[0] if named else 0
+    return all(is_time(cells[place]) for cells in rows[:50])
 
 
 def _times(path: Path, names: tuple[str, ...], rows: list[list[str]]) -> tuple[int, ...]:
@@ -132,7 +144,10 @@ def _without_header(path: Path, lines: Sequence[str], said: Reading) -> Layout:
         raise FileRefusedError(path, _no_layout(lines, said.format), line=1)
     first, *others = fitting
     if any(_prices(other) != _prices(first) for other in others):
-        names = " or ".join(layout.format.name for layout in fitting if layout.format)
+        each: dict[object, str] = {}
+        for layout in fitting:
+            each.setdefault(_prices(layout), layout.format.name if layout.format else "")
+        names = " or ".join(each.values())
         raise FileRefusedError(path, f"has no header and may be of {names}: give --format", line=1)
     return first
 

@@ -40,10 +40,9 @@ class Decimal(StrEnum):
 
 # A block of cells all of which are numbers of this kind, one a line: most blocks are, and need no look at each cell.
 WHOLE_BLOCK = {
-    style: re.compile(
-        rf"(?:[+-]?(?:[1-9]\d{{0,2}}(?:\{style.separator}\d{{3}})++|\d++)(?:\{style.sign}\d++)?(?:\n|$))++"
-    )
+    style: re.compile(rf"{one}(?:\n{one})*+")
     for style in Decimal
+    for one in (rf"[+-]?(?:[1-9]\d{{0,2}}(?:\{style.separator}\d{{3}})++|\d++)(?:\{style.sign}\d++)?",)
 }
 
 

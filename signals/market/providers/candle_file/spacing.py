@@ -9,7 +9,10 @@ from signals.engine.timeframe import Timeframe
 from signals.market.providers.candle_file.error import FileRefusedError
 from signals.market.providers.candle_file.file_format import FileFormat, usual_timeframe
 
-ALIGNED_SHARE = 0.99
+STRAY_SHARE = 0.01
+STRAY_SHARE_AS_SAID = 0.25  # a wrong length puts at least half of the bars between its starts
+ENOUGH_FOR_A_STRAY = 20
+NEAR = 20  # times the length: months are 28 days apart and no daily bars with holes
 FEW_BARS = 10
 
 
@@ -24,7 +27,7 @@ def timeframe_of(
 
     What is said holds while the open times are multiples of it, however far apart they stand: a market that rarely
     trades has no bar for most minutes. Where nothing is said, the greatest length that divides all distances, if
-    two bars stand that far apart. Raises FileRefusedError.
+    some stand nearly that close. Raises FileRefusedError.
     """
     ordered = np.sort(open_times)
     times = ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
@@ -34,17 +37,18 @@ def timeframe_of(
         raise FileRefusedError(path, "too few bars to see their length: give --timeframe, e.g. 1h")
     for timeframe in reversed(Timeframe):
         aligned = times[times % timeframe.milliseconds == 0]
-        if len(aligned) < max(2, ALIGNED_SHARE * len(times)):
+        strays = len(times) - len(aligned)
+        if len(aligned) < 2 or strays > max(STRAY_SHARE * len(times), len(times) >= ENOUGH_FOR_A_STRAY):
             continue
         distances = np.diff(aligned)
         if int(np.gcd.reduce(distances)) != timeframe.milliseconds:
             break
-        if int(distances.min()) == timeframe.milliseconds:
+        if int(distances.min()) < NEAR * timeframe.milliseconds:
             return timeframe, _sparse(timeframe, distances)
         far = _words(int(distances.min()))
         raise FileRefusedError(
             path,
-            f"no two bars are neighbours: the nearest are {far} apart, and a multiple of {timeframe}; give --timeframe",
+            f"no two bars are neighbours: the nearest are {far} apart, all a multiple of {timeframe}; give --timeframe",
         )
     raise FileRefusedError(path, _no_length(times))
 
@@ -57,7 +61,7 @@ def _as_said(
     off = times[times % timeframe.milliseconds != 0]
     distances = np.diff(times)
     common = int(np.gcd.reduce(distances)) if len(distances) else 0
-    if len(off) > (1 - ALIGNED_SHARE) * len(times) and not (len(off) == 1 and len(times) > 2):
+    if len(off) > STRAY_SHARE_AS_SAID * len(times):
         apart = f"bars stand {_words(common)} apart" if common else "there is one bar"
         raise FileRefusedError(
             path,

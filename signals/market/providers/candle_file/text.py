@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import Protocol
 
 from signals.market.providers.candle_file.error import FileRefusedError
 
@@ -21,6 +21,10 @@ LONGEST_LINE_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 17
 SNIFFED_BYTES = 1 << 12
 BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 @contextmanager
@@ -34,11 +38,11 @@ def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+def _unpacked(path: Path) -> Iterator[_Readable]:
     suffix = path.suffix.lower()
     if suffix == ".gz":
         with gzip.open(path) as stream:
-            yield cast("IO[bytes]", stream)
+            yield stream
     elif suffix == ".zip":
         with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as stream:
             yield stream
@@ -59,7 +63,7 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 class _Bounded(io.RawIOBase):
     """Hands bytes on until there are too many, or too many without an end of line."""
 
-    def __init__(self, path: Path, source: IO[bytes]) -> None:
+    def __init__(self, path: Path, source: _Readable) -> None:
         self._path = path
         self._source = source
         self._read = 0
@@ -93,6 +97,6 @@ def _encoding(path: Path, start: bytes) -> str:
     if b"\0" not in start:
         return "utf-8"
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if min(even, odd) * 10 > max(even, odd):
+    if max(even, odd) * 4 < len(start) or min(even, odd) * 10 > max(even, odd):
         raise FileRefusedError(path, "cannot be read as Parquet or CSV: it is binary")
     return "utf-16-le" if odd > even else "utf-16-be"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +22,10 @@ from signals.market.providers.candle_file.local_time import to_utc
 UNREADABLE = -1
 # Below each bound a number since the epoch can only be of that unit: the bounds are the year 1973 and later.
 UNITS = ((1e8, 0.0), (1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6))
+# A float holds no nanoseconds since 1970: the last of a bar would be the first of the next.
+BEYOND_A_FLOAT = 1e17
+NANOSECONDS = 1_000_000
+LONGEST_NUMBER = 20
 # Numbers that spell a date: 20240102, 202401021700, 20240102170000.
 SPELLED = ((1.97e7, 2.1e7), (1.97e11, 2.1e11), (1.97e13, 2.1e13))
 
@@ -51,6 +56,9 @@ class TimeColumn:
         except ValueError:
             values = np.array(list(map(_number, cells)), dtype=np.float64)
         moments = _since_epoch(values)
+        for row in np.flatnonzero(values >= BEYOND_A_FLOAT).tolist():
+            if (text := cells[row].strip()).isdigit() and len(text) < LONGEST_NUMBER:
+                moments[row] = int(text) // NANOSECONDS
         moments[_spelled(values)] = UNREADABLE
         rows = np.flatnonzero(moments == UNREADABLE).tolist()
         self._add(moments, rows, [split(cells[row]) for row in rows])
@@ -175,7 +183,9 @@ def _since_epoch(values: npt.NDArray[np.float64]) -> TimeArray:
     for bound, factor in reversed(UNITS):
         factors[values < bound] = factor
     usable = (values > 0) & (factors > 0)
-    moments = np.rint(np.where(usable, values, 0.0) * factors)
+    scaled = np.where(usable, values, 0.0) * factors
+    # The last microsecond of a bar is not the first of the next.
+    moments = np.where(factors < 1, np.floor(scaled), np.rint(scaled))
     return np.where(usable, moments, UNREADABLE).astype(np.int64)
 
 
@@ -190,6 +200,8 @@ def _reason(text: str, error: ValueError) -> str:
     try:
         number = float(text)
     except ValueError:
+        return str(error)
+    if not isfinite(number):
         return str(error)
     if 20_000 < number < 80_000:
         return f"{text!r} looks like a day number of a spreadsheet: write it as a date, e.g. 2024-01-02"

@@ -70,7 +70,7 @@ def currencies(symbol: str | None, names: list[str]) -> tuple[str, str]:
     for separator in "/-_":
         if separator in text:
             base, _, quote = text.partition(separator)
-            return base, quote.split("_")[0]
+            return ("", "") if quote == "perp" else (base, quote.split("_")[0])
     for name in names:
         words = [word for word in name.split("_") if word not in VOLUMES]
         if len(words) == 1 and words[0] and len(words[0]) > 2:
