@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,11 @@ from pytest_django.fixtures import Settings
 
 from copilot_project import processes
 from copilot_project.embedded.state import CHECKOUT
-from copilot_project.management.commands.up import Command, refuse_other_market
+from copilot_project.management.commands.up import Command, is_sandbox_settled, refuse_other_market
+from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange
+from signals.models import Action
+from tests.factories import make_instrument, make_series, store
 from tests.ports import free_port
 
 
@@ -171,3 +176,30 @@ def test_prices_of_the_other_world_are_not_continued(sandbox: bool, settings: Se
     exchange.save()
     with pytest.raises(CommandError, match="COPILOT_STATE_DIR"):
         refuse_other_market()
+
+
+@pytest.mark.django_db
+def test_imported_candles_of_the_other_world_can_be_removed_and_are_named(settings: Settings) -> None:
+    settings.SANDBOX = True
+    gemini = Exchange.objects.create(code="gemini", name="Gemini")
+    instrument = make_instrument(exchange=gemini, symbol="BTC/USD")
+    store(instrument, Timeframe.H1, make_series(bars=5, start=datetime(2024, 1, 1, tzinfo=UTC)))
+    with pytest.raises(CommandError, match=r"manage\.py up --remove-other-market"):
+        refuse_other_market()
+    out = StringIO()
+    Command(stdout=out)._remove_other_market()
+    refuse_other_market()
+    assert out.getvalue() == "Removed: gemini BTC/USD with 5 candles\nRemoved: exchange gemini\n"
+    assert not Exchange.objects.filter(code="gemini").exists()
+    assert Action.objects.get(what="market.removed").before == {
+        "removed": ["gemini BTC/USD with 5 candles", "exchange gemini"]
+    }
+
+
+@pytest.mark.django_db
+def test_the_sandbox_is_settled_with_its_first_candles_or_without_an_instrument() -> None:
+    assert is_sandbox_settled()
+    instrument = make_instrument()
+    assert not is_sandbox_settled()
+    store(instrument, Timeframe.D1, make_series(bars=1, start=datetime(2024, 1, 1, tzinfo=UTC)))
+    assert is_sandbox_settled()

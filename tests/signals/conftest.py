@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from pytest_django import Settings
 
 from signals.market.models import Instrument
 from tests.factories import make_instrument
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -27,3 +30,12 @@ def exchange(sandbox: str, settings: Settings) -> Iterator[httpx.Client]:
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of field cases beside the repository."""
+    folder = REPOSITORY.parent / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip("no field cases: ../shared/cases is absent")
+    return folder

@@ -168,14 +168,13 @@ async def first_candles() -> None:
     Without an active instrument there will be none; a worker that cannot store them is told of elsewhere.
     """
     deadline = time.monotonic() + FIRST_CANDLES_SECONDS
-    while time.monotonic() < deadline and not await asyncio.to_thread(is_sandbox_settled):
+    while time.monotonic() < deadline and not await asyncio.to_thread(own_connections()(is_sandbox_settled)):
         await asyncio.sleep(0.3)
 
 
 def is_sandbox_settled() -> bool:
-    with own_connections():
-        fetched = Instrument.objects.active().filter(exchange__is_simulated=True)
-        return not fetched.exists() or exchange_with_candles(is_simulated=True) is not None
+    fetched = Instrument.objects.active().filter(exchange__is_simulated=True)
+    return not fetched.exists() or exchange_with_candles(is_simulated=True) is not None
 
 
 @contextmanager
