@@ -109,7 +109,8 @@ def _refuse(raw: RawCandles, timeframe: Timeframe, as_of: int) -> tuple[RawCandl
 def _defects(raw: RawCandles, timeframe: Timeframe, as_of: int) -> Iterator[tuple[QualityKind, Mask]]:
     lowest = np.minimum.reduce((raw.open, raw.high, raw.low, raw.close))
     body_low, body_high = np.minimum(raw.open, raw.close), np.maximum(raw.open, raw.close)
-    yield QualityKind.NOT_FINITE, np.logical_not(np.isfinite(raw.values()).all(axis=1))
+    numbers = (raw.open, raw.high, raw.low, raw.close, raw.volume)
+    yield QualityKind.NOT_FINITE, ~np.logical_and.reduce([np.isfinite(column) for column in numbers])
     yield QualityKind.NON_POSITIVE_PRICE, lowest <= 0
     yield QualityKind.HIGH_BELOW_LOW, raw.high < raw.low
     yield QualityKind.OPEN_CLOSE_OUTSIDE_RANGE, (body_high > raw.high) | (body_low < raw.low)
@@ -147,6 +148,8 @@ def _collapse(raw: RawCandles) -> tuple[RawCandles, list[QualityIssue]]:
     _, first, group, count = np.unique(
         raw.open_time, return_index=True, return_inverse=True, return_counts=True
     )
+    if len(first) == len(raw):
+        return raw, []
     values = raw.values()
     differs = (values != values[first][group]).any(axis=1)
     conflicting = np.bincount(group, weights=differs, minlength=len(first)) > 0

@@ -1,5 +1,6 @@
 """Writing candles: one binary COPY, one upsert, and nothing touched that has not changed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -16,6 +17,7 @@ from signals.market.services.locks import lock_candles
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 DAY_MS = 86_400_000
+ENCODED_TOGETHER = 50_000
 
 # One per connection and emptied at commit: a new one for each call would bloat the catalogue.
 STAGING = """
@@ -69,8 +71,15 @@ def store_candles(*, instrument: Instrument, timeframe: Timeframe, candles: OHLC
     return stored
 
 
-def encode(candles: OHLCV) -> bytes:
-    """A whole COPY BINARY stream of (open_time, open, high, low, close, volume)."""
+def encode(candles: OHLCV) -> Iterator[bytes]:
+    """A COPY BINARY stream of (open_time, open, high, low, close, volume), in parts of a few megabytes."""
+    yield COPY_HEADER
+    for first in range(0, len(candles), ENCODED_TOGETHER):
+        yield _records(candles[first : first + ENCODED_TOGETHER])
+    yield COPY_TRAILER
+
+
+def _records(candles: OHLCV) -> bytes:
     records = np.empty(len(candles), COPY_ROW)
     records["fields"] = len(COLUMNS)
     records["length"] = 8
@@ -78,7 +87,7 @@ def encode(candles: OHLCV) -> bytes:
     for name in COLUMNS[1:]:
         records[f"{name}_length"] = 8
         records[name] = getattr(candles, name)
-    return COPY_HEADER + records.tobytes() + COPY_TRAILER
+    return records.tobytes()
 
 
 def _upsert(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> StoredCandles:
@@ -86,7 +95,8 @@ def _upsert(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> Sto
         cursor.execute(STAGING)
         cursor.execute("DELETE FROM incoming_candle")  # left by an earlier call in the same transaction
         with cursor.copy("COPY incoming_candle FROM STDIN (FORMAT binary)") as copy:
-            copy.write(encode(candles))
+            for part in encode(candles):
+                copy.write(part)
         cursor.execute(UPSERT, (instrument.pk, timeframe.value))
         inserted, corrected = cursor.fetchone()
     return StoredCandles(_moments(inserted), _moments(corrected))

@@ -139,7 +139,7 @@ def read_table(table: Table, *, symbol: str | None, said: Reading) -> CandleFile
         table.symbol,
         timeframe,
         table.format,
-        raw.take(told),
+        raw if told.all() else raw.take(told),
         lines[rows][told],
         volume.swapped[rows][told],
         sorted(unreadable),

@@ -23,7 +23,7 @@ from signals.market.providers.candle_file.text import open_text
 from signals.market.providers.candle_file.times import TimeColumn
 from signals.market.providers.candle_file.volumes import candidates
 
-BLOCK_LINES = 8_192
+BLOCK_LINES = 4_096
 
 
 def load_text(path: Path, said: Reading) -> Table:

@@ -26,7 +26,7 @@ def scaled(
     if price_scale is not None:
         return {name: _times(column, price_scale) for name, column in prices.items()}
     told = np.logical_and.reduce([np.isfinite(column) & (column > 0) for column in prices.values()])
-    sound = {name: column[told] for name, column in prices.items()}
+    sound = prices if told.all() else {name: column[told] for name, column in prices.items()}
     if _look_like_points(sound) or _beyond_any_rate(sound, symbol):
         close = sound["close"][0]
         raise FileRefusedError(
@@ -46,9 +46,11 @@ def _times(column: FloatArray, factor: float) -> FloatArray:
 def _look_like_points(prices: Mapping[str, FloatArray]) -> bool:
     if len(prices["close"]) < ENOUGH_BARS:
         return False
-    columns = np.concatenate(list(prices.values()))
-    whole = np.abs(columns - np.rint(columns)) < 1e-6
-    return float((whole & (columns >= HIGHEST_RATE)).mean()) >= NEARLY_ALL
+    shares = [
+        float(((np.abs(column - np.rint(column)) < 1e-6) & (column >= HIGHEST_RATE)).mean())
+        for column in prices.values()
+    ]
+    return min(shares) >= NEARLY_ALL
 
 
 def _beyond_any_rate(prices: Mapping[str, FloatArray], symbol: str | None) -> bool:

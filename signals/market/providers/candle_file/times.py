@@ -45,7 +45,7 @@ class TimeColumn:
     """Blocks of cells become numbers, or codes of the few dates and times of day that a column holds."""
 
     _moments: list[TimeArray] = field(default_factory=list)
-    _codes: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    _codes: list[npt.NDArray[np.int32]] = field(default_factory=list)
     _dates: dict[str, int] = field(default_factory=dict)
     _clocks: dict[str, int] = field(default_factory=dict)
 
@@ -74,7 +74,7 @@ class TimeColumn:
 
     def _add(self, moments: TimeArray, rows: Sequence[int], parts: list[tuple[str, str]]) -> None:
         dates, clocks = self._dates, self._clocks
-        codes = np.full((len(moments), 2), -1, dtype=np.int64)
+        codes = np.full((len(moments), 2), -1, dtype=np.int32)
         if parts:
             codes[rows] = [
                 (dates.setdefault(day, len(dates)), clocks.setdefault(time, len(clocks)))
@@ -86,7 +86,7 @@ class TimeColumn:
     def read(self, zone: ZoneInfo, order: DateOrder | None) -> Moments:
         """`zone` is of times that name no offset; `order` of day and month where the user said it."""
         utc = np.concatenate([np.empty(0, dtype=np.int64), *self._moments])
-        codes = np.concatenate([np.empty((0, 2), dtype=np.int64), *self._codes])
+        codes = np.concatenate([np.empty((0, 2), dtype=np.int32), *self._codes])
         rows = np.flatnonzero(codes[:, 0] >= 0)
         days, clocks = self._days(order), self._clock_table()
         day, clock_row = days.values[codes[rows, 0]], clocks.values[codes[rows, 1]]

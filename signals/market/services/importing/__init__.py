@@ -90,6 +90,7 @@ def import_candles(
         if reason := reason_against_real_candles(instrument.exchange):
             raise FileRefusedError(path, reason)
         file = read_table(table, symbol=instrument.symbol, said=said)
+        del table  # a column twice is a column too much
         candles, issues = inspect(file.candles, file.timeframe, int(as_of.timestamp() * 1000))
         findings = Findings.of(file, issues)
         if not len(candles):
