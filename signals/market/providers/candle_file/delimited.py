@@ -24,6 +24,7 @@ from signals.market.providers.candle_file.times import TimeColumn
 from signals.market.providers.candle_file.volumes import candidates
 
 BLOCK_LINES = 4_096
+MOST_UNREADABLE = 100_000
 
 
 def load_text(path: Path, said: Reading) -> Table:
@@ -108,7 +109,8 @@ class _Rows:
         if not self._unreadable:
             return "holds no row below its header"
         line, reason = self._unreadable[0]
-        return f"no row fits its header; the first: line {line}: {reason}"
+        lost = f"{len(self._unreadable):,} rows do not" if self._count else "no row does"
+        return f"{lost} fit its header; the first: line {line}: {reason}"
 
     def _agree_on_decimal(self) -> None:
         """What one column shows of commas holds for all."""
@@ -121,6 +123,8 @@ class _Rows:
 
     def _cut(self, block: list[str], first: int) -> _Block:
         width, delimiter = len(self._layout.names), self._layout.delimiter
+        if not "".join(block).strip():
+            return _Block([], [])
         rows = cut_block(block, delimiter)
         if set(map(len, rows)) == {width} and all(map(any, rows)):
             return _Block(list(range(first, first + len(rows))), rows)
@@ -137,6 +141,8 @@ class _Rows:
             elif len(cells) != width:
                 reason = f"{len(cells)} cells where the header has {width}"
                 self._unreadable.append((line, reason))
+                if len(self._unreadable) > MOST_UNREADABLE:
+                    raise FileRefusedError(self._path, self._why_empty())
             else:
                 yield line, cells
 

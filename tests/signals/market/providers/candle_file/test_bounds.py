@@ -33,9 +33,10 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("filling", [ROW, "\0" * 1_000, "\n", " ", "1,"])
 @pytest.mark.parametrize("suffix", ["csv.gz", "zip"])
 def test_a_bomb_is_refused_before_it_is_unpacked(
-    tmp_path: Path, decoded: list[int], filling: str, suffix: str
+    tmp_path: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch, filling: str, suffix: str
 ) -> None:
-    size = 24 << 20
+    monkeypatch.setattr(text, "UNSUSPICIOUS_BYTES", 1 << 20)
+    size = 4 << 20
     data = (HEADER + filling * (size // len(filling))).encode()
     path = tmp_path / f"x.{suffix}"
     if suffix == "zip":
@@ -43,7 +44,6 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
             archive.writestr("x.csv", data)
     else:
         path.write_bytes(gzip.compress(data))
-    assert path.stat().st_size < 1 << 20
     with pytest.raises(FileRefusedError, match=r"unpacks to more than|has a line of more than|it is binary"):
         load_table(path, Reading())
     assert sum(decoded) < size // 2
