@@ -11,7 +11,7 @@ from pytest_django import Settings
 from signals.market.models import Instrument
 from tests.factories import make_instrument
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ class Command(JobCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
+        if not path.exists():
+            raise CommandError(f"{path}: no such file, and no such folder.")
         asked = {
             "exchange_code": options["exchange"],
             "symbol": options["symbol"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[4]
+REPOSITORY = Path(__file__).resolve().parents[3]
 NOWHERE = "postgresql://copilot@127.0.0.1:9/none"
 FILE = "date,open,high,low,close\n2020-01-01,1,2,1,1\n2020-01-02,1,2,1,1\n"
 
