@@ -60,7 +60,7 @@ FOREVER = -1
 ID_LETTERS = 32  # exchanges take 32 to 36
 
 
-def client_order_id(
+def client_order_id(  # noqa: PLR0913  (what makes an intent itself)
     *,
     account: str,
     exchange: str,

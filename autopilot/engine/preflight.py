@@ -149,25 +149,20 @@ def preflight(asked: Asked, venue: Venue, standing: Standing, limits: Limits) ->
 
 
 def _house(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
-    if standing.is_live and asked.is_entry and asked.is_fallback:
-        return Refusal.FALLBACK_DECISION
-    if standing.is_live and asked.is_entry and not asked.is_calibrated:
-        return Refusal.UNCALIBRATED
-    if standing.is_live:
-        return Refusal.LIVE_NOT_AVAILABLE
-    if not venue.same_currency:
-        return Refusal.WRONG_CURRENCY
-    if not standing.same_timeframe:
-        return Refusal.OTHER_TIMEFRAME
-    if standing.intent_is_open:
-        return Refusal.ALREADY_OPEN
-    if not asked.is_entry:
-        return None
-    if not standing.kill_switch_allows:
-        return Refusal.KILL_SWITCH
-    if standing.is_closed:
-        return Refusal.ACCOUNT_CLOSED
-    return Refusal.STALE_DATA if venue.data_age_seconds > venue.oldest_data_seconds else None
+    stale = venue.data_age_seconds > venue.oldest_data_seconds
+    entry, live = asked.is_entry, standing.is_live
+    against = (
+        (entry and live and asked.is_fallback, Refusal.FALLBACK_DECISION),
+        (entry and live and not asked.is_calibrated, Refusal.UNCALIBRATED),
+        (live, Refusal.LIVE_NOT_AVAILABLE),
+        (not venue.same_currency, Refusal.WRONG_CURRENCY),
+        (not standing.same_timeframe, Refusal.OTHER_TIMEFRAME),
+        (standing.intent_is_open, Refusal.ALREADY_OPEN),
+        (entry and not standing.kill_switch_allows, Refusal.KILL_SWITCH),
+        (entry and standing.is_closed, Refusal.ACCOUNT_CLOSED),
+        (entry and stale, Refusal.STALE_DATA),
+    )
+    return next((reason for applies, reason in against if applies), None)
 
 
 def _exchange(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:

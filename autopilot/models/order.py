@@ -117,6 +117,6 @@ class Order(models.Model):
     @property
     def reason(self) -> str:
         """The reason code as a sentence."""
-        if self.reason_code in Refusal:
+        if self.state == OrderState.REFUSED:
             return Refusal(self.reason_code).sentence
         return self.reason_code.replace("_", " ").capitalize()

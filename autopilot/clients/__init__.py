@@ -1,0 +1,1 @@
+"""The autopilot's way to the outside world."""

@@ -1,0 +1,1 @@
+"""What the autopilot does: accounts, orders, and the broker that fills them on paper."""

@@ -1,0 +1,129 @@
+"""The paper broker: closed candles fill the orders of paper accounts, by the one fill code.
+
+Everything is in rows: a position's clock tells the last bar that was stepped, its orders what waits. Each bar is
+one transaction under the account's lock, so that a broker which dies, is woken twice or is woken late fills the same.
+A candle that is corrected afterwards is not stepped again. A candle after a hole waits ten minutes for the missing one.
+Where several instruments of one account close at once, each is stepped when its candle comes.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+from django.db import transaction
+
+from autopilot.engine.order import OrderPurpose, OrderState
+from autopilot.models import Account, AccountKind, EquityPoint, Order, Position
+from autopilot.selectors import cash_of, exposure_of, held_worth
+from autopilot.services.book_rows import book_of, free_units, from_ms, grid_of, in_ms, terms_of
+from autopilot.services.book_writing import write_step
+from signals.engine.candle import OHLCV
+from signals.engine.fill import UNKNOWN_VOLUME
+from signals.engine.fill.batch import step_book
+from signals.engine.fill.grid import Grid
+from signals.engine.fill.layout import B_TIME, B_VOLUME, BAR_WIDTH, IntArray
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.market.selectors import load_range
+from signals.models import KillSwitch
+
+HOLE_PATIENCE = timedelta(minutes=10)
+KILL_SWITCH = "kill_switch"
+
+
+def fill_orders(*, instrument: Instrument, timeframe: Timeframe, as_of: datetime, now: datetime) -> int:
+    """Step every position of the instrument that is alive through the candles closed at `as_of`; how many bars."""
+    positions = Position.objects.alive().filter(
+        instrument=instrument, timeframe=timeframe.value, account__kind=AccountKind.PAPER
+    )
+    return sum(step_position(position_id=each.pk, as_of=as_of, now=now) for each in positions.order_by("pk"))
+
+
+def step_position(*, position_id: int, as_of: datetime, now: datetime) -> int:
+    """Bars stepped, until nothing is held or waits, or no closed candle is left."""
+    position = Position.objects.select_related("account", "instrument").get(pk=position_id)
+    candles = _after_clock(position, as_of)
+    stepped = 0
+    for row in range(len(candles)):
+        if not _step_bar(position_id, candles[row : row + 1], as_of, now):
+            break
+        stepped += 1
+    return stepped
+
+
+def _after_clock(position: Position, as_of: datetime) -> OHLCV:
+    """The next closed candles, up to the first hole that may still be filled."""
+    timeframe = Timeframe(position.timeframe)
+    length = timedelta(seconds=timeframe.seconds)
+    end = as_of - length + timedelta(milliseconds=1)
+    candles = load_range(
+        instrument_id=position.instrument_id,
+        timeframe=timeframe,
+        start=position.clock + timedelta(milliseconds=1),
+        end=max(end, position.clock),
+    )
+    expected = in_ms(position.clock) + timeframe.milliseconds
+    patience = in_ms(as_of) - HOLE_PATIENCE // timedelta(milliseconds=1)
+    for row, opened in enumerate(candles.open_time):
+        if opened > expected and timeframe.close_time(int(opened)) > patience:
+            return candles[:row]
+        expected = int(opened) + timeframe.milliseconds
+    return candles
+
+
+def _step_bar(position_id: int, candle: OHLCV, as_of: datetime, now: datetime) -> bool:
+    """One bar for one position, if it is still the next; whether it was stepped."""
+    opened_at = from_ms(int(candle.open_time[0]))
+    with transaction.atomic():
+        account_id = Position.objects.values_list("account_id", flat=True).get(pk=position_id)
+        account = Account.objects.select_for_update().get(pk=account_id)
+        position = Position.objects.select_related("account", "instrument__exchange").get(pk=position_id)
+        orders = list(position.orders.open().select_related("parent").order_by("number"))
+        if position.clock >= opened_at or not (position.quantity or orders):
+            return False
+        closed_at = opened_at + timedelta(seconds=Timeframe(position.timeframe).seconds)
+        orders = _without_stopped_entries(orders, closed_at, now)
+        active = [each for each in orders if each.number is not None and each.active_from <= opened_at]
+        terms, grid = terms_of(position), grid_of(position)
+        free = free_units(cash_of(account), account.positions.all(), terms)
+        row = book_of(position, active, free)
+        events = step_book(row, bar_of(candle, grid), terms)
+        position.last_close = grid.price(int(np.rint(float(candle.close[0]) / float(grid.tick))))
+        write_step(position=position, orders=orders, active=active, row=row, events=events, now=now)
+        record_equity(account=account, at=opened_at)
+    return True
+
+
+def _without_stopped_entries(orders: list[Order], closed_at: datetime, now: datetime) -> list[Order]:
+    """While the kill switch is engaged, no entry fills in a bar that closed after it was; exits go on."""
+    switch = KillSwitch.objects.first()
+    if switch is not None and (switch.is_armed or switch.changed_at >= closed_at):
+        return orders
+    stopped = [each.pk for each in orders if each.purpose == OrderPurpose.ENTRY]
+    Order.objects.filter(pk__in=stopped).update(
+        state=OrderState.CANCELLED.value, reason_code=KILL_SWITCH, remaining=0, ended_at=now
+    )
+    return [each for each in orders if each.pk not in stopped]
+
+
+def bar_of(candle: OHLCV, grid: Grid) -> IntArray:
+    """One candle in whole ticks and lots."""
+    bar = np.zeros(BAR_WIDTH, dtype=np.int64)
+    bar[B_TIME] = candle.open_time[0]
+    ticks_per_price = float(1 / grid.tick)
+    for column, name in enumerate(("open", "high", "low", "close"), start=1):
+        bar[column] = np.rint(getattr(candle, name)[0] * ticks_per_price)
+    volume = np.floor(candle.volume[0] / float(grid.lot))
+    bar[B_VOLUME] = volume if volume < 2.0**60 else UNKNOWN_VOLUME
+    return bar
+
+
+def record_equity(*, account: Account, at: datetime) -> EquityPoint:
+    """What the account is worth at the close of the bar that opened at `at`."""
+    positions = list(account.positions.exclude(quantity=0))
+    equity = (cash_of(account) + held_worth(positions)).quantize(Decimal("1e-8"))
+    exposure = exposure_of(positions).quantize(Decimal("1e-8"))
+    point, _ = EquityPoint.objects.update_or_create(
+        account=account, at=at, defaults={"equity": equity, "exposure": exposure}
+    )
+    return point
