@@ -1,7 +1,7 @@
 """Who gets a signal, and why not: one SELECT, used by fan-out, by `why_not`, by replay and again by the claim.
 
-The pieces speak of four aliases: `g` the signal, `s` the subscriber, `t` the tier, `p` the preference
-(absent columns are NULL), and of `r.moment`, the instant at which the rules are judged.
+The pieces speak of five aliases: `g` the signal, `i` its instrument, `s` the subscriber, `t` the tier, `p` the
+preference (absent columns are NULL), and of `r.moment`, the instant at which the rules are judged.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ class Exclusion(StrEnum):
     UNREACHABLE = "unreachable"
     SUBSCRIPTION_OVER = "subscription_over"
     ACCOUNT_TYPE = "account_type"
+    CANNOT_BE_SHORTED = "cannot_be_shorted"
     EXPERIMENTAL = "experimental"
     CONFIDENCE = "confidence"
     SESSION = "session"
@@ -45,6 +46,7 @@ WORDS = {
     Exclusion.UNREACHABLE: "Telegram refuses the chat: the bot is blocked there, or the chat is gone.",
     Exclusion.SUBSCRIPTION_OVER: "The subscription has ended.",
     Exclusion.ACCOUNT_TYPE: "The tier is not open to this account type.",
+    Exclusion.CANNOT_BE_SHORTED: "The instrument is traded on a spot market, where nobody can go short.",
     Exclusion.EXPERIMENTAL: "The signal is experimental and the tier does not include those.",
     Exclusion.CONFIDENCE: "The confidence is below the minimum of the risk profile.",
     Exclusion.SESSION: "None of the subscriber's trading sessions was open at publication.",
@@ -70,6 +72,7 @@ SUBSCRIBER_RULES = """
 
 # `p.sessions[1:n]`: a tier with two sessions hears the first two that were chosen, however many are.
 SIGNAL_RULES = """
+    WHEN g.direction = 'short' AND i.market_type = 'spot' THEN 'cannot_be_shorted'
     WHEN g.experimental AND NOT t.experimental THEN 'experimental'
     WHEN NOT g.confidence >= coalesce((%(minimum_confidence)s::jsonb ->> s.risk_profile)::float8, 'infinity')
         THEN 'confidence'
@@ -132,10 +135,11 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     WHEN r.moment >= g.expires_at THEN 'expires_before_release'
     END AS reason
 FROM (SELECT %(instrument_id)s::bigint AS instrument_id, %(strategy)s::varchar AS strategy,
-        %(confidence)s::float8 AS confidence, %(sessions)s::varchar[] AS sessions,
+        %(direction)s::varchar AS direction, %(confidence)s::float8 AS confidence, %(sessions)s::varchar[] AS sessions,
         %(experimental)s::boolean AS experimental,
         %(published_at)s::timestamptz AS published_at, %(expires_at)s::timestamptz AS expires_at,
         %(arm_salt)s::text AS arm_salt, %(arm_low)s::float8 AS arm_low, %(arm_high)s::float8 AS arm_high) AS g
+    JOIN market_instrument i ON i.id = g.instrument_id
     CROSS JOIN {SUBSCRIBERS}
     CROSS JOIN LATERAL (SELECT g.published_at + make_interval(secs => t.delay_seconds) AS moment) AS r
 """  # noqa: S608  (built from constants of this module and of its callers)
@@ -148,6 +152,8 @@ class SignalFacts(Protocol):
     def instrument_id(self) -> int: ...
     @property
     def strategy(self) -> str: ...
+    @property
+    def direction(self) -> str: ...
     @property
     def confidence(self) -> float: ...
     @property
@@ -168,6 +174,7 @@ def signal_parameters(signal: SignalFacts, arm: ArmInterval | None = None) -> di
         "arm_high": arm and arm.high,
         "instrument_id": signal.instrument_id,
         "strategy": signal.strategy,
+        "direction": signal.direction,
         "confidence": signal.confidence,
         "sessions": list(signal.sessions),
         "experimental": signal.experimental,

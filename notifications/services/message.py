@@ -3,7 +3,7 @@
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from html import unescape
@@ -15,9 +15,12 @@ from django.template.loader import render_to_string
 
 from notifications.clients.telegram import Button
 from notifications.models import Answer, DeliveryKind
+from notifications.services.risk import Charged, Record, costs_per_unit
 from signals.engine.direction import Direction
+from signals.engine.horizon import out_by
 from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, position_size
+from signals.engine.timeframe import Timeframe
 from signals.models import Signal, SignalOutcome
 
 # Telegram's limits and ours, all in UTF-16 units of the text that is read, without its tags.
@@ -26,13 +29,14 @@ LONGEST_CAPTION = 1024
 LONGEST_NAME = 40
 LONGEST_REASON = 300
 REASONS_SHOWN = 3
+LATE_SECONDS = 120  # from that age on a message says how old its prices are, whatever the tier
 SIGNIFICANT_DIGITS = 5
 BUTTON_PREFIXES: Mapping[Answer, str] = {Answer.ACTED: "fa:", Answer.IGNORED: "fi:"}
 BUTTON_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "I acted", Answer.IGNORED: "I ignored it"}
 CHOSEN_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "✓ You acted", Answer.IGNORED: "✓ You ignored it"}
 
 
-class DeliveredSignal(Protocol):
+class DeliveredSignal(Charged, Protocol):
     """What a message needs to know; `services.sender.rows.Claimed` has it."""
 
     @property
@@ -64,7 +68,25 @@ class DeliveredSignal(Protocol):
     @property
     def experimental(self) -> bool: ...
     @property
+    def candle_open_time(self) -> datetime: ...
+    @property
+    def published_at(self) -> datetime: ...
+    @property
     def expires_at(self) -> datetime: ...
+    @property
+    def age_seconds(self) -> float: ...
+    @property
+    def delay_seconds(self) -> int: ...
+    @property
+    def record_ended(self) -> int: ...
+    @property
+    def record_won(self) -> int: ...
+    @property
+    def record_mean_r(self) -> float: ...
+    @property
+    def open_longs(self) -> int: ...
+    @property
+    def open_shorts(self) -> int: ...
     @property
     def capital(self) -> Decimal: ...
     @property
@@ -185,9 +207,9 @@ class Priced(Protocol):
 
 
 def level_labels(signal: Priced, tick_size: Decimal | None) -> tuple[str, str, str]:
-    """Entry, stop and target as a message writes them."""
+    """Entry, stop and target as a message writes them: to be copied into an order, so without separators."""
     levels = levels_of(signal, tick_size)
-    return f"{levels.entry:,f}", f"{levels.stop:,f}", f"{levels.target:,f}"
+    return f"{levels.entry:f}", f"{levels.stop:f}", f"{levels.target:f}"
 
 
 def levels_of(signal: Priced, tick_size: Decimal | None) -> Levels:
@@ -240,11 +262,13 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "risk": f"{levels.risk:,f}",
         "reward": f"{levels.reward:,f}",
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
-        "confidence_percent": f"{signal.confidence * 100:.0f}",
+        "after_costs": _after_costs(signal, levels),
+        "score": f"{signal.confidence * 100:.0f}",
+        **_record_context(signal),
         **_size_context(signal, levels),
         "reasons": tuple(one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]),
         "sessions": session_words(signal.sessions),
-        "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
+        **_time_context(signal),
     }
     return _rendered(f"notifications/telegram/signal.{'html' if html else 'txt'}", tuple(context.items()))
 
@@ -262,8 +286,8 @@ def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
         "ended": ended,
         "is_long": ended.direction == Direction.LONG,
         **_names(ended),
-        "paid": f"{paid:,f}",
-        "left": f"{left:,f}",
+        "paid": f"{paid:f}",
+        "left": f"{left:f}",
         "r_multiple": f"{ended.r_multiple:+.2f}",
         "return_percent": f"{ended.return_ratio * 100:+.2f}",
     }
@@ -304,6 +328,8 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable
     if size is None:
         return {"size": None, "stop_on_entry": levels.risk == 0}
     at_risk = signal.capital * signal.risk_fraction
+    costs = size.quantity * costs_per_unit(signal, levels.entry, levels.stop)
+    others = signal.open_longs + signal.open_shorts
     return {
         "size": size,
         "capital": _amount_text(signal.capital),
@@ -313,10 +339,60 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable
         "step": f"{signal.lot_step.normalize():f}" if signal.lot_step else "",
         # Steps are exact already, and rounding once more could leave them.
         "quantity": f"{size.quantity.normalize():,f}" if signal.lot_step else _quantity_text(size.quantity),
-        "lost": _amount_text(size.risk_amount),
+        "lost": _amount_text(size.risk_amount + costs),
+        "costs": _amount_text(costs),
         "notional": _amount_text(size.quantity * levels.entry),
+        "others": others,
+        "other_kinds": _kinds(signal.open_longs, signal.open_shorts),
+        "risk_at_once": f"{((others + 1) * signal.risk_fraction * 100).normalize():f}",
         "beyond_capital": size.quantity * levels.entry > signal.capital,
     }
+
+
+def _after_costs(signal: DeliveredSignal, levels: Levels) -> str:
+    """Reward per risk once fees and slippage are paid; empty where the risk is none."""
+    risk = levels.risk + costs_per_unit(signal, levels.entry, levels.stop)
+    reward = levels.reward - costs_per_unit(signal, levels.entry, levels.target)
+    return f"{reward / risk:.2f}" if levels.risk else ""
+
+
+def _record_context(signal: DeliveredSignal) -> dict[str, Hashable]:
+    record = Record(signal.record_ended, signal.record_won, signal.record_mean_r)
+    return {
+        "ended": record.ended,
+        "won": record.won,
+        "hit_percent": f"{record.hit_rate * 100:.0f}",
+        "mean_r": f"{record.mean_r:+.2f}",
+    }
+
+
+def _time_context(signal: DeliveredSignal) -> dict[str, Hashable]:
+    """Until when to enter and by when it is over; where it comes late, of when its prices are."""
+    last = out_by(
+        candle_open_time=signal.candle_open_time,
+        period=timedelta(seconds=Timeframe(signal.timeframe).seconds),
+        published_at=signal.published_at,
+    )
+    is_late = signal.delay_seconds > 0 or signal.age_seconds >= LATE_SECONDS
+    return {
+        "expires": f"{signal.expires_at:%Y-%m-%d %H:%M} UTC",
+        "out_by": f"{last:%Y-%m-%d %H:%M} UTC",
+        "published": f"{signal.published_at:%Y-%m-%d %H:%M} UTC" if is_late else "",
+        "age": age_words(signal.age_seconds) if is_late else "",
+    }
+
+
+def age_words(seconds: float) -> str:
+    """45 s, 15 min, 2 h 5 min."""
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{max(int(seconds), 0)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _kinds(longs: int, shorts: int) -> str:
+    """2 long, 1 short."""
+    return ", ".join(f"{number} {kind}" for number, kind in ((longs, "long"), (shorts, "short")) if number)
 
 
 def _percent(price: Decimal, entry: Decimal) -> str:

@@ -8,7 +8,8 @@ from notifications.models import DeliveryKind, SignalPicture
 from notifications.selectors import visible_to
 from notifications.services.answers import help_text, last_signals, status, welcome
 from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
-from notifications.services.sender.rows import Claimed
+from notifications.services.risk import Record
+from notifications.services.sender.rows import RECORD_SIGNALS, Claimed
 from signals.models import Signal, SignalOutcome
 from users.models import Subscriber
 
@@ -32,7 +33,7 @@ class Preview:
 
 
 def preview(*, signal: Signal, subscriber: Subscriber, kind: DeliveryKind, now: datetime) -> Preview | None:
-    """None for the follow-up of a signal that has not ended."""
+    """None for the follow-up of a signal that has not ended. What else is open for the subscriber is not shown."""
     outcome = SignalOutcome.objects.filter(signal=signal).first()
     if kind is DeliveryKind.OUTCOME and outcome is None:
         return None
@@ -63,6 +64,14 @@ def preview_answers(*, subscriber: Subscriber, now: datetime) -> dict[str, str]:
     return {question: answer.html for question, answer in answers.items()}
 
 
+def record_before(signal: Signal) -> Record:
+    """As the claim reckons it."""
+    before = SignalOutcome.objects.filter(recorded_at__lte=signal.published_at).order_by("-ledger_entry_id")
+    results = list(before.values_list("r_multiple", flat=True)[:RECORD_SIGNALS])
+    mean = sum(results) / len(results) if results else 0.0
+    return Record(len(results), sum(result > 0 for result in results), mean)
+
+
 def _row(
     signal: Signal,
     subscriber: Subscriber,
@@ -71,6 +80,7 @@ def _row(
     picture: SignalPicture | None,
 ) -> Claimed:
     instrument = signal.instrument
+    record = record_before(signal)
     return Claimed(
         id=0,
         public_id=NOBODYS,
@@ -91,6 +101,20 @@ def _row(
         r_multiple=outcome.r_multiple if outcome else 0.0,
         bars_held=outcome.bars_held if outcome else 0,
         is_ambiguous=bool(outcome and outcome.is_ambiguous),
+        record_ended=record.ended,
+        record_won=record.won,
+        record_mean_r=record.mean_r,
+        open_longs=0,
+        open_shorts=0,
+        age_seconds=float(subscriber.tier.delay_seconds),
+        delay_seconds=subscriber.tier.delay_seconds,
+        candle_open_time=signal.candle_open_time,
+        published_at=signal.published_at,
+        asset_class=instrument.asset_class,
+        market_type=instrument.market_type,
+        maker_bps=instrument.maker_bps,
+        taker_bps=instrument.taker_bps,
+        slippage_bps=instrument.slippage_bps,
         expires_at=signal.expires_at,
         seconds_left=0.0,
         chat_id=subscriber.chat_id or 0,

@@ -9,7 +9,7 @@ import numpy as np
 
 from research.services.strategy_study import FUSED, REFIT_DAYS, SESSIONS, Study, Trades
 from signals.engine.costs import SPOT_COSTS
-from signals.engine.outcome import HORIZON_BARS
+from signals.engine.horizon import HORIZON_BARS
 from signals.engine.performance import expectancy, win_rate
 from signals.engine.regime import REGIMES
 from signals.engine.strategies import STRATEGIES

@@ -5,7 +5,7 @@ Parts per million inside and basis points (Decimal) at the boundary. Apart from 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -105,6 +105,10 @@ RATES: Mapping[tuple[AssetClass, MarketType], CostRates] = MappingProxyType(
 )
 
 
-def rates_for(asset_class: str, market_type: str = MarketType.SPOT) -> CostRates:
-    """What trading costs by the kind of asset and of market; ValueError for a kind that there is not."""
-    return RATES[AssetClass(asset_class), MarketType(market_type)]
+def rates_for(asset_class: str, market_type: str = MarketType.SPOT, **own_bps: Decimal | None) -> CostRates:
+    """What trading costs by the kind of asset and of market, but for an instrument's own rates that are not None.
+
+    ValueError for a kind that there is not, and as CostRates.
+    """
+    usual = RATES[AssetClass(asset_class), MarketType(market_type)]
+    return replace(usual, **{name: rate for name, rate in own_bps.items() if rate is not None})

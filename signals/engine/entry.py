@@ -4,17 +4,16 @@ A signal published within PROMPT of its candle's close is entered at the open th
 one is entered at the first bar that opens at or after its publication: nobody could have traded on it before.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import TimeArray
+from signals.engine.horizon import EPOCH, PROMPT
 
-PROMPT = timedelta(minutes=5)
 MILLISECOND = timedelta(milliseconds=1)
 PROMPT_MS = PROMPT // MILLISECOND
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def publication_ms(published_at: datetime) -> int:

@@ -37,8 +37,8 @@ from signals.engine.fill import (
     place,
     step,
 )
+from signals.engine.horizon import HORIZON_BARS
 
-HORIZON_BARS = 24
 PRICE_DIGITS = 9
 FOLLOWED_LOTS = 1_000_000  # so many that rounding a fee to one tick x lot is invisible
 # Ticks x lots of an entry, an exit and their fees must fit into int64: a price of 4,600 times the levels or more.

@@ -4,7 +4,6 @@
 block that numpy reads without parsing; it is rebuilt when a candle of that day is corrected.
 """
 
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -128,9 +127,8 @@ class Instrument(models.Model):
 
     def cost_rates(self) -> CostRates:
         """What trading it costs: its own rates, and where it has none those of its kind. ValueError as CostRates."""
-        usual = rates_for(self.asset_class, self.market_type)
         own = {name: getattr(self, name) for name in ("maker_bps", "taker_bps", "slippage_bps")}
-        return replace(usual, **{name: rate for name, rate in own.items() if rate is not None})
+        return rates_for(self.asset_class, self.market_type, **own)
 
 
 class Candle(models.Model):

@@ -24,7 +24,23 @@ HEARTBEAT = "sender"
 HEARTBEAT_SECONDS = 10
 WAITING_SECONDS = 60
 MOST_EXPIRED = 10_000
+RECORD_SIGNALS = 200  # the newest that had ended by publication: no tier may know of a later one yet
+OPEN_AT_MOST = "3 days"  # beyond any signal's horizon and an outage of the market
 SECONDS_TO_SEND = 0.5  # what expires sooner would not be sent any more by the time of the call
+
+# The subscriber's other signals whose end the tier may not know yet, less those that were ignored.
+OPEN_SIGNALS = f"""
+SELECT count(*) FILTER (WHERE held.direction = 'long') AS long,
+    count(*) FILTER (WHERE held.direction = 'short') AS short
+FROM notifications_delivery other
+    JOIN signals_signal held ON held.id = other.signal_id
+    LEFT JOIN notifications_feedback answered ON answered.delivery_id = other.id
+WHERE other.subscriber_id = d.subscriber_id AND other.kind = 'signal' AND other.state = 'sent' AND other.id <> d.id
+    AND other.due_at > r.moment - interval '{OPEN_AT_MOST}'
+    AND coalesce(answered.answer, '') <> 'ignored'
+    AND NOT EXISTS (SELECT FROM signals_signaloutcome o WHERE o.signal_id = held.id
+        AND o.recorded_at + make_interval(secs => t.delay_seconds) <= r.moment)
+"""  # noqa: S608
 
 # A chat gets at most one row per claim, its first in claim order. The rules are judged again, on the rows
 # as they are now: a downgrade, pause or archive since the fan-out holds. A repeat that may no longer be
@@ -56,6 +72,16 @@ WITH leader AS MATERIALIZED (
     WHERE ready.turn = 1 AND d.state IN ('pending', 'retry')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
     LIMIT %(limit)s FOR UPDATE OF d SKIP LOCKED
+), record AS MATERIALIZED (
+    SELECT g.id AS signal_id, past.*
+    FROM (SELECT DISTINCT d.signal_id
+            FROM locked JOIN notifications_delivery d USING (id) WHERE d.kind = 'signal') AS told
+        JOIN signals_signal g ON g.id = told.signal_id
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS ended, count(*) FILTER (WHERE r_multiple > 0) AS won,
+                coalesce(avg(r_multiple), 0) AS mean_r
+            FROM (SELECT r_multiple FROM signals_signaloutcome WHERE recorded_at <= g.published_at
+                ORDER BY sequence DESC LIMIT {RECORD_SIGNALS}) AS newest) AS past
 ), judged AS (
     SELECT d.id, t.code AS tier, t.rank AS tier_rank, due.at AS due_at,
         CASE WHEN due.at >= d.expires_at OR d.expires_at <= now() THEN 'expired' END AS expiry,
@@ -65,6 +91,11 @@ WITH leader AS MATERIALIZED (
         coalesce(ended.entry_price, 0) AS paid_price, coalesce(ended.exit_price, 0) AS exit_price,
         coalesce(ended.return_ratio, 0) AS return_ratio, coalesce(ended.r_multiple, 0) AS r_multiple,
         coalesce(ended.bars_held, 0) AS bars_held, coalesce(ended.is_ambiguous, false) AS is_ambiguous,
+        coalesce(record.ended, 0) AS record_ended, coalesce(record.won, 0) AS record_won,
+        coalesce(record.mean_r, 0) AS record_mean_r, coalesce(others.long, 0) AS open_longs,
+        coalesce(others.short, 0) AS open_shorts,
+        extract(epoch FROM clock_timestamp() - g.published_at)::float8 AS age_seconds, t.delay_seconds,
+        g.candle_open_time, g.published_at, i.asset_class, i.market_type, i.maker_bps, i.taker_bps, i.slippage_bps,
         s.chat_id, s.capital, s.risk_fraction, g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
         g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
         i.symbol, i.base, i.quote, i.tick_size, i.lot_step, i.minimum_amount, i.minimum_notional,
@@ -78,8 +109,10 @@ WITH leader AS MATERIALIZED (
             AND original.signal_id = d.signal_id AND original.subscriber_id = d.subscriber_id
         LEFT JOIN notifications_signalpicture picture
             ON d.kind = 'signal' AND picture.signal_id = d.signal_id AND picture.png IS NOT NULL
+        LEFT JOIN record ON d.kind = 'signal' AND record.signal_id = d.signal_id
         LEFT JOIN signals_signaloutcome ended ON d.kind = 'outcome' AND ended.signal_id = d.signal_id
         CROSS JOIN LATERAL (SELECT now() AS moment) AS r
+        LEFT JOIN LATERAL ({OPEN_SIGNALS}) AS others ON d.kind = 'signal'
         CROSS JOIN LATERAL (SELECT CASE
             WHEN d.kind = 'signal' THEN CASE {STANDING_RULES} END
             WHEN coalesce(original.state, '') NOT IN ('pending', 'sending', 'retry', 'sent') THEN 'signal_not_sent'
@@ -105,7 +138,10 @@ FROM judged WHERE d.id = judged.id
 RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts, d.is_repeat, d.is_plain,
     d.kind, judged.picture_id, judged.file_id,
     judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
-    judged.r_multiple, judged.bars_held, judged.is_ambiguous,
+    judged.r_multiple, judged.bars_held, judged.is_ambiguous, judged.record_ended, judged.record_won,
+    judged.record_mean_r, judged.open_longs, judged.open_shorts, judged.age_seconds, judged.delay_seconds,
+    judged.candle_open_time, judged.published_at, judged.asset_class, judged.market_type, judged.maker_bps,
+    judged.taker_bps, judged.slippage_bps,
     d.expires_at, extract(epoch FROM d.expires_at - clock_timestamp())::float8 AS seconds_left,
     judged.chat_id, judged.capital, judged.risk_fraction, judged.signal_id, judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
@@ -239,6 +275,20 @@ class Claimed:
     r_multiple: float
     bars_held: int
     is_ambiguous: bool
+    record_ended: int
+    record_won: int
+    record_mean_r: float
+    open_longs: int
+    open_shorts: int
+    age_seconds: float
+    delay_seconds: int
+    candle_open_time: datetime
+    published_at: datetime
+    asset_class: str
+    market_type: str
+    maker_bps: Decimal | None
+    taker_bps: Decimal | None
+    slippage_bps: Decimal | None
     expires_at: datetime
     seconds_left: float
     chat_id: int

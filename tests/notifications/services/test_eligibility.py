@@ -59,6 +59,10 @@ def expected(subscriber: Subscriber, signal: Signal) -> str | None:
         (subscriber.unreachable_reason != "", "unreachable"),
         (subscriber.subscription_ends_at and subscriber.subscription_ends_at <= due, "subscription_over"),
         (subscriber.account_type not in tier.account_types, "account_type"),
+        (
+            signal.direction == "short" and signal.instrument.market_type == "spot",
+            "cannot_be_shorted",
+        ),
         (signal.experimental and not tier.experimental, "experimental"),
         (signal.confidence < MINIMUM[subscriber.risk_profile], "confidence"),
         (tier.max_sessions is not None and not set(heard) & set(signal.sessions), "session"),
@@ -118,12 +122,19 @@ signals = st.fixed_dictionaries(
         "confidence": st.sampled_from([0.4, 0.5, 0.55, 0.6, 0.7, 0.8]),
         "sessions": st.lists(st.sampled_from(SESSIONS), unique=True),
         "experimental": st.sampled_from([False, False, True]),
+        "short": st.sampled_from([False, False, True]),
+        "market_type": st.sampled_from(["spot", "margin", "perpetual"]),
     }
 )
 
 
+SHORT = {"direction": "short", "stop_loss": 105.0, "take_profit": 90.0}
+
+
 def build(wishes: list[Any], signal: dict[str, Any]) -> Signal:
-    this, other = make_instrument(), make_instrument()
+    signal = dict(signal)
+    short = signal.pop("short")
+    this, other = make_instrument(market_type=signal.pop("market_type", "spot")), make_instrument()
     for tier, person, wish in deepcopy(wishes):
         values = {} if person.pop("linked") else {"chat_id": None}
         given_at = wish.pop("given_at") if wish else []
@@ -142,7 +153,7 @@ def build(wishes: list[Any], signal: dict[str, Any]) -> Signal:
                 next_attempt_at=moment,
                 expires_at=moment + timedelta(hours=4),
             )
-    return make_signal(published_at=NOON, instrument=this, **signal)
+    return make_signal(published_at=NOON, instrument=this, **signal, **(SHORT if short else {}))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -194,6 +205,18 @@ def test_each_reason_alone_excludes_and_is_told_in_words(reason: Exclusion) -> N
     assert found(signal) == {subscriber.pk: reason.value}
     assert fan_out(signal=signal) == 0
     assert why_not(signal=signal, subscriber=subscriber) == reason.words
+
+
+@pytest.mark.parametrize(
+    ("market_type", "reason"), [("spot", "cannot_be_shorted"), ("margin", None), ("perpetual", None)]
+)
+def test_short_goes_out_only_where_the_instrument_can_be_shorted(
+    market_type: str, reason: str | None
+) -> None:
+    instrument = make_instrument(market_type=market_type)
+    subscriber = make_subscriber()
+    assert found(make_signal(instrument=instrument, **SHORT)) == {subscriber.pk: reason}
+    assert found(make_signal(instrument=instrument)) == {subscriber.pk: None}
 
 
 def test_why_not_of_a_delivered_signal_tells_its_state() -> None:

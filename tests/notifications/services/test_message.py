@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -47,7 +48,21 @@ class Told:
     reasons: list[str] = field(default_factory=lambda: ["RSI left oversold <30 & turned up", "b", "c", "d"])
     sessions: list[str] = field(default_factory=lambda: ["london", "new_york"])
     experimental: bool = False
+    candle_open_time: datetime = datetime(2026, 5, 4, 11, tzinfo=UTC)
+    published_at: datetime = datetime(2026, 5, 4, 12, 0, 20, tzinfo=UTC)
     expires_at: datetime = datetime(2026, 5, 4, 16, 30, tzinfo=UTC)
+    age_seconds: float = 3.0
+    delay_seconds: int = 0
+    record_ended: int = 132
+    record_won: int = 41
+    record_mean_r: float = -0.034
+    open_longs: int = 0
+    open_shorts: int = 0
+    asset_class: str = "crypto"
+    market_type: str = "spot"
+    maker_bps: Decimal | None = None
+    taker_bps: Decimal | None = None
+    slippage_bps: Decimal | None = None
     capital: Decimal = Decimal("10000.00")
     risk_fraction: Decimal = Decimal("0.0100")
     tick_size: Decimal | None = None
@@ -78,11 +93,13 @@ def test_message_says_everything_that_a_decision_needs() -> None:
     text = read(Told())
     for words in (
         "LONG BTC/USDT",
-        "67,123.46",
-        "66,000.00 (-1.67 %)",
-        "69,000.00 (+2.80 %)",
+        "67123.46",
+        "66000.00 (-1.67 %)",
+        "69000.00 (+2.80 %)",
         "Risk 1,123.46, reward 1,876.54: 1.67 times the risk",
-        "62 %, uncalibrated",
+        "Enter until 2026-05-04 16:30 UTC; out by 2026-05-05 12:00 UTC at the latest",
+        "Record: 41 of the last 132 signals made money (31 %), -0.03 R on average after costs",
+        "Score 62 of 100",
         "RSI left oversold <30 & turned up",
         "London, New York",
         "2026-05-04 16:30 UTC",
@@ -112,7 +129,6 @@ def test_size_can_be_worked_out_again_from_the_numbers_shown(html: bool) -> None
     assert number(second[3]) == pytest.approx(at_risk / number(second[2]), rel=Decimal("1e-5"))
     assert number(size[1]) == number(second[3])
     assert number(size[2]) == pytest.approx(number(size[1]) * Decimal("67123.46"), rel=Decimal("1e-5"))
-    assert "At the stop you lose 100.00 USDT" in text
 
 
 @pytest.mark.parametrize("html", [True, False])
@@ -122,7 +138,7 @@ def test_size_keeps_to_the_exchanges_steps_and_says_so(html: bool) -> None:
     text = read(told) if html else signal_text(told, html=False)
 
     assert "Your size: 0.089 BTC, worth 5,973.99 USDT\n" in text
-    assert "At the stop you lose 99.99 USDT" in text
+    assert "At the stop you lose 114.21 USDT, 14.22 of it fees and slippage" in text
     assert "= 0.0890107 BTC, in steps of 0.0005\n" in text
 
 
@@ -152,6 +168,72 @@ def test_size_that_the_exchange_would_refuse_is_refused_here(rule: dict[str, Dec
     text = read(Told(**rule))  # type: ignore[arg-type]
     assert "No size: " in text
     assert said in text
+
+
+@pytest.mark.parametrize(
+    ("own", "costs"),
+    [
+        # 0.0890107 BTC x (67,123.46 + 66,000): 12 bps of taker fee and slippage on spot, 7 on perpetuals.
+        ({}, "114.22 USDT, 14.22 of it"),
+        ({"market_type": "perpetual"}, "108.29 USDT, 8.29 of it"),
+        ({"taker_bps": Decimal(0), "slippage_bps": Decimal(0)}, "100.00 USDT, 0.00 of it"),
+    ],
+)
+@pytest.mark.parametrize("html", [True, False])
+def test_risk_that_is_shown_includes_the_instruments_costs(
+    own: dict[str, Any], costs: str, html: bool
+) -> None:
+    assert f"At the stop you lose {costs} fees and slippage" in signal_text(replace(Told(), **own), html=html)
+
+
+def test_reward_is_also_told_after_costs() -> None:
+    """(1,876.54 - 163.35) / (1,123.46 + 159.75) by hand."""
+    assert "1.67 times the risk (1.34 after costs)" in read(Told())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"delay_seconds": 900, "age_seconds": 905.0}, "15 min ago, when the price was 67123.46"),
+        ({"age_seconds": 7_500.0}, "Published 2026-05-04 12:00 UTC, 2 h 5 min ago"),
+        ({"age_seconds": 60.0}, ""),
+    ],
+)
+@pytest.mark.parametrize("html", [True, False])
+def test_a_late_message_says_of_when_its_prices_are(change: dict[str, Any], said: str, html: bool) -> None:
+    told = replace(Told(), **change)
+    text = read(told) if html else signal_text(told, html=False)
+    assert said in text
+    assert ("Published" in text) is bool(said)
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_what_is_at_risk_at_once_is_told_with_the_other_open_signals(html: bool) -> None:
+    told = replace(Told(), open_longs=0, open_shorts=2)
+    text = read(told) if html else signal_text(told, html=False)
+    assert "with your 2 other open signals (2 short): 3 % of your capital" in text
+    assert "At risk at once" not in signal_text(Told(), html=html)
+
+
+def test_without_a_record_none_is_made_up() -> None:
+    text = read(replace(Told(), record_ended=0, record_won=0, record_mean_r=0.0))
+    assert "Record: none yet" in text
+    assert "made money" not in text
+
+
+@pytest.mark.parametrize(
+    ("published_at", "words"),
+    [
+        ("2026-05-04T12:04:59+00:00", "2026-05-05 12:00 UTC"),
+        ("2026-05-04T12:05:01+00:00", "2026-05-05 13:00 UTC"),  # nobody could enter at 12:00 any more
+        ("2026-05-04T13:00:00+00:00", "2026-05-05 13:00 UTC"),
+    ],
+)
+def test_last_moment_is_reckoned_from_the_opening_at_which_it_is_entered(
+    published_at: str, words: str
+) -> None:
+    text = read(replace(Told(), published_at=datetime.fromisoformat(published_at)))
+    assert f"out by {words} at the latest" in text
 
 
 @pytest.mark.parametrize(("risk", "said"), [("0.01", False), ("0.0167", False), ("0.0168", True)])
@@ -186,7 +268,7 @@ def test_what_is_special_is_said_and_otherwise_not(change: dict[str, object], wo
     [
         ({}, "Target reached: LONG BTC/USDT · 1h · Binance"),
         ({}, "+1.55 R (+2.59 %), after fees and slippage"),
-        ({}, "Entered at 67,130.20, left at 69,000.00 7 bars later"),
+        ({}, "Entered at 67130.20, left at 69000.00 7 bars later"),
         ({}, "your own fills will differ"),
         ({"exit_reason": "stop", "r_multiple": -1.07}, "Stopped: LONG BTC/USDT"),
         ({"r_multiple": -1.07, "return_ratio": -0.0535}, "-1.07 R (-5.35 %)"),
@@ -215,15 +297,15 @@ def test_prices_show_five_significant_digits_and_two_decimals_at_least(price: fl
     ("tick_size", "prices", "labels"),
     [
         # As the database gives ticks, with zeros.
-        ("0.010000000000000000", (67123.456, 66000.004, 69000.0), ("67,123.46", "66,000.00", "69,000.00")),
+        ("0.010000000000000000", (67123.456, 66000.004, 69000.0), ("67123.46", "66000.00", "69000.00")),
         ("0.000100000000000000", (0.451234, 0.43999, 0.48), ("0.4512", "0.4400", "0.4800")),
-        ("0.250000000000000000", (4512.30, 4500.13, 4540.0), ("4,512.25", "4,500.25", "4,540.00")),
+        ("0.250000000000000000", (4512.30, 4500.13, 4540.0), ("4512.25", "4500.25", "4540.00")),
         (
             "0.000000010000000000",
             (0.0000123456, 0.000011, 0.000015),
             ("0.00001235", "0.00001100", "0.00001500"),
         ),
-        ("10.000000000000000000", (3944.9, 3906.0, 4001.0), ("3,940", "3,910", "4,000")),
+        ("10.000000000000000000", (3944.9, 3906.0, 4001.0), ("3940", "3910", "4000")),
         (None, (0.451234, 0.43999, 0.48), ("0.45123", "0.43999", "0.48000")),
         ("1.000000000000000000", (0.6, 0.5, 0.9), ("0.60000", "0.50000", "0.90000")),  # cannot be the tick
     ],
