@@ -33,6 +33,7 @@ from signals.engine.fill.layout import (
     F_WORTH,
     FILL_WIDTH,
     FREE,
+    FUNDING,
     HOLD,
     LESS_THAN_ONE_LOT,
     LOTS,
@@ -271,5 +272,5 @@ def run_steps(  # noqa: PLR0913, PLR0917  (compiled)
             asked[order, A_ORDER], asked[order, A_TIME] = number, times[each]
             asked[order, A_SIDE], asked[order, A_LOTS] = entry, quantity
             order += 1
-    counts[0], counts[1] = found, order
+    counts[0], counts[1], counts[2] = found, order, row[FUNDING]
     return 0

@@ -9,6 +9,7 @@ from signals.engine.candle import FloatArray, TimeArray
 from signals.engine.fill import CLOSED, ENTRY, EXPIRED, LIQUIDATED, OPEN, STOPPED, TARGET, TRAILED
 from signals.engine.fill.layout import (
     BELOW_MINIMUM,
+    CANNOT_SHORT,
     CUT,
     LAPSED,
     LESS_THAN_ONE_LOT,
@@ -85,6 +86,7 @@ REFUSAL_NAMES = {
     WITHDRAWN: "withdrawn before it filled",
     CUT: "cut to what the account pays for",
     LIMITED: "the limit of exposure is reached",
+    CANNOT_SHORT: "the instrument cannot be sold short",
 }
 
 

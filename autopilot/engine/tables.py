@@ -83,10 +83,10 @@ class Scale:
         return found
 
 
-def trades_table(events: IntArray, scales: Sequence[Scale], marks: FloatArray) -> Table:
-    """Round trips from flat to flat; `marks`: last close of each instrument in ticks, for what is open."""
+def trades_table(events: IntArray, scales: Sequence[Scale], marks: FloatArray, funding: IntArray) -> Table:
+    """Round trips from flat to flat. For what is open: the last close in ticks and the funding until then."""
     worths = np.array([scale.units_per_tick_lot for scale in scales])
-    rows, prices = _round_trips(events, worths, marks)
+    rows, prices = _round_trips(events, worths, marks, funding)
     table = np.empty(len(rows), dtype=TRADE)
     table["instrument"], table["side"] = rows[:, R_INSTRUMENT], rows[:, R_SIDE]
     table["entered_at"], table["exited_at"] = rows[:, R_ENTERED], rows[:, R_EXITED]
@@ -102,7 +102,9 @@ def trades_table(events: IntArray, scales: Sequence[Scale], marks: FloatArray) -
 
 
 @njit(cache=True)
-def _round_trips(events: IntArray, worths: FloatArray, marks: FloatArray) -> tuple[IntArray, FloatArray]:
+def _round_trips(
+    events: IntArray, worths: FloatArray, marks: FloatArray, last_funding: IntArray
+) -> tuple[IntArray, FloatArray]:
     """Columns R_..., and average entry and exit in ticks (nan: open). Money in units."""
     instruments = len(worths)
     trips = np.zeros((instruments, ROUND_TRIP_WIDTH), dtype=np.int64)
@@ -150,7 +152,7 @@ def _round_trips(events: IntArray, worths: FloatArray, marks: FloatArray) -> tup
             trip[R_EXITED], trip[R_REASON], trip[R_LOTS] = -1, OPEN, int(total[0])
             marked = abs(held[which]) * worths[which] * marks[which]
             gross = trip[R_SIDE] * (value[which, 1] + marked - value[which, 0])
-            trip[R_FUNDING] = funding[which] - value[which, 2]
+            trip[R_FUNDING] = last_funding[which] - value[which, 2]
             trip[R_PROFIT] = int(np.rint(gross)) - trip[R_FEES] - trip[R_FUNDING]
             rows[found] = trip
             prices[found, 0], prices[found, 1] = _mean(total, 0), np.nan

@@ -1,3 +1,3 @@
-from signals.engine.compiled import use_cache_of_these_sources
+from signals.engine.compiled import watch_all_sources
 
-use_cache_of_these_sources()
+watch_all_sources()

@@ -1,40 +1,41 @@
-"""Where compiled functions are kept between processes: a folder for exactly these sources.
+"""Compiled functions are kept between processes only as long as all that was compiled into them stays as it is.
 
-Numba's cache looks at the file of a function only. After a change in a file that it compiles in, it would go
-on to run what the file held before. So the folder is named by a hash of all engine sources, and a change
-of any of them compiles anew, once.
+Numba's cache looks at the file of a function only. After a change in a file that it compiles in, or takes a constant
+from, it would go on to run what that held before. `numba_cache` makes it look at all files of the engines that the
+function's file imports, directly or through others; here is what it asks, without importing numba.
 """
 
+import functools
 import hashlib
 import os
-import shutil
+import re
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ("signals/engine", "autopilot/engine")
-PREFIX = "numba-"
-KEPT_SECONDS = 7 * 86_400
+IMPORT = re.compile(
+    r"^(?:from|import) ((?:signals|autopilot)\.engine[\w.]*)(?: import (?:\(([\w\s,]*)|([\w ,]*)))?",
+    re.MULTILINE,
+)
+LOCATORS = ",".join(
+    [
+        *(f"signals.engine.numba_cache.{name}" for name in ("Chosen", "BesideSources", "OfUser")),
+        "IPythonCacheLocator",
+        "ZipCacheLocator",
+    ]
+)
 
 
-def use_cache_of_these_sources() -> None:
-    """Point numba at that folder; nothing is compiled or imported here. NUMBA_CACHE_DIR names its parent."""
-    parent = _parent()
-    folder = parent / f"{PREFIX}{sources_hash(ROOT)}"
-    if parent.name.startswith(PREFIX):  # a child process inherits what its parent has set
-        folder = parent.parent / folder.name
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        _forget_old(folder)
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+def watch_all_sources() -> None:
+    """Have numba ask `numba_cache` about every function; it is imported by whoever compiles first."""
+    os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = LOCATORS
     if "numba" in sys.modules:
-        sys.modules["numba"].config.CACHE_DIR = str(folder)
+        sys.modules["numba"].config.CACHE_LOCATOR_CLASSES = LOCATORS
 
 
 def sources_hash(root: Path) -> str:
-    """Of the names and texts of all engine sources below `root`."""
+    """Of the names and texts of all engine sources below `root`: which code made a result."""
     digest = hashlib.sha256()
     for engine in ENGINES:
         for source in sorted((root / engine).rglob("*.py")):
@@ -43,20 +44,25 @@ def sources_hash(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _parent() -> Path:
-    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(chosen)
-    beside = Path(__file__).parent / "__pycache__"
-    try:
-        beside.mkdir(exist_ok=True)
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"copilot-{os.getuid()}"
-    return beside if os.access(beside, os.W_OK) else Path(tempfile.gettempdir()) / f"copilot-{os.getuid()}"
+@functools.cache
+def stamp(source: str, root: Path = ROOT) -> str:
+    """A hash of that file's text and of every engine source that it depends on."""
+    digest = hashlib.sha256()
+    for each in sorted(dependencies(Path(source), root)):
+        digest.update(str(each).encode() + hashlib.sha256(each.read_bytes()).digest())
+    return digest.hexdigest()
 
 
-def _forget_old(current: Path) -> None:
-    """Folders of sources that nobody has run for a week."""
-    youngest = time.time() - KEPT_SECONDS  # noqa: TID251  (age of a folder, no market's clock)
-    for other in current.parent.glob(f"{PREFIX}*"):
-        if other != current and other.stat().st_mtime < youngest:
-            shutil.rmtree(other, ignore_errors=True)
+def dependencies(source: Path, root: Path = ROOT) -> set[Path]:
+    """The file, and the engine sources below `root` that it imports, directly or through others."""
+    found, waiting = {source}, [source]
+    while waiting:
+        for module, *names in IMPORT.findall(waiting.pop().read_text()):
+            parts = [module, *(f"{module}.{name.strip()}" for name in ",".join(names).split(","))]
+            for part in parts:
+                path = root / part.replace(".", "/")
+                for file in (path.with_suffix(".py"), path / "__init__.py"):
+                    if file not in found and file.is_file():
+                        found.add(file)
+                        waiting.append(file)
+    return found

@@ -1,53 +1,69 @@
-"""A changed engine never runs what was compiled from the old one."""
+"""A changed engine never runs what was compiled from the old one, and an unchanged one is not compiled again."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from signals.engine.compiled import sources_hash
+import pytest
 
-LEAF = "from numba import njit\n\n\n@njit(cache=True)\ndef leaf():\n    return {}\n"
+from signals.engine.compiled import ROOT, dependencies, sources_hash
+
+ENGINE = ROOT / "signals" / "engine"
+CONSTANT = "FACTOR = {}\n"
+LEAF = (
+    "from numba import njit\nfrom signals.engine.constant import FACTOR\n\n\n"
+    "@njit(cache=True)\ndef leaf():\n    return {} * FACTOR\n"
+)
 USER = (
     "from numba import njit\nfrom signals.engine.leaf import leaf\n\n\n"
     "@njit(cache=True)\ndef user():\n    return leaf()\n"
 )
-COMPILED = (Path(__file__).parents[3] / "signals" / "engine" / "compiled.py").read_text()
 
 
-def write(root: Path, value: int) -> None:
+def write(root: Path, *, value: int = 1, factor: int = 1, unrelated: int = 0) -> None:
     engine = root / "signals" / "engine"
     engine.mkdir(parents=True, exist_ok=True)
     (root / "signals" / "__init__.py").touch()
-    (engine / "compiled.py").write_text(COMPILED)
-    starts = (
-        "from signals.engine.compiled import use_cache_of_these_sources\n\nuse_cache_of_these_sources()\n"
-    )
-    (engine / "__init__.py").write_text(starts)
+    for name in ("__init__.py", "compiled.py", "numba_cache.py"):
+        (engine / name).write_text((ENGINE / name).read_text())
+    (engine / "constant.py").write_text(CONSTANT.format(factor))
     (engine / "leaf.py").write_text(LEAF.format(value))
     (engine / "user.py").write_text(USER)
+    (engine / "unrelated.py").write_text(f"A = {unrelated}\n")
 
 
-def run(root: Path) -> str:
-    asked = "from signals.engine.user import user; print(user(), user.stats.cache_hits)"
-    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+def run(root: Path) -> tuple[int, bool]:
+    """What the function gives, and whether it came from the cache."""
+    asked = "from signals.engine.user import user; print(user(), bool(user.stats.cache_hits))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CACHE")}
     done = subprocess.run(
         [sys.executable, "-c", asked], cwd=root, env=environment, capture_output=True, text=True, check=True
     )
-    return done.stdout
+    told, hit = done.stdout.split()
+    return int(told), hit == "True"
 
 
-def test_a_function_that_is_compiled_in_from_another_file_is_compiled_anew(tmp_path: Path) -> None:
-    write(tmp_path, 1)
-    assert run(tmp_path).startswith("1 ")
-    assert run(tmp_path).split()[1] != "{}", "the cache was not used, so nothing is shown"
-    write(tmp_path, 2)
-    assert run(tmp_path).startswith("2 ")
+@pytest.mark.parametrize(("change", "expected"), [({"value": 2}, 2), ({"factor": 3}, 3)])
+def test_what_is_compiled_in_from_another_file_is_compiled_anew(
+    tmp_path: Path, change: dict[str, int], expected: int
+) -> None:
+    write(tmp_path)
+    assert run(tmp_path) == (1, False)
+    write(tmp_path, unrelated=1)
+    assert run(tmp_path) == (1, True)
+    write(tmp_path, **change)
+    assert run(tmp_path) == (expected, False)
 
 
-def test_the_hash_changes_with_any_engine_source(tmp_path: Path) -> None:
-    write(tmp_path, 1)
+def test_dependencies_are_followed_through_packages() -> None:
+    found = dependencies(ENGINE / "outcome.py")
+    assert {ENGINE / "fill" / "rules.py", ENGINE / "costs.py", ENGINE / "candle.py"} <= found
+    assert ENGINE / "pairing.py" not in found
+
+
+def test_the_hash_of_all_sources_changes_with_any_of_them(tmp_path: Path) -> None:
+    write(tmp_path)
     before = sources_hash(tmp_path)
-    (tmp_path / "autopilot" / "engine").mkdir(parents=True)
-    (tmp_path / "autopilot" / "engine" / "simulator.py").write_text("A = 1\n")
+    write(tmp_path, unrelated=1)
     assert sources_hash(tmp_path) != before

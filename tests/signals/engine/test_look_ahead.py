@@ -323,8 +323,16 @@ LEDGER = [
     "signals.engine.merkle.root_from_path",
 ]
 EXCUSED: Mapping[str, str] = {
+    "signals.engine.compiled.dependencies": "reads source files",
     "signals.engine.compiled.sources_hash": "reads source files",
-    "signals.engine.compiled.use_cache_of_these_sources": "names a folder",
+    "signals.engine.compiled.stamp": "reads source files",
+    "signals.engine.compiled.watch_all_sources": "sets an option",
+    "signals.engine.numba_cache.BesideSources": "names a folder",
+    "signals.engine.numba_cache.BesideSources.get_source_stamp": "reads source files",
+    "signals.engine.numba_cache.Chosen": "names a folder",
+    "signals.engine.numba_cache.Chosen.get_source_stamp": "reads source files",
+    "signals.engine.numba_cache.OfUser": "names a folder",
+    "signals.engine.numba_cache.OfUser.get_source_stamp": "reads source files",
     "signals.engine.calibration.Calibration.probability": "maps a score, fitted before",
     "signals.engine.calibration.expected_calibration_error": "judges when the outcomes are known",
     "signals.engine.calibration.fit_calibration": "learns from what it is given; its service gives it the past",

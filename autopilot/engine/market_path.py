@@ -1,0 +1,365 @@
+"""Several instruments on one cash account, bar by bar through the step. Compiled; `many_markets` calls it.
+
+Time goes over all opens of all instruments. At each, every instrument that has a bar is stepped in their order,
+from what the account has free then; the account is marked; then what was decided at these closes is asked for, in
+the same order.
+"""
+
+import numpy as np
+from numba import njit
+
+from autopilot.engine.tables import (
+    A_INSTRUMENT,
+    A_KIND,
+    A_LOTS,
+    A_ORDER,
+    A_PRICE,
+    A_REFUSAL,
+    A_SIDE,
+    A_TIME,
+    ASKED_WIDTH,
+    EVENT_WIDTH,
+    E,
+)
+from signals.engine.candle import FloatArray
+from signals.engine.costs import MILLION
+from signals.engine.fill.advance import advance
+from signals.engine.fill.book import add_order, end_at_open, withdraw_entries
+from signals.engine.fill.layout import (
+    B_CLOSE,
+    B_FUNDING,
+    B_TIME,
+    BOOK_WIDTH,
+    CANNOT_SHORT,
+    CASH,
+    CLOCK,
+    COUNT,
+    DOUBT,
+    F_AMBIGUOUS,
+    FILL_WIDTH,
+    FREE,
+    FUNDING,
+    HEAD,
+    HOLD,
+    LESS_THAN_ONE_LOT,
+    LIMITED,
+    LIQUIDATION,
+    LOTS,
+    MOST_FILLS,
+    NEXT_ID,
+    NO_ROOM,
+    ORDER_WIDTH,
+    REASON,
+    REMAINING,
+    IntArray,
+)
+from signals.engine.fill.money import UNITS
+from signals.engine.fill.orders import CLOSED, ENTRY, FOREVER
+from signals.engine.fill.terms import T_DENOMINATOR, T_MAINTENANCE, T_NUMERATOR
+
+# What is decided at the close of a bar, one row per bar.
+D_SIDE, D_KIND, D_PRICE, D_STOP, D_TARGET, D_TRAIL, D_GOOD, D_HOLD, D_EXIT, D_ADDS, D_OPPOSITE, D_BARRED = (
+    range(12)
+)
+DECISION_WIDTH = 12
+SIZE_FIXED, SIZE_FRACTION, SIZE_RISK, SIZE_VOLATILITY = range(4)
+# How much: kind, amount (lots for SIZE_FIXED come per instrument), and the limits (0: none).
+S_KIND, S_AMOUNT, S_POSITIONS, S_EXPOSURE = range(4)
+CLOSE, REVERSE = 1, 2
+
+
+@njit(cache=True, nogil=True)
+def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
+    timeline: IntArray,
+    bars: IntArray,
+    first: IntArray,
+    decisions: IntArray,
+    volatility: FloatArray,
+    fixed_lots: IntArray,
+    finer: IntArray,
+    fine_range: IntArray,
+    terms: IntArray,
+    sizing: FloatArray,
+    cash: int,
+    equity: FloatArray,
+) -> tuple[int, IntArray, IntArray, IntArray]:
+    """Status (0, or negative), events, asked and the funding of each.
+
+    bars of instrument i: rows first[i] to before first[i + 1].
+    """
+    instruments = len(terms)
+    rows = np.zeros((instruments, BOOK_WIDTH), dtype=np.int64)
+    at = first[:-1].copy()
+    closes = np.zeros(instruments, dtype=np.int64)
+    worths = np.empty(instruments)
+    for which in range(instruments):
+        rows[which, NEXT_ID], rows[which, HOLD], rows[which, CLOCK] = 1, FOREVER, -(2**62)
+        worths[which] = terms[which, T_NUMERATOR] / terms[which, T_DENOMINATOR]
+    told = np.zeros((MOST_FILLS, FILL_WIDTH), dtype=np.int64)
+    kept = np.zeros(BOOK_WIDTH, dtype=np.int64)
+    events, found = np.empty((1024, EVENT_WIDTH), dtype=np.int64), 0
+    asked, orders = np.zeros((1024, ASKED_WIDTH), dtype=np.int64), 0
+    free = cash
+    now = np.zeros(instruments, dtype=np.bool_)
+    for moment in range(len(timeline)):
+        for which in range(instruments):
+            here = at[which]
+            now[which] = here < first[which + 1] and bars[here, B_TIME] == timeline[moment]
+            if not now[which]:
+                continue
+            row = rows[which]
+            row[FREE] = free
+            if terms[which, T_MAINTENANCE] > 0 and row[LOTS] != 0:
+                row[LIQUIDATION] = liquidation_level(rows, closes, worths, terms, which, cash)
+            happened, found, events = _bar(
+                row, bars[here], terms[which], told, kept, finer, fine_range[here], which, events, found
+            )
+            if happened < 0:
+                return happened, events, asked, rows[:, FUNDING].copy()
+            free = row[FREE]
+            closes[which] = bars[here, B_CLOSE]
+        worth_now = account_worth(rows, closes, worths, cash)
+        equity[moment] = worth_now / UNITS
+        for which in range(instruments):
+            if not now[which]:
+                continue
+            decision = decisions[at[which]]
+            if decision[D_SIDE] != 0 or decision[D_EXIT] != 0:
+                asked = _longer(asked) if orders == len(asked) else asked
+                size = _size(
+                    closes[which],
+                    worths[which],
+                    decision,
+                    volatility[at[which]],
+                    fixed_lots[which],
+                    sizing,
+                    worth_now,
+                )
+                answer = _decide(
+                    rows,
+                    closes,
+                    worths,
+                    which,
+                    decision,
+                    size,
+                    sizing,
+                    worth_now,
+                    timeline[moment],
+                    asked[orders],
+                )
+                if answer < 0:
+                    return answer, events, asked, rows[:, FUNDING].copy()
+                orders += answer
+            at[which] += 1
+    return 0, events[:found], asked[:orders], rows[:, FUNDING].copy()
+
+
+@njit(cache=True, nogil=True)
+def _bar(  # noqa: PLR0913, PLR0917  (compiled)
+    row: IntArray,
+    bar: IntArray,
+    terms: IntArray,
+    told: IntArray,
+    kept: IntArray,
+    finer: IntArray,
+    parts: IntArray,
+    which: int,
+    events: IntArray,
+    found: int,
+) -> tuple[int, int, IntArray]:
+    """One bar of one instrument, through its parts where it leaves open what came first and they are known."""
+    kept[:] = row
+    happened = advance(row, bar, terms, told, 1)
+    if happened >= 0 and parts[1] > parts[0] and _open_question(kept, row, told, happened):
+        row[:] = kept
+        happened = 0
+        for part in range(parts[0], parts[1]):
+            found, events = _noted(told, happened, which, events, found)
+            finer[part, B_FUNDING] = bar[B_FUNDING] if part == parts[0] else 0
+            happened = advance(row, finer[part], terms, told, 1 if part == parts[1] - 1 else 0)
+            if happened < 0:
+                return happened, found, events
+    if happened > 0:
+        found, events = _noted(told, happened, which, events, found)
+    return happened, found, events
+
+
+@njit(cache=True, nogil=True)
+def account_worth(rows: IntArray, closes: IntArray, worths: FloatArray, cash: int) -> float:
+    """Units: cash and all positions at their last closes."""
+    money = cash
+    for which in range(len(rows)):
+        money += rows[which, CASH]
+    total = float(money)
+    for which in range(len(rows)):
+        if rows[which, LOTS] != 0:
+            total += float(rows[which, LOTS]) * worths[which] * float(closes[which])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def liquidation_level(
+    rows: IntArray, closes: IntArray, worths: FloatArray, terms: IntArray, which: int, cash: int
+) -> int:
+    """Price of `which` at which the account would hold less than its maintenance, the others staying where they are.
+
+    0 where no price does that.
+    """
+    lots = rows[which, LOTS]
+    others = account_worth(rows, closes, worths, cash) - float(lots) * worths[which] * float(closes[which])
+    needed = 0.0
+    for other in range(len(rows)):
+        if other != which and rows[other, LOTS] != 0:
+            held = abs(float(rows[other, LOTS])) * worths[other] * float(closes[other])
+            needed += held * float(terms[other, T_MAINTENANCE]) / MILLION
+    own = float(terms[which, T_MAINTENANCE]) / MILLION
+    slope = worths[which] * (float(lots) - own * abs(float(lots)))
+    level = (needed - others) / slope
+    if lots > 0:
+        return max(int(np.ceil(level)), 0)
+    return max(int(np.floor(level)), 1)
+
+
+@njit(cache=True, nogil=True)
+def _open_question(kept: IntArray, row: IntArray, told: IntArray, happened: int) -> bool:
+    """Whether this bar left open what came first, now and not before."""
+    if row[DOUBT] == 1 and kept[DOUBT] == 0:
+        return True
+    if kept[DOUBT] == 1:
+        return False
+    ambiguous = False
+    for number in range(happened):
+        ambiguous |= told[number, F_AMBIGUOUS] == 1
+    return ambiguous
+
+
+@njit(cache=True, nogil=True)
+def _noted(told: IntArray, happened: int, which: int, events: IntArray, found: int) -> tuple[int, IntArray]:
+    for number in range(happened):
+        if found == len(events):
+            events = _longer(events)
+        events[found, 0] = which
+        events[found, E:] = told[number]
+        found += 1
+    return found, events
+
+
+@njit(cache=True, nogil=True)
+def _longer(table: IntArray) -> IntArray:
+    longer = np.zeros((2 * len(table), table.shape[1]), dtype=np.int64)
+    longer[: len(table)] = table
+    return longer
+
+
+@njit(cache=True, nogil=True)
+def _wanted(row: IntArray, decision: IntArray) -> tuple[int, bool]:
+    """The side to enter (0: none) and whether what is held is left first."""
+    side, held = decision[D_SIDE], 1 if row[LOTS] > 0 else -1 if row[LOTS] < 0 else 0
+    leaves = held != 0 and decision[D_EXIT] == 1
+    if held * side < 0:
+        enters = leaves or decision[D_OPPOSITE] == REVERSE
+        return side if enters else 0, leaves or decision[D_OPPOSITE] >= CLOSE
+    if held * side > 0 and not leaves and decision[D_ADDS] == 0:
+        return 0, leaves
+    return side, leaves
+
+
+@njit(cache=True, nogil=True)
+def _decide(  # noqa: PLR0913, PLR0917  (compiled)
+    rows: IntArray,
+    closes: IntArray,
+    worths: FloatArray,
+    which: int,
+    decision: IntArray,
+    size: int,
+    sizing: FloatArray,
+    worth_now: float,
+    time: int,
+    asked: IntArray,
+) -> int:
+    """Ask for what was decided: how many entries were (0 or 1), or why an order cannot be (negative)."""
+    row = rows[which]
+    side, leaves = _wanted(row, decision)
+    if leaves:
+        end_at_open(row, CLOSED)
+    if side == 0:
+        return 0
+    if decision[D_ADDS] == 0:
+        withdraw_entries(row)
+    leaving = which if leaves else -1
+    room = size
+    if sizing[S_EXPOSURE] > 0:
+        left = sizing[S_EXPOSURE] * worth_now - _exposure(rows, closes, worths, leaving)
+        room = int(min(max(np.floor(left / (worths[which] * float(closes[which]))), 0.0), 2.0**60))
+    lots = min(size, room)
+    asked[:] = 0
+    asked[A_INSTRUMENT], asked[A_TIME], asked[A_SIDE], asked[A_KIND] = which, time, side, decision[D_KIND]
+    asked[A_PRICE], asked[A_LOTS] = decision[D_PRICE], lots
+    if decision[D_BARRED] == 1:
+        asked[A_REFUSAL] = CANNOT_SHORT
+    elif size < 1:
+        asked[A_REFUSAL] = LESS_THAN_ONE_LOT
+    elif sizing[S_POSITIONS] > 0 and _occupied(rows, which) >= sizing[S_POSITIONS]:
+        asked[A_REFUSAL] = NO_ROOM
+    elif lots < 1:
+        asked[A_REFUSAL] = LIMITED
+    if asked[A_REFUSAL] != 0:
+        return 1
+    kind, price, good, hold = decision[D_KIND], decision[D_PRICE], decision[D_GOOD], decision[D_HOLD]
+    stop, target, trail = decision[D_STOP], decision[D_TARGET], decision[D_TRAIL]
+    number = add_order(row, side, kind, price, lots, ENTRY, good, stop, target, trail, hold, 0)
+    asked[A_ORDER] = number
+    return 1 if number > 0 else number
+
+
+@njit(cache=True, nogil=True)
+def _size(
+    close: int,
+    worth_each: float,
+    decision: IntArray,
+    volatility: float,
+    fixed: int,
+    sizing: FloatArray,
+    worth_now: float,
+) -> int:
+    kind, amount = int(sizing[S_KIND]), sizing[S_AMOUNT]
+    if kind == SIZE_FIXED:
+        return fixed
+    around = float(decision[D_PRICE] if decision[D_PRICE] > 0 else close)
+    if kind == SIZE_FRACTION:
+        lots = amount * worth_now / (around * worth_each)
+    elif kind == SIZE_RISK:
+        distance = abs(around - float(decision[D_STOP]))
+        lots = amount * worth_now / (distance * worth_each) if distance > 0 else 0.0
+    else:
+        lots = amount * worth_now / volatility / (around * worth_each) if volatility > 0 else 0.0
+    return int(min(max(np.floor(lots), 0.0), 2.0**60))
+
+
+@njit(cache=True, nogil=True)
+def _occupied(rows: IntArray, asking: int) -> int:
+    """Other instruments that hold a position or wait for one."""
+    taken = 0
+    for which in range(len(rows)):
+        if which == asking:
+            continue
+        waits = False
+        for slot in range(rows[which, COUNT]):
+            waits = waits or rows[which, HEAD + slot * ORDER_WIDTH + REASON] == ENTRY
+        if rows[which, LOTS] != 0 or waits:
+            taken += 1
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def _exposure(rows: IntArray, closes: IntArray, worths: FloatArray, leaving: int) -> float:
+    """Worth of all positions and waiting entries, whatever their side."""
+    total = 0.0
+    for which in range(len(rows)):
+        lots = 0 if which == leaving else abs(rows[which, LOTS])
+        for slot in range(rows[which, COUNT]):
+            place = HEAD + slot * ORDER_WIDTH
+            if rows[which, place + REASON] == ENTRY:
+                lots += rows[which, place + REMAINING]
+        total += float(lots) * worths[which] * float(closes[which])
+    return total
