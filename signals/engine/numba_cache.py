@@ -5,21 +5,21 @@ from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, Use
 from signals.engine.compiled import stamp
 
 
-class Chosen(UserProvidedCacheLocator):  # type: ignore[misc]  # numba has no types
+class Chosen(UserProvidedCacheLocator):
     """The folder that NUMBA_CACHE_DIR names."""
 
     def get_source_stamp(self) -> str:
         return stamp(self._py_file)
 
 
-class BesideSources(InTreeCacheLocator):  # type: ignore[misc]
+class BesideSources(InTreeCacheLocator):
     """`__pycache__`, where it can be written."""
 
     def get_source_stamp(self) -> str:
         return stamp(self._py_file)
 
 
-class OfUser(UserWideCacheLocator):  # type: ignore[misc]
+class OfUser(UserWideCacheLocator):
     """The user's cache folder."""
 
     def get_source_stamp(self) -> str:
