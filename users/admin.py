@@ -126,7 +126,7 @@ class SubscriberAdmin(HistoryAdmin):
     ]
     fieldsets = [
         (None, {"fields": ["display_name", "tier", "account_type", "risk_profile", "subscription_ends_at"]}),
-        ("Size shown in messages", {"fields": ["capital", "risk_fraction"]}),
+        ("Size shown in messages", {"fields": ["capital", "capital_currency", "risk_fraction"]}),
         ("Notes", {"fields": ["notes"]}),
         ("Telegram", {"fields": ["chat_id", "telegram_username", "linked_at", "unreachable_reason"]}),
         ("Record", {"fields": ["status", "public_id", "created_at", "archived_at", "removed_at"]}),

@@ -5,7 +5,7 @@ import uuid
 import pghistory
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -76,7 +76,16 @@ class Subscriber(models.Model):
         decimal_places=2,
         default=1000,
         validators=[MinValueValidator(0)],
-        help_text="In the quote currency; used only for the size shown in messages.",
+        help_text="Used only for the size shown in messages.",
+    )
+    capital_currency = models.CharField(
+        max_length=16,
+        default="USD",
+        blank=True,
+        validators=[
+            RegexValidator(r"^[A-Z0-9]{2,16}$", "A currency's code in capitals, for example USD or BTC.")
+        ],
+        help_text="Of the capital. Dollars and their stablecoins count as one; other quotes get no size.",
     )
     risk_fraction = models.DecimalField(
         max_digits=5,
@@ -117,6 +126,9 @@ class Subscriber(models.Model):
 
     def __str__(self) -> str:
         return self.display_name or f"Removed subscriber {str(self.public_id)[:8]}"
+
+    def clean(self) -> None:
+        self.capital_currency = self.capital_currency.upper() or "USD"
 
 
 class LinkToken(models.Model):

@@ -45,6 +45,7 @@ def add_subscriber(
     account_type: AccountType = AccountType.DEMO,
     risk_profile: RiskProfile = RiskProfile.MEDIUM,
     capital: Decimal = Decimal(1000),
+    capital_currency: str = "USD",
     subscription_ends_at: datetime | None = None,
 ) -> Subscriber:
     """A new active subscriber, validated; raises ValidationError."""
@@ -54,6 +55,7 @@ def add_subscriber(
         account_type=account_type.value,
         risk_profile=risk_profile.value,
         capital=capital,
+        capital_currency=capital_currency,
         subscription_ends_at=subscription_ends_at,
     )
     subscriber.full_clean()

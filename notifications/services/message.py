@@ -19,7 +19,7 @@ from notifications.services.risk import Charged, Record, costs_per_unit
 from signals.engine.direction import Direction
 from signals.engine.horizon import out_by
 from signals.engine.session import TradingSession
-from signals.engine.sizing import PositionSize, position_size
+from signals.engine.sizing import PositionSize, is_same_money, position_size
 from signals.engine.timeframe import Timeframe
 from signals.models import Signal, SignalOutcome
 
@@ -89,6 +89,8 @@ class DeliveredSignal(Charged, Protocol):
     def open_shorts(self) -> int: ...
     @property
     def capital(self) -> Decimal: ...
+    @property
+    def capital_currency(self) -> str: ...
     @property
     def risk_fraction(self) -> Decimal: ...
     @property
@@ -225,7 +227,9 @@ def _rounded(tick_size: Decimal | None, entry: float, *others: float) -> list[De
 
 
 def size_of(signal: DeliveredSignal, levels: Levels) -> PositionSize | None:
-    """The subscriber's size; None where the settings (no capital, no risk) allow none."""
+    """The subscriber's size; None where the settings (no capital, none in this currency, no risk) allow none."""
+    if not is_same_money(signal.capital_currency, signal.quote):
+        return None
     if not (signal.capital > 0 and signal.risk_fraction > 0 and levels.risk > 0 and levels.stop > 0):
         return None
     return position_size(
@@ -326,7 +330,9 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable
     """The size and the numbers from which anybody can work it out again."""
     size = size_of(signal, levels)
     if size is None:
-        return {"size": None, "stop_on_entry": levels.risk == 0}
+        own = signal.capital_currency
+        other = "" if is_same_money(own, signal.quote) else one_line(own, LONGEST_NAME)
+        return {"size": None, "stop_on_entry": levels.risk == 0, "capital_currency": other}
     at_risk = signal.capital * signal.risk_fraction
     costs = size.quantity * costs_per_unit(signal, levels.entry, levels.stop)
     others = signal.open_longs + signal.open_shorts

@@ -119,6 +119,7 @@ def _row(
         seconds_left=0.0,
         chat_id=subscriber.chat_id or 0,
         capital=subscriber.capital,
+        capital_currency=subscriber.capital_currency,
         risk_fraction=subscriber.risk_fraction,
         signal_id=signal.public_id,
         direction=signal.direction,

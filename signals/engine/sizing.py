@@ -5,6 +5,14 @@ from decimal import ROUND_DOWN, Decimal
 
 from signals.engine.plain import plain
 
+# Counted as one dollar each: a size is rounded by more than they part, as long as they hold.
+DOLLARS = frozenset(("USD", "USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USDP", "PYUSD", "DAI", "USDE"))
+
+
+def is_same_money(one: str, other: str) -> bool:
+    """Whether an amount of one currency may be counted as the other's: they are one, or both are dollars."""
+    return one.upper() == other.upper() or {one.upper(), other.upper()} <= DOLLARS
+
 
 @dataclass(frozen=True, slots=True)
 class PositionSize:

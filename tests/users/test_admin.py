@@ -60,6 +60,7 @@ def test_subscriber_is_added_with_what_shall_be_sent_and_when(staff_client: Clie
     assert answer.status_code == 302, answer.context["errors"]
     subscriber = Subscriber.objects.get()
     assert (subscriber.display_name, subscriber.status, subscriber.risk_profile) == ("Ada", "active", "low")
+    assert subscriber.capital_currency == "USD"
     assert DeliveryPreference.objects.get(subscriber=subscriber).timezone == "Europe/Berlin"
 
 

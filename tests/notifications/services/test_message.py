@@ -64,6 +64,7 @@ class Told:
     taker_bps: Decimal | None = None
     slippage_bps: Decimal | None = None
     capital: Decimal = Decimal("10000.00")
+    capital_currency: str = "USD"
     risk_fraction: Decimal = Decimal("0.0100")
     tick_size: Decimal | None = None
     lot_step: Decimal | None = None
@@ -243,7 +244,9 @@ def test_size_worth_more_than_the_capital_says_so(risk: str, said: bool) -> None
 
 
 def test_amounts_below_one_keep_their_significant_digits() -> None:
-    text = read(Told(quote="BTC", capital=Decimal("0.25"), risk_fraction=Decimal("0.0123")))
+    text = read(
+        Told(quote="BTC", capital_currency="BTC", capital=Decimal("0.25"), risk_fraction=Decimal("0.0123"))
+    )
     assert "0.25 × 1.23 % = 0.003075 BTC at risk" in text
 
 
@@ -460,6 +463,7 @@ def test_prices_below_a_millionth_are_written_out() -> None:
         symbol="PEPE/BTC",
         base="PEPE",
         quote="BTC",
+        capital_currency="BTC",
         entry_price=1.234e-8,
         stop_loss=1.2e-8,
         take_profit=1.3e-8,
@@ -482,3 +486,22 @@ def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_si
     for text in (read(coin), signal_text(coin, html=False)):
         assert "No size: the stop is nearer than one step of the price." in text
         assert "is zero" not in text
+
+
+@pytest.mark.parametrize(
+    ("currency", "quote", "is_sized"),
+    [
+        ("USD", "USDT", True),
+        ("USDC", "usd", True),
+        ("BTC", "BTC", True),
+        ("USD", "BTC", False),
+        ("EUR", "USD", False),
+    ],
+)
+def test_capital_is_counted_in_its_own_currency_only(currency: str, quote: str, is_sized: bool) -> None:
+    """10,000 dollars were taken for 10,000 bitcoin."""
+    for text in (read(it := Told(quote=quote, capital_currency=currency)), signal_text(it, html=False)):
+        assert ("Your size" in text) is is_sized
+        assert (
+            f"No size: your capital is in {currency}, and this is priced in {quote}." in text
+        ) is not is_sized
