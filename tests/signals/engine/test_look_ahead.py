@@ -401,6 +401,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.fill.rules.known_kind": AMOUNTS,
     "signals.engine.fill.single.move_exits": WITH_FILL,
     "signals.engine.fill.single.new_state": WITH_FILL,
+    "signals.engine.horizon.out_by": "looks at one moment",
     "signals.engine.hybrid.blend.blend": WITH_DECISIONS,
     "signals.engine.hybrid.blend.standing_still": WITH_DECISIONS,
     "signals.engine.hybrid.blend.stop_distance": WITH_DECISIONS,
