@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class AutopilotConfig(AppConfig):
     name = "autopilot"
+
+    def ready(self) -> None:
+        from signals.market.events import candles_closed, connect_late  # noqa: PLC0415  (models first)
+
+        connect_late(candles_closed, "autopilot.receivers.fill_on_closed_candle")

@@ -17,6 +17,7 @@ SCHEDULE = {
     "candles 4h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "4h"),
     "candles 1h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "1h"),
     "closed candles without an evaluation, every 30 seconds": every(30, "signals.tasks.sweep_evaluations"),
+    "paper orders that no candle woke, every 30 seconds": every(30, "autopilot.tasks.sweep_paper_orders"),
     "signals that have ended, every minute": every(60, "signals.tasks.record_outcomes"),
     # Asked often, done once a day for each instrument: a new one need not wait for tomorrow.
     "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),

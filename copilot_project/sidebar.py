@@ -48,6 +48,18 @@ GROUPS = (
         ),
     ),
     (
+        "Trading",
+        (
+            ("autopilot.Account", "account_balance_wallet"),
+            ("autopilot.Position", "donut_large"),
+            ("autopilot.Order", "receipt"),
+            ("autopilot.Fill", "done_all"),
+            ("autopilot.Trade", "swap_vert"),
+            ("autopilot.BalanceEntry", "payments"),
+            ("autopilot.EquityPoint", "show_chart"),
+        ),
+    ),
+    (
         "Deliveries",
         (
             ("notifications.Delivery", "send"),

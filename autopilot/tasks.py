@@ -1,0 +1,61 @@
+"""Entry points of the worker: read the clock, call one service.
+
+Services with compiled code are imported inside: whoever only wakes a worker does not load them.
+"""
+
+from datetime import datetime
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from autopilot.models import AccountKind, Position
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.market.providers import ProviderError
+from signals.market.services.clock import exchange_time
+from signals.market.services.guard import guarded
+
+logger = structlog.get_logger(__name__)
+
+
+@shared_task(name="autopilot.tasks.fill_paper_orders")
+def fill_paper_orders(instrument_id: int, timeframe: str, as_of: str) -> None:
+    from autopilot.services.paper import fill_orders  # noqa: PLC0415
+
+    fill_orders(
+        instrument=Instrument.objects.get(pk=instrument_id),
+        timeframe=Timeframe(timeframe),
+        as_of=datetime.fromisoformat(as_of),
+        now=timezone.now(),
+    )
+
+
+@shared_task(name="autopilot.tasks.sweep_paper_orders")
+def sweep_paper_orders() -> None:
+    """Fill what a lost wake-up left: it costs half a minute, never a fill."""
+    from autopilot.services.paper import fill_orders  # noqa: PLC0415
+
+    alive = Position.objects.alive().filter(account__kind=AccountKind.PAPER).order_by()
+    for code in alive.values_list("instrument__exchange__code", flat=True).distinct():
+        try:
+            as_of = exchange_time(exchange_code=code)
+        except ProviderError as error:
+            logger.warning("no exchange time, its orders wait", exchange=code, error=str(error))
+            continue
+        there = alive.filter(instrument__exchange__code=code)
+        for instrument_id, timeframe in sorted(set(there.values_list("instrument_id", "timeframe"))):
+            with guarded("paper orders", f"{code} instrument {instrument_id} {timeframe}"):
+                instrument = Instrument.objects.get(pk=instrument_id)
+                fill_orders(
+                    instrument=instrument, timeframe=Timeframe(timeframe), as_of=as_of, now=timezone.now()
+                )
+
+
+def wake_broker(instrument_id: int, timeframe: Timeframe, as_of: datetime) -> None:
+    """Ask a worker to fill orders soon. A message broker that is down costs time only: the sweeper reads the rows."""
+    try:
+        fill_paper_orders.delay(instrument_id, timeframe.value, as_of.isoformat())
+    except OperationalError as error:
+        logger.warning("broker unreachable, the sweeper will fill", error=str(error))

@@ -1,0 +1,83 @@
+"""The journal in the console: read-only, filtered, exported without formulas."""
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from autopilot.admin.export import cell
+from autopilot.models import Order, Trade
+from autopilot.services.orders import close_position
+from tests.autopilot.accounts import HOUR, START, add_candle, decide, make_account, make_traded, step
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+MODELS = [model for model in admin.site._registry if model._meta.app_label == "autopilot"]
+
+
+@pytest.fixture
+def traded() -> None:
+    """One closed trade and one refused order."""
+    account, instrument = make_account(name="=HYPERLINK(1)"), make_traded(taker_bps=Decimal(10))
+    for hour in range(3):
+        add_candle(instrument, hour, (100, 101, 99, 100))
+    decide(account, instrument, strategy="rsi", stop=Decimal(90))
+    step(instrument, 1)
+    decide(account, instrument, 1, quantity=Decimal(1000), level=1)
+    close_position(
+        account=account, instrument=instrument, candle_open_time=START + HOUR, now=START + 2 * HOUR, by="test"
+    )
+    step(instrument, 2)
+    assert Trade.objects.count() == 1
+
+
+@pytest.mark.usefixtures("traded")
+@pytest.mark.parametrize("model", MODELS)
+def test_lists_show_their_rows_and_offer_no_change(admin_client: Client, model: type) -> None:
+    path = reverse(f"admin:autopilot_{model._meta.model_name}_changelist")
+    page = admin_client.get(path)
+    assert page.status_code == 200
+    assert "export=csv" in page.content.decode()
+    row = model.objects.first()
+    change = reverse(f"admin:autopilot_{model._meta.model_name}_change", args=[row.pk])
+    assert admin_client.get(change).status_code == 200
+    assert admin_client.post(change, {}).status_code == 403
+    assert admin_client.get(f"{path}add/").status_code == 403
+
+
+@pytest.mark.usefixtures("traded")
+def test_the_export_holds_what_the_filters_show(admin_client: Client) -> None:
+    path = reverse("admin:autopilot_order_changelist")
+    answer = admin_client.get(path, {"state__exact": "refused", "export": "csv"})
+    assert answer["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [row["reason_code"] for row in rows] == ["insufficient_funds"]
+    everything = b"".join(admin_client.get(path, {"export": "csv"}).streaming_content).decode()
+    assert len(list(csv.DictReader(io.StringIO(everything)))) == Order.objects.count()
+
+
+@pytest.mark.usefixtures("traded")
+def test_text_that_a_spreadsheet_would_run_is_quoted_and_numbers_are_not(admin_client: Client) -> None:
+    answer = admin_client.get(reverse("admin:autopilot_account_changelist"), {"export": "csv"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert rows[0]["name"] == "'=HYPERLINK(1)"
+    assert [cell(each) for each in ("+1", "-1", "@x", "\tx", "plain", Decimal("-1.50"), -2, None)] == [
+        "'+1",
+        "'-1",
+        "'@x",
+        "'\tx",
+        "plain",
+        "-1.5",
+        "-2",
+        "",
+    ]
+
+
+@pytest.mark.usefixtures("traded")
+def test_without_the_right_nothing_is_exported(client: Client) -> None:
+    client.force_login(User.objects.create(username="guest", is_staff=True))
+    assert client.get(reverse("admin:autopilot_order_changelist"), {"export": "csv"}).status_code == 403
