@@ -4,13 +4,17 @@ A PeriodicTask row runs any registered task with any arguments, a social app or 
 of them has a page. The schedule is in `schedule.py`, Google's keys are in the environment.
 """
 
+from typing import Any
+
 import allauth.account.admin
 import allauth.socialaccount.admin  # noqa: F401  (registers when it is imported)
 import django_celery_beat.admin  # noqa: F401  (the same)
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -19,8 +23,11 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from unfold.admin import ModelAdmin, StackedInline
+from unfold.decorators import display
 
+from notifications.forms import PreferenceForm, PreferenceFormSet
 from notifications.models import DeliveryPreference
+from notifications.services.starvation import starvation
 from users.admin import SubscriberAdmin
 from users.models import Subscriber
 
@@ -41,6 +48,8 @@ admin.site.unregister([model for model in UNWANTED if admin.site.is_registered(m
 
 class PreferenceInline(StackedInline):
     model = DeliveryPreference
+    form = PreferenceForm
+    formset = PreferenceFormSet
     can_delete = False
     autocomplete_fields = ["instruments"]
     verbose_name_plural = "What to send, and when"
@@ -51,6 +60,29 @@ class DistributedSubscriberAdmin(SubscriberAdmin):
     """A subscriber together with what the distribution knows of it."""
 
     inlines = [PreferenceInline]
+    list_display = [*SubscriberAdmin.list_display, "gets_signals"]
+    readonly_fields = [*SubscriberAdmin.readonly_fields, "gets_signals"]
+    fieldsets = [
+        *SubscriberAdmin.fieldsets[:3],
+        ("Signals", {"fields": ["gets_signals"]}),
+        *SubscriberAdmin.fieldsets[3:],
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
+        people = super().get_queryset(request).select_related("tier", "preference")
+        return people.prefetch_related("preference__instruments")
+
+    @display(description="Gets signals", label={"never": "danger", "yes": "success"})
+    def gets_signals(self, subscriber: Subscriber) -> tuple[str, str]:
+        reasons = starvation(subscriber, now=timezone.now())
+        return ("never", f"never: {reasons[0]}") if reasons else ("yes", "yes")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        super().save_related(request, form, formsets, change)
+        subscriber = Subscriber.objects.select_related("tier", "preference").get(pk=form.instance.pk)
+        for reason in starvation(subscriber, now=timezone.now()):
+            warning = f"With these settings {subscriber} never gets a signal: {reason}."
+            self.message_user(request, warning, messages.WARNING)
 
 
 @admin.register(SocialAccount)

@@ -1,8 +1,42 @@
+from collections.abc import Sequence
+
 from django import forms
 
-from notifications.models import DeliveryKind
+from notifications.models import DeliveryKind, DeliveryPreference
+from notifications.services.starvation import session_count
+from signals.engine.session import TradingSession
 from signals.models import Signal
 from users.models import Subscriber
+
+
+class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """What to send, and when: sessions by checkboxes, as many as the tier has."""
+
+    sessions = forms.MultipleChoiceField(
+        choices=[(session.value, session.value.replace("_", " ").title()) for session in TradingSession],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="A tier with every hour needs none; with another, no more than its number may be chosen.",
+    )
+
+    class Meta:
+        model = DeliveryPreference
+        exclude: Sequence[str] = ()
+
+
+class PreferenceFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    def clean(self) -> None:
+        """The tier is the subscriber's, which is saved with it."""
+        super().clean()
+        tier = self.instance.tier if self.instance.tier_id else None
+        most = tier.max_sessions if tier else None
+        for form in self.forms:
+            chosen = form.cleaned_data.get("sessions", []) if form.is_valid() else []
+            if tier and most is not None and len(chosen) > most:
+                form.add_error(
+                    "sessions",
+                    f"{tier} has {session_count(most)}, and {len(chosen)} are chosen: untick some.",
+                )
 
 
 class WhyNotForm(forms.Form):

@@ -19,6 +19,7 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from users.engine.subscriber import SubscriberStatus
+from users.forms import TierForm
 from users.models import Subscriber, Tier, User
 from users.selectors import changes_of
 from users.services import (
@@ -32,7 +33,7 @@ from users.services import (
 admin.site.unregister(Group)
 
 CHAT_LABELS = {"linked": "success", "not linked": "info", "unreachable": "danger"}
-STATUS_LABELS = {"Active": "success", "Archived": "warning", "Removed": "danger"}
+STATUS_LABELS = {"Active": "success", "Ended": "warning", "Archived": "warning", "Removed": "danger"}
 
 
 class HistoryAdmin(ModelAdmin):
@@ -50,6 +51,7 @@ class HistoryAdmin(ModelAdmin):
 
 @admin.register(Tier)
 class TierAdmin(HistoryAdmin):
+    form = TierForm
     list_display = [
         "name",
         "code",
@@ -65,6 +67,9 @@ class TierAdmin(HistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
         active = Q(subscribers__status=SubscriberStatus.ACTIVE)
+        active &= Q(subscribers__subscription_ends_at=None) | Q(
+            subscribers__subscription_ends_at__gt=timezone.now()
+        )
         return super().get_queryset(request).annotate(people=Count("subscribers", filter=active))
 
     @display(description="Active subscribers", ordering="people")
@@ -80,10 +85,20 @@ class LinkedFilter(admin.SimpleListFilter):
     parameter_name = "chat"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("linked", "Linked"), ("unlinked", "Not linked"), ("unreachable", "Unreachable")]
+        return [
+            ("reachable", "Gets messages"),
+            ("linked", "Linked"),
+            ("unlinked", "Not linked"),
+            ("unreachable", "Unreachable"),
+            ("ended", "Subscription ended"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> QuerySet[Subscriber]:
         match self.value():
+            case "reachable":
+                return queryset.filter(pk__in=Subscriber.objects.reachable(timezone.now()))
+            case "ended":
+                return queryset.filter(subscription_ends_at__lte=timezone.now())
             case "linked":
                 return queryset.filter(chat_id__isnull=False)
             case "unlinked":
@@ -112,10 +127,10 @@ class SubscriberAdmin(HistoryAdmin):
     autocomplete_fields = ["tier"]
     date_hierarchy = "created_at"
     actions = ["archive", "restore", "remove"]
-    actions_detail = ["link_token"]
+    actions_detail = ["link_token", "archive_page", "restore_page", "remove_page"]
     readonly_fields = [
         "public_id",
-        "status",
+        "shown_status",
         "chat_id",
         "telegram_username",
         "linked_at",
@@ -129,7 +144,7 @@ class SubscriberAdmin(HistoryAdmin):
         ("Size shown in messages", {"fields": ["capital", "capital_currency", "risk_fraction"]}),
         ("Notes", {"fields": ["notes"]}),
         ("Telegram", {"fields": ["chat_id", "telegram_username", "linked_at", "unreachable_reason"]}),
-        ("Record", {"fields": ["status", "public_id", "created_at", "archived_at", "removed_at"]}),
+        ("Record", {"fields": ["shown_status", "public_id", "created_at", "archived_at", "removed_at"]}),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Subscriber | None = None) -> list[tuple]:
@@ -147,7 +162,9 @@ class SubscriberAdmin(HistoryAdmin):
 
     @display(description="Status", ordering="status", label=STATUS_LABELS)
     def shown_status(self, subscriber: Subscriber) -> str:
-        return subscriber.get_status_display()
+        """One whose subscription is over is active no longer, whatever the row says."""
+        is_over = subscriber.status == SubscriberStatus.ACTIVE and subscriber.has_ended(timezone.now())
+        return "Ended" if is_over else subscriber.get_status_display()
 
     @display(description="Telegram", label=CHAT_LABELS)
     def chat(self, subscriber: Subscriber) -> str:
@@ -178,6 +195,25 @@ class SubscriberAdmin(HistoryAdmin):
             remove_subscriber(subscriber=subscriber, now=timezone.now())
         self.record(request, chosen, "removed")
         return None
+
+    @action(description="Archive", icon="archive", url_path="archive", permissions=["change"])
+    def archive_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET asks; what it asks for is the list's action, as are the next two."""
+        return self.ask(request, object_id, "archive", "Archive a subscriber")
+
+    @action(description="Restore", icon="unarchive", url_path="restore", permissions=["change"])
+    def restore_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self.ask(request, object_id, "restore", "Restore a subscriber")
+
+    @action(description="Remove", icon="delete", url_path="remove", permissions=["change"])
+    def remove_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        subscriber = self.get_object(request, object_id)
+        chosen = [subscriber] if subscriber and subscriber.status != SubscriberStatus.REMOVED else []
+        return self.page(request, "remove", "Remove subscribers", subscribers=chosen)
+
+    def ask(self, request: HttpRequest, object_id: str, action: str, title: str) -> HttpResponse:
+        subscriber = self.get_object(request, object_id)
+        return self.page(request, "confirm", title, subscriber=subscriber, action=action)
 
     def record(self, request: HttpRequest, subscribers: Iterable[Subscriber], done: str) -> None:
         subscribers = list(subscribers)

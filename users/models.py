@@ -1,6 +1,7 @@
 """Staff who log in, tiers, and subscribers, who never do: they live in Telegram."""
 
 import uuid
+from datetime import datetime
 
 import pghistory
 from django.contrib.auth.models import AbstractUser
@@ -52,6 +53,14 @@ class Tier(models.Model):
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def active(self) -> "SubscriberQuerySet":
         return self.filter(status=SubscriberStatus.ACTIVE)
+
+    def subscribed(self, now: datetime) -> "SubscriberQuerySet":
+        """Active, and not ended."""
+        return self.active().exclude(subscription_ends_at__lte=now)
+
+    def reachable(self, now: datetime) -> "SubscriberQuerySet":
+        """Those whom a signal of now can reach: with a chat that Telegram takes."""
+        return self.subscribed(now).filter(chat_id__isnull=False, unreachable_reason="")
 
 
 # Personal data stays out of the history, so that removing a person removes all of it.
@@ -129,6 +138,9 @@ class Subscriber(models.Model):
 
     def clean(self) -> None:
         self.capital_currency = self.capital_currency.upper() or "USD"
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.subscription_ends_at is not None and self.subscription_ends_at <= now
 
 
 class LinkToken(models.Model):

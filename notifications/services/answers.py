@@ -28,12 +28,15 @@ def delay_words(subscriber: Subscriber) -> str:
     return f"{seconds // 60} minutes" if seconds % 60 == 0 and seconds > 60 else f"{seconds} seconds"
 
 
-def status(subscriber: Subscriber | None, *, chat_id: int, now: datetime) -> TextReply:
-    """None: the chat is nobody's."""
+def status(
+    subscriber: Subscriber | None, *, chat_id: int, now: datetime, is_greeting: bool = False
+) -> TextReply:
+    """None: the chat is nobody's. A greeting begins with that it is linked."""
     return text_reply(
         chat_id,
         "status",
         subscriber=subscriber,
+        is_greeting=is_greeting,
         active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
         over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
         sessions=session_words(chosen_sessions(subscriber)),

@@ -116,7 +116,7 @@ def _count_attempt(update_id: int, now: datetime) -> bool:
 def _apply(row: TelegramUpdate, now: datetime) -> Effect:
     match update.parse(row.payload):
         case update.Start(token="", chat_id=chat_id):
-            effect = Effect("asked for help", text_reply(chat_id, "start"))
+            effect = _greet(chat_id, now)
         case update.Start() as start:
             effect = _link(start, now)
             row.payload["message"]["text"] = "/start"  # the token is kept as a hash only
@@ -134,6 +134,14 @@ def _apply(row: TelegramUpdate, now: datetime) -> Effect:
         case None:
             effect = Effect("ignored")
     return effect
+
+
+def _greet(chat_id: int, now: datetime) -> Effect:
+    """`/start` without a token: a linked chat is told that it is, and how it stands."""
+    subscriber = _linked_to(chat_id)
+    if subscriber is None:
+        return Effect("asked for help", text_reply(chat_id, "start"))
+    return Effect("asked for status", status(subscriber, chat_id=chat_id, now=now, is_greeting=True))
 
 
 def _link(start: update.Start, now: datetime) -> Effect:

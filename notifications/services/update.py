@@ -137,17 +137,18 @@ def _is_id(value: Any) -> bool:
 
 
 def _command(message: _Message) -> Start | Asked | None:
-    """Commands count in a private chat only, from its owner: a forwarded or group message links nothing."""
+    """Commands count in a private chat only, from its owner: a forwarded or group message links nothing.
+
+    In any case of letters, as phones write them; whatever else is written there asks for help.
+    """
     if message.chat.type != "private" or message.sender is None or message.sender.id != message.chat.id:
         return None
     command, *rest = message.text.split(maxsplit=1) or [""]
-    match command.partition("@")[0]:
+    match command.partition("@")[0].lower():
         case "/start":
             return Start(message.chat.id, message.sender.username, "".join(rest).strip())
-        case "/help":
-            return Asked(message.chat.id, "help")
         case "/last":
             return Asked(message.chat.id, "last")
         case "/status":
             return Asked(message.chat.id, "status")
-    return None
+    return Asked(message.chat.id, "help")

@@ -180,10 +180,12 @@ def oldest_due(*, now: datetime) -> Delivery | None:
 
 @dataclass(frozen=True)
 class SubscriberCounts:
+    """`active`: whose subscription has not ended; `linked`: those of them whom Telegram reaches."""
+
     active: int
     linked: int
 
 
-def subscriber_counts() -> SubscriberCounts:
-    active = Subscriber.objects.active()
-    return SubscriberCounts(**active.aggregate(active=Count("pk"), linked=Count("chat_id")))
+def subscriber_counts(*, now: datetime) -> SubscriberCounts:
+    people = Subscriber.objects
+    return SubscriberCounts(people.subscribed(now).count(), people.reachable(now).count())

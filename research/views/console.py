@@ -47,7 +47,7 @@ def console_state(request: HttpRequest) -> dict[str, Any]:
             "start": now - DELIVERIES_OF,
             "delivery_rows": selectors.delivery_rows(start=now - DELIVERIES_OF),
             "oldest_due": selectors.oldest_due(now=now),
-            "subscribers": selectors.subscriber_counts(),
+            "subscribers": selectors.subscriber_counts(now=now),
             "sessions": [(label_of(session), session in open_now) for session in TradingSession],
             "next_session": label_of(opens_next),
             "next_session_at": opens_at,

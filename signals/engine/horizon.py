@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 HORIZON_BARS = 24
+VALIDITY_BARS = 4  # within which entering still makes sense
 PROMPT = timedelta(minutes=5)  # see `signals.engine.entry`
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

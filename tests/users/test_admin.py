@@ -1,7 +1,8 @@
 """Subscribers, staff and what the admin must not offer."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -14,10 +15,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from notifications.models import Delivery, DeliveryPreference
 from notifications.services.fan_out import fan_out
+from research.selectors.console import SubscriberCounts, subscriber_counts
 from signals.models import Heartbeat
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.adapters import ADMIN_GROUP
-from users.models import LinkToken, Subscriber, User
+from users.models import LinkToken, Subscriber, Tier, User
 from users.services import redeem_link_token
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +98,115 @@ def test_removal_asks_first_then_takes_every_name_and_keeps_the_deliveries(staff
         entry for entry in LogEntry.objects.all() if "Ada" in entry.object_repr + entry.change_message
     ]
     assert staff_client.post(f"{LIST}{removed.pk}/change/", {"display_name": "Ada"}).status_code == 403
+
+
+def settings_form(tier: Tier, sessions: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "display_name": "Ada",
+        "tier": tier.pk,
+        "account_type": "demo",
+        "risk_profile": "low",
+        "capital": "2500",
+        "risk_fraction": "0.02",
+        "preference-TOTAL_FORMS": "1",
+        "preference-INITIAL_FORMS": "0",
+        "preference-0-sessions": sessions,
+        "preference-0-timezone": "UTC",
+    } | more
+
+
+def test_sessions_are_ticked_and_no_more_than_the_tier_has(staff_client: Client) -> None:
+    tier = make_tier(name="Standard", max_sessions=2)
+
+    page = staff_client.get(f"{LIST}add/").content.decode()
+    assert (
+        page.count('type="checkbox" name="preference-0-sessions"') == 3
+        or page.count("preference-0-sessions_") >= 3
+    )
+    refused = staff_client.post(f"{LIST}add/", settings_form(tier, ["london", "asia", "new_york"]))
+
+    assert refused.status_code == 200
+    assert "Standard has 2 sessions, and 3 are chosen" in refused.content.decode()
+    assert not Subscriber.objects.exists()
+    assert staff_client.post(f"{LIST}add/", settings_form(tier, ["london", "asia"])).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("tier", "sessions", "why"),
+    [
+        ({"max_sessions": 1}, [], "no trading session is chosen; Tier has 1 session"),
+        ({"account_types": ["live"]}, ["london"], "Tier is open to live accounts, this one is demo"),
+        ({"delay_seconds": 4 * 3600}, ["london"], "signals expire before the delay of Tier is over"),
+    ],
+)
+def test_nobody_is_saved_into_never_getting_a_signal_without_a_warning_and_a_badge(
+    staff_client: Client, tier: dict[str, Any], sessions: list[str], why: str
+) -> None:
+    form = settings_form(make_tier(name="Tier", **tier), sessions)
+    saved = staff_client.post(f"{LIST}add/", form, follow=True).content.decode()
+    assert f"With these settings Ada never gets a signal: {why}." in saved
+    assert f"never: {why}" in staff_client.get(LIST).content.decode()
+
+
+def test_who_gets_signals_is_saved_without_a_warning(staff_client: Client) -> None:
+    form = settings_form(make_tier(max_sessions=1), ["london"])
+    assert "never gets" not in staff_client.post(f"{LIST}add/", form, follow=True).content.decode()
+
+
+def test_subscription_that_is_over_is_shown_as_ended(staff_client: Client) -> None:
+    subscriber = make_subscriber(subscription_ends_at=datetime.now(UTC) - timedelta(days=1))
+    assert "Ended" in staff_client.get(LIST).content.decode()
+    assert "Ended" in staff_client.get(f"{LIST}{subscriber.pk}/change/").content.decode()
+
+
+def test_counts_of_reachable_people_leave_out_ended_and_blocked() -> None:
+    now = datetime.now(UTC)
+    make_subscriber()
+    make_subscriber(subscription_ends_at=now - timedelta(days=1))
+    make_subscriber(unreachable_reason="The subscriber blocked the bot.")
+    make_subscriber(chat_id=None)
+    make_subscriber(status="archived")
+    assert subscriber_counts(now=now) == SubscriberCounts(active=3, linked=1)
+
+
+def test_those_who_get_messages_can_be_listed(staff_client: Client) -> None:
+    reached = make_subscriber()
+    make_subscriber(unreachable_reason="blocked")
+    over = make_subscriber(subscription_ends_at=datetime.now(UTC) - timedelta(days=1))
+    for chosen, expected in (("reachable", [reached]), ("ended", [over])):
+        assert list(staff_client.get(LIST, {"chat": chosen}).context["cl"].result_list) == [expected[0]]
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [("archive", "active", "archived"), ("restore", "archived", "active"), ("remove", "active", "removed")],
+)
+def test_subscribers_own_page_leads_to_archiving_restoring_and_removing(
+    staff_client: Client, action: str, before: str, after: str
+) -> None:
+    subscriber = make_subscriber(status=before)
+    assert f"{subscriber.pk}/{action}/" in staff_client.get(f"{LIST}{subscriber.pk}/change/").content.decode()
+
+    page = staff_client.get(f"{LIST}{subscriber.pk}/{action}/").content.decode()
+    asked = dict(re.findall(r'name="(_selected_action|action|confirmed)" value="([^"]*)"', page))
+    subscriber.refresh_from_db()
+    assert subscriber.status == before, "asking changes nothing"
+    assert f'action="{LIST}"' in page
+    staff_client.post(LIST, asked)
+
+    subscriber.refresh_from_db()
+    assert subscriber.status == after
+
+
+def test_account_types_of_a_tier_are_ticked_and_one_at_least(staff_client: Client) -> None:
+    tier = make_tier()
+    form = {"code": tier.code, "name": tier.name, "rank": tier.rank, "delay_seconds": 0}
+    page = f"/admin/users/tier/{tier.pk}/change/"
+    assert staff_client.get(page).content.decode().count('type="checkbox" name="account_types"') == 2
+    assert staff_client.post(page, form).status_code == 200
+    assert staff_client.post(page, form | {"account_types": ["demo"]}).status_code == 302
+    tier.refresh_from_db()
+    assert tier.account_types == ["demo"]
 
 
 def test_link_token_is_issued_by_post_only_shown_once_and_works(

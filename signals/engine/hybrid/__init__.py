@@ -31,6 +31,7 @@ stop_ticks ticks, is refused, and so is a market of whose last still_bars bars s
 in small letters here is a field of `HybridSettings`.
 """
 
+from signals.engine.horizon import VALIDITY_BARS
 from signals.engine.hybrid.decision import (
     OUTCOMES,
     STRATEGY_NAMES,
@@ -49,7 +50,6 @@ from signals.engine.hybrid.settings import (
     STOP_ATR,
     STOP_DEVIATIONS,
     SUITED,
-    VALIDITY_BARS,
     HybridSettings,
 )
 from signals.engine.timeframe import TIMEFRAME_WEIGHTS

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from signals.engine.candle import FloatArray
+from signals.engine.horizon import VALIDITY_BARS
 from signals.engine.regime import Regime
 from signals.engine.strategy import StrategyGroup, bounds, parameter
 from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
@@ -57,7 +58,7 @@ class HybridSettings:
     window_bars: int = parameter(500, 1, 100_000)
     still_bars: int = parameter(24, 1, 500)
     still_limit: int = parameter(6, 1, 500)
-    validity_bars: int = parameter(4, 1, 100)
+    validity_bars: int = parameter(VALIDITY_BARS, 1, 100)
     atr_period: int = parameter(14, 2, 100)
     stop_atr: float = parameter(2.0, 0.25, 20.0)
     stop_deviations: float = parameter(1.6, 0.1, 20.0)
@@ -104,4 +105,3 @@ def _length(timeframe: Timeframe) -> int:
 DEFAULTS = HybridSettings()
 STOP_ATR = DEFAULTS.stop_atr
 STOP_DEVIATIONS = DEFAULTS.stop_deviations
-VALIDITY_BARS = DEFAULTS.validity_bars

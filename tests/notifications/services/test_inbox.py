@@ -14,7 +14,7 @@ from notifications.services.fan_out import fan_out
 from notifications.services.reply import AnswerReply, Reply, TextReply
 from notifications.services.reply_turns import take_turn
 from signals.models import StrategyWeight
-from tests.notifications.rows import make_signal, make_subscriber
+from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.models import LinkToken
 from users.services import issue_link_token, remove_subscriber
 
@@ -116,6 +116,38 @@ def test_commands_are_answered(text: str, word: str) -> None:
     _, reply = receive(says(text))
     assert isinstance(reply, TextReply)
     assert word in reply.html
+
+
+@pytest.mark.parametrize("text", ["/START", "/Start"])
+def test_linked_chat_that_starts_again_is_told_so_with_its_status(text: str) -> None:
+    make_subscriber(chat_id=77, display_name="Ada", tier=make_tier(name="Premium"))
+    outcome, reply = receive(says(text))
+    assert isinstance(reply, TextReply)
+    assert outcome == "asked for status"
+    assert "This chat is linked to <b>Ada</b>" in reply.html
+    assert "Premium" in reply.html
+    assert "not linked" not in reply.html
+
+
+def test_linked_chat_whose_subscription_is_over_is_told_so() -> None:
+    make_subscriber(chat_id=77, subscription_ends_at=NOW)
+    _, reply = receive(says("/start"))
+    assert isinstance(reply, TextReply)
+    assert "Your subscription ended" in reply.html
+
+
+@pytest.mark.parametrize("text", ["/STATUS", "/Last@Bot"])
+def test_commands_are_heard_in_any_case(text: str) -> None:
+    _, reply = receive(says(text))
+    assert isinstance(reply, TextReply)
+    assert "not linked" in reply.html
+
+
+@pytest.mark.parametrize("text", ["hello", "/unknown", "help", ""])
+def test_anything_else_gets_help(text: str) -> None:
+    _, reply = receive(says(text))
+    assert isinstance(reply, TextReply)
+    assert "What I do" in reply.html
 
 
 def test_first_answer_stands_and_moves_the_weight_once(delivery: Delivery) -> None:
