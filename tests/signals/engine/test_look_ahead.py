@@ -434,7 +434,6 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.patterns.pivots.pivot_rows": "arithmetic on rows, run by divergence",
     "signals.engine.digits.decimals_of": "writes a number",
     "signals.engine.digits.price_text": "writes a number",
-    "signals.engine.horizon.out_by": "adds durations to an instant",
     "signals.engine.packing.read_arrays": "stored numbers back as they were",
     "signals.engine.policy.Policy.act": "looks at the observation that it is given",
     "signals.engine.policy.Policy.scores": "looks at the observation that it is given",
