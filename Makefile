@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test properties check audit chaos screenshots setup setup-dev lock clean
+.PHONY: run test quick properties check audit chaos screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -27,6 +27,10 @@ run: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# What needs no processes, no browser and little time; for while one writes.
+quick: setup-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not browser and not slow" $(ARGS)
 
 # The property tests of `make test` at fifty times its length, on cases of their own; about an hour.
 properties: setup-dev

@@ -49,6 +49,26 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.DATABASES["default"] |= {"HOST": str(Postgres(folder).run), "USER": OWNER}
 
 
+# Whatever is started by a test through these fixtures is a process of the house, or a browser.
+MARKED_BY_FIXTURE = {
+    "chromium": ("browser",),
+    "process_env": ("process",),
+    "sandbox": ("process",),
+    "telegram_process": ("process",),
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest's own hook, which leaves out what `-m` excludes
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = (
+            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        )
+        for fixture in set(getattr(item, "fixturenames", ())) - set(parameters):
+            for mark in MARKED_BY_FIXTURE.get(fixture, ()):
+                item.add_marker(mark)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     for server in config.stash[SERVERS]:
         server.stop()
@@ -65,16 +85,17 @@ def _use_redis(url: str) -> None:
         celery.app.conf.broker_url = broker
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def redis_server(request: pytest.FixtureRequest) -> None:
+    """Started with the first test that asks for it or for the database; engine tests wait for neither."""
     for server in request.config.stash[SERVERS]:
         if isinstance(server, Redis):
             server.start()
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
-    """pytest-django asks for this before it makes the test database; engine tests never wait for one."""
+def django_db_modify_db_settings(request: pytest.FixtureRequest, redis_server: None) -> None:
+    """pytest-django asks for this before it makes the test database."""
     for server in request.config.stash[SERVERS]:
         if isinstance(server, Postgres):
             server.start()

@@ -10,6 +10,8 @@ from redis import Redis
 
 from copilot_project.embedded.state import with_database
 
+pytestmark = pytest.mark.usefixtures("redis_server")
+
 
 class Bomb:
     def __init__(self, canary: Path) -> None:

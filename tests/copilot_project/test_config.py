@@ -13,6 +13,8 @@ import pytest
 from copilot_project import config
 from copilot_project.production import NEEDS
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "COPILOT_ENV": "production",

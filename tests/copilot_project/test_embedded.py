@@ -27,6 +27,8 @@ from copilot_project.embedded import (
 )
 from copilot_project.embedded.state import CHECKOUT, postgres_socket_dir
 
+pytestmark = pytest.mark.process
+
 StartPostgres = Callable[[Path], Postgres]
 
 

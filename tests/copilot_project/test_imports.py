@@ -9,6 +9,8 @@ import pytest
 
 from copilot_project.apps import is_pageless
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAINING = ("torch", "stable_baselines3", "lightgbm", "sklearn", "ccxt", "matplotlib", "cvxpy", "skfolio")
 FORBIDDEN = (*TRAINING, "numba", "talib", "pandas", "scipy", "pyarrow")

@@ -115,6 +115,7 @@ def test_argument_that_cannot_work_is_refused_in_one_line_that_names_it(option: 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_tiny_run_accounts_for_every_delivery_and_leaves_nothing_behind(process_env: dict[str, str]) -> None:
     options = ["--rate", "5", "--seconds", "3", "--subscribers", "8", "--json"]
     options += ["--per-second", "1000", "--expires-after", "120"]  # so that a slow machine can send them all

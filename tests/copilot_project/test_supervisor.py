@@ -13,6 +13,8 @@ import pytest
 from copilot_project.embedded.reaper import living_groups, read_groups
 from copilot_project.embedded.state import CHECKOUT
 
+pytestmark = pytest.mark.process
+
 RUNNER = """
 import asyncio, sys
 from pathlib import Path

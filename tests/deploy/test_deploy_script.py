@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE = """#!/bin/sh
 printf '%s\\n' "$*" >> "$JOURNAL"

@@ -29,6 +29,8 @@ from copilot_project.embedded import Redis, redis_url
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from tests.ports import free_port
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())[
     "services"

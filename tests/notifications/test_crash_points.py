@@ -35,7 +35,7 @@ from tests.notifications.rows import (
     wait_for,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.process]
 
 PUBLISH = "from tests.notifications.test_crash_points import publish_one; publish_one()"
 STORE = """

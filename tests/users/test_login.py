@@ -24,6 +24,8 @@ from tests.ports import free_port
 from users.adapters import ADMIN_GROUP
 from users.models import User
 
+pytestmark = pytest.mark.process
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOSS = "boss@example.com"
 STRICT = {"ADMIN_EMAILS": "other@example.com", "PASSWORD_LOGIN": "false"}  # one process for both

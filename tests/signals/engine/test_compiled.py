@@ -9,6 +9,7 @@ import pytest
 
 from signals.engine.compiled import ROOT, dependencies, sources_hash
 
+pytestmark = pytest.mark.process
 ENGINE = ROOT / "signals" / "engine"
 CONSTANT = "FACTOR = {}\n"
 LEAF = (

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from itertools import islice
 
 import pytest
 from django.contrib.admin import site
@@ -46,12 +48,15 @@ def windows_by_hand(as_of: datetime) -> dict[Timeframe, OHLCV]:
     return windows
 
 
-def closes_that_signal() -> list[datetime]:
-    closes = [START + HOUR * n for n in range(BARS - 200, BARS)]
-    return [close for close in closes if explain(windows_by_hand(close), DecisionContext(as_of=close)).signal]
+@cache
+def has_signal(close: datetime) -> bool:
+    return explain(windows_by_hand(close), DecisionContext(as_of=close)).signal is not None
 
 
-SIGNAL_CLOSES = closes_that_signal()
+def signal_close(number: int = 0, days: tuple[int, ...] = tuple(range(7))) -> datetime:
+    """The close of one of the last candles that give a signal: the number-th of those on these weekdays."""
+    closes = (START + HOUR * n for n in range(BARS - 200, BARS))
+    return next(islice((c for c in closes if c.weekday() in days and has_signal(c)), number, None))
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def instrument() -> Instrument:
 
 
 def test_the_stored_decision_equals_the_engine_on_windows_cut_by_hand(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     expected = explain(windows_by_hand(closed_at), DecisionContext(as_of=closed_at)).signal
     assert expected is not None
 
@@ -78,7 +83,7 @@ def test_the_stored_decision_equals_the_engine_on_windows_cut_by_hand(instrument
 
 
 def test_an_evaluation_keeps_the_forecast_that_drew_its_stop(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     fit = refresh_volatility(instrument=instrument, as_of=closed_at - 2 * HOUR, now=closed_at)
     assert fit is not None
 
@@ -98,7 +103,7 @@ def test_an_evaluation_keeps_the_forecast_that_drew_its_stop(instrument: Instrum
 def test_an_evaluation_keeps_pattern_and_anomaly_scores_and_shows_them(
     instrument: Instrument, admin_client: Client
 ) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     forest = refresh_forest(instrument=instrument, as_of=closed_at - 2 * HOUR, now=closed_at)
     assert forest is not None
 
@@ -127,7 +132,7 @@ def test_an_evaluation_keeps_pattern_and_anomaly_scores_and_shows_them(
 
 
 def test_an_evaluation_without_a_fit_says_that_its_stop_is_the_ranges(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
 
     evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
 
@@ -151,7 +156,7 @@ def test_a_signal_on_a_closed_market_is_refused_with_the_reason(
 ) -> None:
     """Saturdays and Mondays to Thursdays only: the hours between are the engine's own tests' matter."""
     days = (5,) if weekend else (0, 1, 2, 3)
-    closed_at = next(close for close in SIGNAL_CLOSES if close.weekday() in days)
+    closed_at = signal_close(days=days)
     Instrument.objects.update(asset_class=asset_class)
     instrument.refresh_from_db()
 
@@ -165,7 +170,7 @@ def test_a_signal_on_a_closed_market_is_refused_with_the_reason(
 
 
 def test_evaluating_a_candle_twice_leaves_one_row_and_one_signal(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
 
     first = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
     second = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
@@ -175,7 +180,7 @@ def test_evaluating_a_candle_twice_leaves_one_row_and_one_signal(instrument: Ins
 
 
 def test_a_candle_found_an_hour_late_is_judged_but_not_published(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
 
     evaluation = evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at + HOUR)
 
@@ -201,7 +206,7 @@ def test_while_the_four_hour_candle_is_on_its_way_nothing_is_decided(instrument:
 
 
 def test_later_candles_do_not_change_a_decision(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     Candle.objects.filter(open_time__gte=closed_at).update(close=1.0, low=0.5)
     expected = explain(windows_by_hand(closed_at), DecisionContext(as_of=closed_at)).signal
     assert expected is not None
@@ -228,7 +233,7 @@ def test_the_sweeper_finds_the_newest_candle_first_and_then_every_one_that_was_m
 
 
 def test_the_ledger_of_published_signals_verifies(instrument: Instrument) -> None:
-    for closed_at in SIGNAL_CLOSES[:3]:
+    for closed_at in (signal_close(number) for number in range(3)):
         evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
 
     stored = Signal.objects.order_by("ledger_entry_id")
@@ -247,7 +252,7 @@ def test_the_ledger_of_published_signals_verifies(instrument: Instrument) -> Non
 def test_a_stop_within_the_instrument_s_own_costs_or_ticks_is_refused_before_publication(
     instrument: Instrument, values: dict[str, Decimal], reason: str
 ) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     Instrument.objects.filter(pk=instrument.pk).update(**values)
     instrument.refresh_from_db()
 

@@ -24,7 +24,7 @@ from signals.services.experiments import (
     start_experiment,
 )
 from tests.factories import make_instrument, store
-from tests.signals.services.test_evaluation import HOUR, SIGNAL_CLOSES, STORED, windows_by_hand
+from tests.signals.services.test_evaluation import HOUR, STORED, signal_close, windows_by_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -182,7 +182,7 @@ def test_the_database_keeps_the_design(statement: str) -> None:
 
 
 def test_each_arm_decides_once_with_its_own_settings(instrument: Instrument) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     start_experiment(experiment=planned(now=closed_at), by="ada", now=closed_at)
 
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_each_arm_decides_once_with_its_own_settings(instrument: Instrument) -> 
 def test_no_arm_is_left_out_when_the_evaluation_dies_between_them(
     instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     start_experiment(experiment=planned(now=closed_at), by="ada", now=closed_at)
     monkeypatch.setattr("signals.services.evaluation.settings_of", lambda arm: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -225,11 +225,11 @@ def test_no_arm_is_left_out_when_the_evaluation_dies_between_them(
 
 
 def test_a_block_of_signal_time_publishes_one_arm_only(instrument: Instrument) -> None:
-    begun = SIGNAL_CLOSES[0]
+    begun = signal_close()
     experiment = planned(now=begun, assignment="block", block_hours=6)
     start_experiment(experiment=experiment, by="ada", now=begun)
 
-    for closed_at in SIGNAL_CLOSES[:12]:
+    for closed_at in (signal_close(number) for number in range(12)):
         evaluate(instrument=instrument, candle_open_time=closed_at - HOUR, as_of=closed_at)
 
     arms = list(experiment.arms.order_by("position"))
@@ -246,7 +246,7 @@ def test_a_block_of_signal_time_publishes_one_arm_only(instrument: Instrument) -
 def test_settings_that_cannot_be_read_any_more_silence_the_arm_and_not_the_control(
     instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed_at = SIGNAL_CLOSES[0]
+    closed_at = signal_close()
     start_experiment(experiment=planned(now=closed_at), by="ada", now=closed_at)
     monkeypatch.setattr("signals.services.experiments.OPEN_TO_ARMS", ("stop_deviations",))
 

@@ -21,6 +21,7 @@ def recording_sandbox(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.process
 @pytest.mark.django_db(transaction=True)
 def test_storm_leaves_every_row_in_a_state_that_its_calls_explain(
     recording_sandbox: str, tmp_path: Path
