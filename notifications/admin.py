@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 
 from notifications.forms import PreviewForm, WhyNotForm
 from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
-from notifications.services.fan_out import exclusion_words, why_not
+from notifications.services.fan_out import exclusion_words, explain_exclusion, why_not
 from signals.admin import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -127,7 +127,7 @@ class DeliveryAdmin(BetweenSignalAndPersonAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = WhyNotForm(request.GET if "subscriber" in request.GET else None, initial=request.GET.dict())
-        answer = why_not(**form.cleaned_data) if form.is_valid() else ""
+        answer = explain_exclusion(**form.cleaned_data) if form.is_valid() else None
         frame = self.admin_site.each_context(request) | {"title": "Why not?", "opts": self.opts}
         context = frame | {"form": form, "answer": answer}
         return TemplateResponse(request, "notifications/admin/why_not.html", context)

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django import forms
 
@@ -7,6 +8,8 @@ from notifications.services.starvation import session_count
 from signals.engine.session import TradingSession
 from signals.models import Signal
 from users.models import Subscriber
+
+SIGNALS_LISTED = 200
 
 
 class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -39,15 +42,32 @@ class PreferenceFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
                 )
 
 
+class NewestSignals(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]
+    """The newest ones as choices; an older one is still taken by its number in the address."""
+
+    def __iter__(self) -> Iterator[tuple[Any, str]]:
+        yield ("", "Choose a signal")
+        for signal in self.queryset[:SIGNALS_LISTED]:
+            yield self.choice(signal)
+
+
+class SignalField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    iterator = NewestSignals
+
+    def label_from_instance(self, signal: Signal) -> str:
+        return (
+            f"{signal.published_at:%Y-%m-%d %H:%M} {signal.direction.upper()} {signal.instrument}, "
+            f"{signal.timeframe}, number {signal.sequence}"
+        )
+
+
 class WhyNotForm(forms.Form):
     """Which signal, which subscriber."""
 
-    signal = forms.ModelChoiceField(
+    signal = SignalField(
         queryset=Signal.objects.with_instrument(),
         to_field_name="ledger_entry",
-        widget=forms.NumberInput,
-        label="Signal number",
-        help_text="Its position in the ledger, first column of the list of signals.",
+        help_text=f"The newest {SIGNALS_LISTED}, times in UTC.",
         error_messages={"invalid_choice": "There is no signal with this number."},
     )
     subscriber = forms.ModelChoiceField(queryset=Subscriber.objects.select_related("tier"))

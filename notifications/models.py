@@ -184,6 +184,26 @@ class Delivery(models.Model):
         return f"{self.kind} {self.public_id} ({self.state})"
 
 
+class ExclusionRecord(models.Model):
+    """Who did not get a signal at its publication, and why: one row for each reason with its figures.
+
+    Written by the fan-out's own statement (`services.fan_out`), so that it says what the deliveries say.
+    """
+
+    signal = models.ForeignKey(
+        Signal, on_delete=models.PROTECT, related_name="exclusions", db_constraint=False
+    )
+    reason = models.CharField(max_length=32, help_text="Code of the rule that excluded them.")
+    figures = models.CharField(max_length=300, blank=True, help_text="What the rule compared.")
+    subscriber_ids = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        ordering = ["-signal_id", "reason"]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {len(self.subscriber_ids)}"
+
+
 class SignalPicture(models.Model):
     """The picture of one signal: wanted when it was published, drawn once by a worker, uploaded once.
 

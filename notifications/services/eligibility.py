@@ -109,6 +109,27 @@ ARM_RULE = """
             FROM (SELECT ('x' || left(encode(sha256(convert_to(g.arm_salt || ':' || s.public_id, 'UTF8')), 'hex'), 8)
                 )::bit(32)::bigint / 4294967296::float8) AS drawn (share)), false) THEN 'other_arm'"""
 
+# What the rule behind a reason compared, of `c`, a row of `candidates_sql`; a share is cut, not rounded, so that one
+# below the limit never reads like the limit. Doubled signs are psycopg's.
+FIGURES = """CASE c.reason
+    WHEN 'not_active' THEN s.status
+    WHEN 'unreachable' THEN s.unreachable_reason
+    WHEN 'subscription_over' THEN 'ended ' || to_char(s.subscription_ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
+        || ' UTC'
+    WHEN 'account_type' THEN s.account_type || ' account, ' || t.name || ' takes '
+        || array_to_string(t.account_types, ', ')
+    WHEN 'confidence' THEN trim_scale(trunc((%(confidence)s::float8 * 100)::numeric, 1)) || ' %% < '
+        || trim_scale(((%(minimum_confidence)s::jsonb ->> s.risk_profile)::numeric * 100)) || ' %%'
+    WHEN 'session' THEN 'open: ' || coalesce(nullif(array_to_string(%(sessions)s::varchar[], ', '), ''), 'none')
+        || '; chosen: ' || coalesce(nullif(array_to_string(p.sessions[1:t.max_sessions], ', '), ''), 'none')
+    WHEN 'paused' THEN 'until ' || to_char(p.paused_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC'
+    WHEN 'quiet_hours' THEN to_char(c.due_at AT TIME ZONE p.timezone, 'HH24:MI') || ' is between '
+        || to_char(p.quiet_from, 'HH24:MI') || ' and ' || to_char(p.quiet_until, 'HH24:MI') || ', ' || p.timezone
+    WHEN 'daily_cap' THEN p.daily_cap || ' of ' || p.daily_cap
+    WHEN 'expires_before_release' THEN to_char(c.due_at AT TIME ZONE 'UTC', 'HH24:MI') || ' is not before '
+        || to_char(%(expires_at)s::timestamptz AT TIME ZONE 'UTC', 'HH24:MI') || ' UTC'
+    ELSE '' END"""
+
 LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
     WHERE kind = 'signal' AND state NOT IN ('dead', 'expired'))"""
 

@@ -1,12 +1,19 @@
 """One signal becomes one delivery per eligible subscriber, or a reason why not."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 from psycopg import Connection, Cursor
 
-from notifications.models import Delivery, DeliveryKind
-from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
+from notifications.models import Delivery, DeliveryKind, ExclusionRecord
+from notifications.services.eligibility import (
+    FIGURES,
+    SUBSCRIBERS,
+    Exclusion,
+    candidates_sql,
+    signal_parameters,
+)
 from signals.models import Signal
 from signals.services.arms import subscribers_of
 from users.models import Subscriber
@@ -17,8 +24,20 @@ WAKE_CHANNEL = "copilot_deliveries"
 # a random number each takes longer than the rules. Who has it already is read once, not looked for by every row's
 # ON CONFLICT; of two at the same time the unique constraint fails the later one.
 # A statement for each answer to `capped`, so that the database can begin with the few who have a cap.
+# Who is left out is written down in the same statement, a row for each reason with its figures.
 FAN_OUT = {
     capped: f"""
+WITH candidate AS MATERIALIZED (SELECT * FROM ({candidates_sql()}) AS each WHERE true {condition}),
+excluded AS (
+    INSERT INTO notifications_exclusionrecord (signal_id, reason, figures, subscriber_ids)
+    SELECT %(signal_id)s, told.reason, told.figures, array_agg(told.subscriber_id)
+    FROM (SELECT c.subscriber_id, c.reason, left({FIGURES}, 300) AS figures
+        FROM candidate c JOIN {SUBSCRIBERS} ON s.id = c.subscriber_id
+        WHERE c.reason IS NOT NULL AND c.subscriber_id NOT IN (
+            SELECT unnest(subscriber_ids) FROM notifications_exclusionrecord WHERE signal_id = %(signal_id)s)
+        ) AS told
+    GROUP BY told.reason, told.figures
+)
 INSERT INTO notifications_delivery
     (public_id, signal_id, subscriber_id, kind, state, reason, tier, tier_rank, weight,
      due_at, expires_at, next_attempt_at, attempts, is_repeat, is_plain)
@@ -26,8 +45,8 @@ SELECT md5((SELECT gen_random_uuid())::text || subscriber_id)::uuid, %(signal_id
     'signal', 'pending', '', tier, tier_rank, weight, due_at, %(expires_at)s,
     greatest(due_at, (SELECT awaited_until FROM notifications_signalpicture
         WHERE signal_id = %(signal_id)s AND png IS NULL AND error = '')), 0, false, false
-FROM ({candidates_sql()}) AS candidate
-WHERE reason IS NULL {condition}
+FROM candidate
+WHERE reason IS NULL
     AND subscriber_id NOT IN (
         SELECT subscriber_id FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
 """  # noqa: S608
@@ -68,6 +87,27 @@ def _execute_prepared(connected: Connection[Any], statement: str, parameters: di
             return cursor.execute(statement, parameters, prepare=True).rowcount
     finally:
         connected.prepare_threshold = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """In words: what became of the delivery, or which rule excluded then (with its figures) and would today."""
+
+    delivery: str
+    then: str
+    figures: str
+    today: str
+
+
+def explain_exclusion(signal: Signal, subscriber: Subscriber) -> WhyNot:
+    record = ExclusionRecord.objects.filter(signal=signal, subscriber_ids__contains=[subscriber.pk]).first()
+    answer = why_not(signal, subscriber)
+    if Delivery.objects.filter(signal=signal, subscriber=subscriber, kind=DeliveryKind.SIGNAL).exists():
+        return WhyNot(answer, "", "", "")
+    then = (
+        exclusion_words(record.reason) if record else "Not on record: it was published before reasons were."
+    )
+    return WhyNot("", then, record.figures if record else "", answer)
 
 
 def why_not(signal: Signal, subscriber: Subscriber) -> str:

@@ -72,6 +72,23 @@ def test_why_not_answers_in_words(admin_client: Client, signal: Signal) -> None:
     assert "The tier is not open to this account type." in page.content.decode()
 
 
+def test_signal_is_picked_from_a_list(admin_client: Client, signal: Signal) -> None:
+    page = admin_client.get("/admin/notifications/delivery/why-not/").content.decode()
+    assert f'<option value="{signal.sequence}">' in page
+    assert f"{signal.instrument}, 1h, number {signal.sequence}" in page
+
+
+def test_why_not_tells_what_held_at_publication_beside_today(admin_client: Client) -> None:
+    subscriber = make_subscriber(risk_profile="low")
+    signal = make_signal(confidence=0.56)
+    fan_out(signal=signal)
+    Subscriber.objects.update(risk_profile="aggressive")
+    asked = {"signal": signal.sequence, "subscriber": subscriber.pk}
+    page = admin_client.get("/admin/notifications/delivery/why-not/", asked).content.decode()
+    assert "56 % &lt; 70 %" in page
+    assert "they were different at publication" in page
+
+
 def test_why_not_refuses_a_signal_that_does_not_exist(admin_client: Client, signal: Signal) -> None:
     asked = {"signal": 999, "subscriber": 1}
     page = admin_client.get("/admin/notifications/delivery/why-not/", asked)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from notifications.models import Delivery, DeliveryPreference, SignalPicture
 from notifications.services.eligibility import Exclusion, candidates_sql, signal_parameters
-from notifications.services.fan_out import fan_out, why_not
+from notifications.services.fan_out import explain_exclusion, fan_out, why_not
 from signals.engine.strategy import Direction, StrategySignal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
@@ -217,6 +217,59 @@ def test_short_goes_out_only_where_the_instrument_can_be_shorted(
     subscriber = make_subscriber()
     assert found(make_signal(instrument=instrument, **SHORT)) == {subscriber.pk: reason}
     assert found(make_signal(instrument=instrument)) == {subscriber.pk: None}
+
+
+@pytest.mark.parametrize(
+    ("reason", "figures"),
+    [
+        (Exclusion.CONFIDENCE, "60 % < 70 %"),
+        (Exclusion.SESSION, "open: london; chosen: asia"),
+        (Exclusion.QUIET_HOURS, "14:00 is between 13:30 and 14:01, Europe/Berlin"),
+        (Exclusion.ACCOUNT_TYPE, "live account, T takes demo"),
+        (Exclusion.UNREACHABLE, "blocked"),
+        (Exclusion.EXPIRES_BEFORE_RELEASE, "16:00 is not before 16:00 UTC"),
+    ],
+)
+def test_reason_at_publication_stays_with_its_figures_whatever_is_set_later(
+    reason: Exclusion, figures: str
+) -> None:
+    values = deepcopy(EXCLUDING[reason])
+    tier = make_tier(**{"name": "T"} | values.pop("tier", {}))
+    subscriber = make_subscriber(tier=tier, preference=values.pop("preference", {}), **values)
+    signal = make_signal(published_at=NOON, confidence=0.6)
+    fan_out(signal=signal)
+    subscriber.status = "archived"
+    subscriber.save()
+
+    why = explain_exclusion(signal, subscriber)
+
+    assert (why.then, why.figures) == (reason.words, figures)
+    assert why.today == Exclusion.NOT_ACTIVE.words
+
+
+def test_all_who_were_excluded_are_on_record_once_and_nobody_else() -> None:
+    signal = make_signal()
+    make_subscriber()
+    low = [make_subscriber(risk_profile="low", preference=wish) for wish in (None, {"daily_cap": 3})]
+    archived = make_subscriber(status="archived")
+    later = make_signal(confidence=0.699)
+    for _ in range(2):
+        fan_out(signal=later, capped=False)
+        fan_out(signal=later, capped=True)
+
+    on_record = [(row.reason, row.figures, pk) for row in later.exclusions.all() for pk in row.subscriber_ids]
+    assert sorted(on_record) == [
+        *(("confidence", "69.9 % < 70 %", each.pk) for each in low),
+        ("not_active", "archived", archived.pk),
+    ]
+    assert not signal.exclusions.exists()
+
+
+def test_signal_older_than_the_records_says_so() -> None:
+    subscriber = make_subscriber(status="archived")
+    why = explain_exclusion(make_signal(), subscriber)
+    assert "Not on record" in why.then
+    assert why.today == Exclusion.NOT_ACTIVE.words
 
 
 def test_why_not_of_a_delivered_signal_tells_its_state() -> None:
