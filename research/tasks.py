@@ -25,6 +25,13 @@ def replay_span(run: JobRun) -> dict[str, Any]:
     return {"replay": replayed.pk, "signals": replayed.signals.count(), "outcomes": replayed.outcomes}
 
 
+@shared_task(job_kind="backtest", queue="research", job_time_limit_seconds=3600, job_resumable=True)
+def run_backtest(run: JobRun) -> dict[str, Any]:
+    from research.services.backtests import carry_out_backtest  # noqa: PLC0415  (compiled code, in the child alone)
+
+    return carry_out_backtest(backtest=run.job.backtest, progress=run.progress)
+
+
 @shared_task(job_kind="report_strategies", queue="research", job_time_limit_seconds=6 * 3600)
 def report_strategies(run: JobRun) -> dict[str, Any]:
     from research.services.report_from_files import report_from_files  # noqa: PLC0415

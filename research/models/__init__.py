@@ -1,10 +1,13 @@
-"""What was replayed, and what was tried."""
+"""What was replayed, what was tried, and what was asked for on the research pages."""
 
+from research.models.backtest import Backtest, BacktestQuerySet
 from research.models.replay import ReplayDelivery, ReplayRun, ReplaySignal
 from research.models.study import Study, Trial, TrialQuerySet, TrialState
 from research.models.track_record import TrackRecord
 
 __all__ = [
+    "Backtest",
+    "BacktestQuerySet",
     "ReplayDelivery",
     "ReplayRun",
     "ReplaySignal",
