@@ -1,19 +1,22 @@
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
-from django.urls import path
+from django.urls import path, re_path
 
-from research.views import charts, console, deliveries, jobs
+from research.views import backtest, backtests, charts, console, deliveries, jobs
 
 staff = admin.site.admin_view
 # A delivery shows a signal and a person.
 DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.view_subscriber")
 INSTRUMENT_RIGHTS = ("market.view_instrument",)
 JOB_RIGHTS = ("signals.view_job",)
+RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
 reads_signals = permission_required("signals.view_signal", raise_exception=True)
 reads_evaluations = permission_required((*INSTRUMENT_RIGHTS, "signals.view_evaluation"), raise_exception=True)
 reads_jobs = permission_required(JOB_RIGHTS, raise_exception=True)
+reads_research = permission_required(RESEARCH_RIGHTS, raise_exception=True)
+changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backtest"), raise_exception=True)
 changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
 app_name = "research"
 urlpatterns = [
@@ -44,4 +47,19 @@ urlpatterns = [
     path("jobs/<uuid:pk>/", staff(reads_jobs(jobs.job)), name="job"),
     path("jobs/<uuid:pk>/progress/", staff(reads_jobs(jobs.job_progress)), name="job_progress"),
     path("jobs/<uuid:pk>/cancel/", staff(changes_jobs(jobs.job_cancel)), name="job_cancel"),
+    path("research/", staff(reads_research(backtests.research)), name="backtests"),
+    path("research/parameters/", staff(reads_research(backtests.parameters)), name="backtest_parameters"),
+    path("research/compare/", staff(reads_research(backtest.compare)), name="backtest_compare"),
+    path("research/<uuid:pk>/", staff(reads_research(backtest.backtest)), name="backtest"),
+    path("research/<uuid:pk>/archive/", staff(changes_research(backtests.archive)), name="backtest_archive"),
+    re_path(
+        r"^research/(?P<pk>[0-9a-f-]{36})/(?P<name>equity|drawdown|trades)/figure/$",
+        staff(reads_research(backtest.figure)),
+        name="backtest_figure",
+    ),
+    re_path(
+        r"^research/(?P<pk>[0-9a-f-]{36})/(?P<table>equity|trades)\.(?P<form>csv|parquet)$",
+        staff(reads_research(backtest.export)),
+        name="backtest_export",
+    ),
 ]

@@ -78,6 +78,16 @@ def r_or_nothing(result: float) -> str:
 
 
 @register.filter
+def measured(value: float | None, form: str) -> str:
+    """A measure's value in its form: percent, R or a plain number."""
+    if value is None or isnan(value):
+        return ""
+    if form == "percent":
+        return f"{value:.1%}"
+    return in_r(value) if form == "R" else f"{value:,.2f}"
+
+
+@register.filter
 def words(name: str) -> str:
     """A strategy's name as words: rsi, moving average."""
     return name.replace("_", " ")

@@ -1,0 +1,133 @@
+"""Forms of the research pages. Strategies are looked up when a form is made: they load compiled code."""
+
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+
+FUSED = "fused"
+SIZINGS = (
+    ("fraction", "Share of the account a trade"),
+    ("risk", "Share of the account at risk a trade"),
+    ("volatility", "Target volatility a year"),
+    ("fixed", "Units of the base asset"),
+)
+PREFIX = "parameter_"
+
+
+def strategy_choices() -> list[tuple[str, str]]:
+    from signals.engine.strategies import STRATEGIES  # noqa: PLC0415
+
+    return [(FUSED, "The fused decision"), *((name, name.replace("_", " ")) for name in STRATEGIES)]
+
+
+def parameter_fields(strategy: str) -> dict[str, forms.Field]:
+    """One field per parameter with its default and bounds, by name; none for a strategy that there is not."""
+    from dataclasses import fields  # noqa: PLC0415
+
+    from signals.engine.hybrid import HybridSettings  # noqa: PLC0415
+    from signals.engine.strategies import LISTENERS, STRATEGIES  # noqa: PLC0415
+
+    if strategy in LISTENERS or (strategy != FUSED and strategy not in STRATEGIES):
+        return {}
+    holder: Any = HybridSettings() if strategy == FUSED else STRATEGIES[strategy].parameters
+    found: dict[str, forms.Field] = {}
+    for each in fields(holder):
+        if "bounds" not in each.metadata:
+            continue
+        low, high = each.metadata["bounds"]
+        default = getattr(holder, each.name)
+        kind = forms.IntegerField if isinstance(default, int) else forms.FloatField
+        step = {} if isinstance(default, int) else {"widget": forms.NumberInput(attrs={"step": "any"})}
+        found[each.name] = kind(
+            label=each.name.replace("_", " ").capitalize(),
+            min_value=low,
+            max_value=high,
+            initial=default,
+            required=False,
+            help_text=f"{low:g} to {high:g}; default {default:g}",
+            **step,
+        )
+    return found
+
+
+def day(moment: str) -> str:
+    return moment[:10]
+
+
+class BacktestForm(forms.Form):
+    title = forms.CharField(max_length=120, required=False, help_text="To find it again.")
+    instruments = forms.ModelMultipleChoiceField(
+        Instrument.objects.select_related("exchange"), widget=forms.CheckboxSelectMultiple
+    )
+    strategy = forms.ChoiceField()
+    timeframe = forms.ChoiceField(choices=[(each.value, each.value) for each in Timeframe], initial="1h")
+    start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    end = forms.DateField(
+        label="Until",
+        help_text="UTC; this day is not traded any more.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    cash = forms.DecimalField(
+        label="Cash", initial=Decimal(10_000), min_value=Decimal("0.01"), max_value=Decimal(10**9)
+    )
+    sizing = forms.ChoiceField(choices=SIZINGS)
+    size = forms.DecimalField(
+        initial=Decimal("0.1"), min_value=Decimal("0.00000001"), help_text="As a ratio: 0.1 is 10 %."
+    )
+    maker_bps = forms.DecimalField(label="Maker fee, bps", initial=10, min_value=-1000, max_value=1000)
+    taker_bps = forms.DecimalField(label="Taker fee, bps", initial=10, min_value=0, max_value=1000)
+    slippage_bps = forms.DecimalField(label="Slippage, bps", initial=2, min_value=0, max_value=1000)
+    shorts_on_spot = forms.BooleanField(
+        label="Sell short on spot markets too", required=False, help_text="Nobody can; for comparison only."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["strategy"].choices = strategy_choices()  # type: ignore[attr-defined]
+        self.chosen = str(self.data.get("strategy") or self.initial.get("strategy") or FUSED)
+        for name, each in parameter_fields(self.chosen).items():
+            self.fields[PREFIX + name] = each
+
+    @property
+    def parameter_rows(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(PREFIX)]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors:
+            from research.services.backtest_request import BacktestRequest  # noqa: PLC0415
+
+            try:
+                values["request"] = BacktestRequest(**self._asked(values))
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return values
+
+    def _asked(self, values: dict[str, Any]) -> dict[str, Any]:
+        parameters = {}
+        for name, each in self.fields.items():
+            given = values.get(name)
+            if name.startswith(PREFIX) and given is not None and given != each.initial:
+                parameters[name.removeprefix(PREFIX)] = given
+        plain = ("strategy", "timeframe", "sizing", "shorts_on_spot")
+        amounts = ("cash", "size", "maker_bps", "taker_bps", "slippage_bps")
+        return {
+            "instruments": sorted(each.pk for each in values["instruments"]),
+            "parameters": parameters,
+            "start": datetime.combine(values["start"], time(), UTC).isoformat(),
+            "end": datetime.combine(values["end"], time(), UTC).isoformat(),
+            **{name: values[name] for name in plain},
+            **{name: f"{values[name].normalize():f}" for name in amounts},
+        }
+
+    @staticmethod
+    def initial_of(asked: dict[str, Any], title: str) -> dict[str, Any]:
+        """The form as it was when `asked` came of it, to run it again or with a change."""
+        parameters = {PREFIX + name: value for name, value in asked["parameters"].items()}
+        dates = {"start": day(asked["start"]), "end": day(asked["end"])}
+        return {**asked, **parameters, **dates, "title": title}
