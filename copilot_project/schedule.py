@@ -16,6 +16,9 @@ SCHEDULE = {
     "candles 1d, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "1d"),
     "candles 4h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "4h"),
     "candles 1h, every 30 seconds": every(30, "signals.market.tasks.sync_candles", "1h"),
+    "the next close of a 1h candle, looked for every 30 seconds": every(
+        30, "signals.market.tasks.await_close"
+    ),
     "closed candles without an evaluation, every 30 seconds": every(30, "signals.tasks.sweep_evaluations"),
     "paper orders that no candle woke, every 30 seconds": every(30, "autopilot.tasks.sweep_paper_orders"),
     "signals that have ended, every minute": every(60, "signals.tasks.record_outcomes"),
