@@ -66,7 +66,7 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
     [
         ("x.csv", bytes(range(256)) * 64, "it is binary"),
         ("x.csv.gz", b"this is no gzip", "cannot be read as Parquet or CSV"),
-        ("x.csv.gz", gzip.compress(b"time,open\n" * 100)[:30], "cannot be read as Parquet or CSV"),
+        ("x.csv.gz", gzip.compress(b"time,open\n" * 100, mtime=0)[:30], "cannot be read as Parquet or CSV"),
         ("x.zip", b"this is no zip", "cannot be read as Parquet or CSV"),
         ("x.parquet", b"PAR1 this is none PAR1", "cannot be read as Parquet or CSV"),
         ("x.parquet", b"", "cannot be read as Parquet or CSV"),
