@@ -74,7 +74,7 @@ class Consensus:
         def describe(row: int) -> str:
             side = "up" if events[row] > 0 else "down"
             agreeing = int((votes[:, row] * events[row] > 0).sum())
-            return f"{agreeing} of {voices[row]} votes say {side}, mean {mean[row]:+.2f}"
+            return f"{agreeing} of {voices[row]} votes say {side}, average {mean[row]:+.2f}"
 
         series = build_series(
             self.name,

@@ -74,7 +74,7 @@ class DollarCostAveraging:
         def describe(row: int) -> str:
             return (
                 f"step {step[row]:.0f} below the {chosen.high_bars}-bar high {plain_price(highest[row])}, "
-                f"volatility {activity[row]:.2f} of usual: buy another part"
+                f"volatility {activity[row]:.0%} of normal: buy another part"
             )
 
         return build_series(

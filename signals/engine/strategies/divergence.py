@@ -66,7 +66,9 @@ class DivergenceReversal:
 
         def describe(row: int) -> str:
             extreme, other = ("lower low", "higher") if events[row] > 0 else ("higher high", "lower")
-            return f"{extreme} with a {other} RSI ({at_turn[row]:.0f} at the turn): the move tires"
+            return (
+                f"{extreme} with a {other} RSI ({at_turn[row]:.0f} at the turn): the move is losing strength"
+            )
 
         return build_series(
             self.name,

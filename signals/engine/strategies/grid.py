@@ -70,7 +70,10 @@ class Grid:
 
         def describe(row: int) -> str:
             side = "below" if events[row] > 0 else "above"
-            return f"close reached line {abs(line[row]):.0f} {side} the {chosen.period}-bar mean, ADX {trend[row]:.0f}"
+            return (
+                f"close reached line {abs(line[row]):.0f} of the grid {side} its {chosen.period}-bar average, "
+                f"ADX {trend[row]:.0f}"
+            )
 
         return build_series(
             self.name,

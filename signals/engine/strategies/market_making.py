@@ -71,9 +71,9 @@ class MarketMaking:
         def describe(row: int) -> str:
             side = "below" if events[row] > 0 else "above"
             return (
-                f"close {abs(distance[row]):.1f} average ranges {side} its volume-weighted mean "
+                f"close {abs(distance[row]):.1f} ATR {side} its volume-weighted mean, VWAP "
                 f"{plain_price(fair[row])}, "
-                f"volatility {activity[row]:.2f} of usual"
+                f"volatility {activity[row]:.0%} of normal"
             )
 
         return build_series(

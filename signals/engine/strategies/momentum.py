@@ -69,7 +69,7 @@ class Momentum:
         def describe(row: int) -> str:
             return (
                 f"{change[row] / (window.close[row] - change[row]):+.1%} in {chosen.period} bars, "
-                f"volume {heaviness[row]:.1f} times its mean"
+                f"volume {heaviness[row]:.1f} times average"
             )
 
         return build_series(

@@ -72,7 +72,7 @@ class PairsTrading:
 
         def describe(row: int) -> str:
             side = "cheap" if events[row] > 0 else "dear"
-            return f"{side} against its pair: {abs(z[row]):.1f} deviations from their usual ratio"
+            return f"{side} against its pair: {abs(z[row]):.1f} standard deviations from their normal ratio"
 
         series = build_series(
             self.name,

@@ -70,7 +70,7 @@ class VolatilityBreakout:
             side, level = ("above", top[row]) if events[row] > 0 else ("below", bottom[row])
             return (
                 f"close {side} the {chosen.channel_bars} bars before ({plain_price(level)}), "
-                f"bar {width[row]:.1f} average ranges wide, volume {heaviness[row]:.1f} times its mean"
+                f"bar range {width[row]:.1f} ATR, volume {heaviness[row]:.1f} times average"
             )
 
         return build_series(

@@ -23,15 +23,15 @@ WORDS = {
     "consensus": "votes say",
     "dca": "buy another part",
     "divergence": "RSI",
-    "grid": "reached line",
+    "grid": "of the grid",
     "macd": "MACD",
-    "market_making": "volume-weighted mean",
-    "momentum": "volume",
+    "market_making": "VWAP",
+    "momentum": "times average",
     "moving_average": "EMA",
     "pairs_trading": "against its pair",
     "rsi": "RSI",
     "sentiment": "sentiment has become",
-    "volatility_breakout": "average ranges wide",
+    "volatility_breakout": "times average",
 }
 
 
