@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS, JOB_RIGHTS, RESEARCH_RIGHTS
+from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS, JOB_RIGHTS, RESEARCH_RIGHTS, SIGNAL_RIGHTS
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ PAGES = (
     Page("Overview", "monitoring", "admin:index"),
     Page("Charts", "candlestick_chart", "research:charts", INSTRUMENT_RIGHTS),
     Page("Deliveries live", "timeline", "research:deliveries", DELIVERY_RIGHTS),
+    Page("Analytics", "query_stats", "research:analytics", SIGNAL_RIGHTS, group="Signals"),
+    Page("Archive", "inventory_2", "research:archive", SIGNAL_RIGHTS, group="Signals"),
     Page("Backtests", "science", "research:backtests", RESEARCH_RIGHTS, group="Research"),
     Page("Jobs", "work_history", "research:jobs", JOB_RIGHTS, group="System"),
 )

@@ -2,13 +2,14 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.urls import path, re_path
 
-from research.views import backtest, backtests, charts, console, deliveries, jobs
+from research.views import analytics, archive, backtest, backtests, charts, console, deliveries, jobs
 
 staff = admin.site.admin_view
 # A delivery shows a signal and a person.
 DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.view_subscriber")
 INSTRUMENT_RIGHTS = ("market.view_instrument",)
 JOB_RIGHTS = ("signals.view_job",)
+SIGNAL_RIGHTS = ("signals.view_signal",)
 RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
@@ -62,4 +63,7 @@ urlpatterns = [
         staff(reads_research(backtest.export)),
         name="backtest_export",
     ),
+    path("archive/", staff(reads_signals(archive.archive)), name="archive"),
+    path("archive/signals.csv", staff(reads_signals(archive.export)), name="archive_export"),
+    path("analytics/", staff(reads_signals(analytics.analytics)), name="analytics"),
 ]

@@ -1,0 +1,109 @@
+"""The archive: narrowed by everything, full reasons, and a file that no spreadsheet computes."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django.live_server_helper import LiveServer
+
+from signals.models import Signal
+from tests.browser import log_in, visiting
+from tests.factories import make_instrument
+from tests.notifications.rows import make_outcome, make_signal
+from users.models import User
+
+NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def boss(db: None, client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss", "boss@example.org", "a-password-1"))
+    return client
+
+
+def three() -> list[Signal]:
+    instrument = make_instrument(symbol="AAA/USDT")
+    won = make_signal(
+        instrument=instrument, strategy="rsi", published_at=NOW - timedelta(days=3),
+        reasons=["RSI at 21, below 30", "=cmd|x"], confidence=0.9,
+    )  # fmt: skip
+    make_outcome(signal=won, r_multiple=1.5, exited_at=NOW, entered_at=NOW - timedelta(days=3))
+    lost = make_signal(
+        strategy="macd", published_at=NOW - timedelta(days=2), reasons=["=1+1"], confidence=0.5
+    )
+    make_outcome(signal=lost, r_multiple=-1.0, exited_at=NOW, entered_at=NOW - timedelta(days=3))
+    still_open = make_signal(strategy="dca", published_at=NOW - timedelta(days=1), reasons=["plain"])
+    return [won, lost, still_open]
+
+
+def listed(boss: Client, query: str) -> str:
+    answer = boss.get(reverse("research:archive") + query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", {"won", "lost", "open"}),
+        ("?text=below+30", {"won"}),
+        ("?strategy=macd", {"lost"}),
+        ("?result=win", {"won"}),
+        ("?result=loss", {"lost"}),
+        ("?result=open", {"open"}),
+        ("?confidence=0.85", {"won"}),
+        ("?start=2026-05-02&end=2026-05-02", {"lost"}),
+        ("?source=autopilot", set()),
+        ("?confidence=nonsense", {"won", "lost", "open"}),
+    ],
+)
+def test_each_filter_leaves_what_fits(boss: Client, query: str, found: set[str]) -> None:
+    rows = dict(zip(("won", "lost", "open"), three(), strict=True))
+    text = listed(boss, query)
+    shown = {name for name, row in rows.items() if f"/signals/signal/{row.pk}/change/" in text}
+    assert shown == found
+
+
+def test_the_file_has_the_chosen_columns_and_runs_no_formula(boss: Client) -> None:
+    three()
+    answer = boss.get(
+        reverse("research:archive_export") + "?column=strategy&column=r_multiple&column=reasons"
+    )
+    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines == [
+        "strategy,r_multiple,reasons",
+        "dca,,plain",
+        "macd,-1.0,'=1+1",
+        'rsi,1.5,"RSI at 21, below 30 | =cmd|x"',
+    ]
+
+
+def test_nobody_without_the_right_reads_it(db: None, client: Client) -> None:
+    client.force_login(User.objects.create_user("eve", "eve@example.org", "a-password-1", is_staff=True))
+    for name in ("archive", "archive_export", "analytics"):
+        assert client.get(reverse(f"research:{name}")).status_code == 403
+
+
+@pytest.mark.browser
+def test_the_archive_and_the_analytics_in_a_browser(
+    chromium: Path, live_server: LiveServer, transactional_db: None, tmp_path: Path
+) -> None:
+    User.objects.create_superuser("boss", "boss@example.org", "a-password-1")
+    three()
+    with visiting(chromium) as (page, complaints):
+        log_in(page, live_server.url)
+        page.goto(live_server.url + reverse("research:archive"))
+        page.fill("[name=text]", "below 30")
+        page.click("text=Show >> nth=-1")
+        page.wait_for_selector("text=1 signal")
+        page.screenshot(path=tmp_path / "archive.png", full_page=True)
+        assert "RSI at 21, below 30" in page.inner_text("#content")
+        with page.expect_download() as download:
+            page.click("text=Export as CSV")
+        assert "below 30" in Path(download.value.path()).read_text()
+        page.goto(live_server.url + reverse("research:analytics") + "?period=all")
+        page.wait_for_selector("#calibration[data-drawn]")
+        page.screenshot(path=tmp_path / "analytics.png", full_page=True)
+    assert complaints == []
