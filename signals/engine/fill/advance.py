@@ -23,6 +23,8 @@ from signals.engine.fill.inside import (
 )
 from signals.engine.fill.layout import (
     B_FUNDING,
+    B_HIGH,
+    B_LOW,
     B_OPEN,
     B_TIME,
     B_VOLUME,
@@ -85,7 +87,9 @@ def advance(row: IntArray, bar: IntArray, terms: IntArray, fills: IntArray, ages
     if bar[B_TIME] <= row[CLOCK]:
         return STALE_BAR
     row[EVENTS] = 0
-    if row[LOTS] != 0 or row[COUNT] != 0:
+    if row[LOTS] != 0 and _nothing_to_do(row, bar, terms):
+        row[BEST] = max(row[BEST], bar[B_HIGH]) if row[LOTS] > 0 else min(row[BEST], bar[B_LOW])
+    elif row[LOTS] != 0 or row[COUNT] != 0:
         row[BUDGET] = _volume_left(bar, terms)
         status = _carry(row, bar, terms) if row[LOTS] != 0 else 0
         if status == 0:
@@ -99,6 +103,13 @@ def advance(row: IntArray, bar: IntArray, terms: IntArray, fills: IntArray, ages
     events: int = row[EVENTS]
     row[CLOCK], row[BUDGET], row[EVENTS] = bar[B_TIME], 0, 0
     return events
+
+
+@njit(cache=True)
+def _nothing_to_do(row: IntArray, bar: IntArray, terms: IntArray) -> bool:
+    """Whether a position only stands there: no order, no end in sight, nothing due. Most bars of a plain backtest."""
+    waits = row[COUNT] != 0 or row[CLOSING] != 0 or row[LIQUIDATION] != 0 or row[HOLD] > 0
+    return not (waits or bar[B_FUNDING] != 0 or terms[T_BORROW] != 0)
 
 
 @njit(cache=True)

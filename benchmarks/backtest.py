@@ -1,0 +1,262 @@
+"""A backtest of a million bars, and labels of a quarter: ours against vectorbt, backtesting.py and RaptorBT.
+
+    python benchmarks/backtest.py [--markdown docs/benchmarks.md]
+
+All are given the same signals (crossings of two means), decided at a close and filled at the next open, one unit
+a trade, 0.1 % a side, and give equity, trades, Sharpe ratio and deepest fall. Equal equity is asserted before anything
+is timed. Times are of the processor, not of the clock, so that what else runs on the machine counts less. Peers are pinned in benchmarks/requirements-backtest.txt, an environment of their own; absent ones are left
+out.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from harness import Contender, commit, machine, write_section
+
+from autopilot.engine.labels import Levels, label_markets
+from autopilot.engine.simulator import default_grid, run_signals, simulate_signals
+from signals.engine.candle import OHLCV
+from signals.engine.costs import CostRates
+from signals.engine.performance import max_drawdown, sharpe_ratio
+from signals.engine.strategies import STRATEGIES
+
+BEGIN, END = "<!-- backtest.py -->", "<!-- end of backtest.py -->"
+CASH = Decimal(1_000_000)
+RATES = CostRates(maker_bps=Decimal(10), taker_bps=Decimal(10), slippage_bps=Decimal(0))
+FEE, MINUTES_A_YEAR = 0.001, 365 * 24 * 60
+GOALS = {
+    ("plain loop", "vectorbt"): 35,
+    ("plain loop", "backtesting.py"): 600,
+    ("plain loop", "RaptorBT"): 8,
+    ("general step", "vectorbt"): 10,
+    ("general step", "backtesting.py"): 150,
+    ("general step", "RaptorBT"): 2,
+}
+LABEL_GOAL_MS = 100.0
+
+Signals = tuple[np.ndarray, np.ndarray]
+
+
+def walk(bars: int, seed: int = 1) -> OHLCV:
+    """Prices of eight digits and more, opens where the bar before closed."""
+    rng = np.random.default_rng(seed)
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.0005, bars))), 6)
+    opened = np.concatenate(([close[0]], close[:-1]))
+    reach = np.round(np.abs(rng.normal(0, 0.02, (2, bars))), 6)
+    high, low = np.maximum(opened, close) + reach[0], np.minimum(opened, close) - reach[1]
+    return OHLCV(np.arange(bars) * 60_000, opened, high, low, close, np.full(bars, 1e3))
+
+
+def crossings(candles: OHLCV, fast: int = 10, slow: int = 30) -> Signals:
+    """Enter where the fast mean rises above the slow one, leave where it falls below."""
+    sums = np.cumsum(np.insert(candles.close, 0, 0.0))
+    means = [np.full(len(candles), np.nan) for _ in range(2)]
+    for mean, bars in zip(means, (fast, slow), strict=True):
+        mean[bars - 1 :] = (sums[bars:] - sums[:-bars]) / bars
+    above = means[0] > means[1]
+    rows = np.flatnonzero(np.diff(above.astype(np.int8))) + 1
+    entries, exits = np.zeros(len(candles), dtype=np.int8), np.zeros(len(candles), dtype=np.bool_)
+    entries[rows], exits[rows] = above[rows], ~above[rows]
+    return entries, exits
+
+
+def in_turn(contenders: list[Contender], rounds: int) -> None:
+    """Each once a round; the first round warms up. Time of the processor, all threads together."""
+    for number in range(rounds + 1):
+        for one in contenders:
+            begun = time.process_time()
+            one.run()
+            if number:
+                one.seconds.append(time.process_time() - begun)
+        print(f"round {number} of {rounds}", file=sys.stderr)
+
+
+def measured(equity: np.ndarray) -> tuple[float, float]:
+    returns = np.diff(equity) / equity[:-1]
+    return sharpe_ratio(returns, MINUTES_A_YEAR), max_drawdown(returns)
+
+
+def plain(candles: OHLCV, signals: Signals) -> np.ndarray:
+    found = simulate_signals(candles, *signals, cash=CASH, quantity=Decimal(1), rates=RATES)
+    measured(found.equity)
+    return found.equity
+
+
+def general(candles: OHLCV, signals: Signals) -> np.ndarray:
+    grid = default_grid(candles, CASH)
+    lots, cash = grid.lots(Decimal(1)), int(CASH * 10**8)
+    found = run_signals(candles, *signals, cash, lots, RATES, grid, by_step=True)
+    measured(found.equity)
+    return found.equity
+
+
+def in_vectorbt(candles: OHLCV, signals: Signals) -> Callable[[], np.ndarray]:
+    import pandas as pd  # noqa: PLC0415
+    import vectorbt as vbt  # noqa: PLC0415
+
+    index = pd.to_datetime(candles.open_time, unit="ms")
+    close, opened = (pd.Series(each.copy(), index=index) for each in (candles.close, candles.open))
+    entries, exits = (pd.Series(each.astype(bool), index=index).vbt.fshift(1) for each in signals)
+
+    def run() -> np.ndarray:
+        portfolio = vbt.Portfolio.from_signals(
+            close, entries, exits, price=opened, size=1.0, fees=FEE, init_cash=float(CASH), freq="1min"
+        )
+        portfolio.total_return(), portfolio.sharpe_ratio(), portfolio.max_drawdown()
+        return portfolio.value().to_numpy()
+
+    return run
+
+
+def in_backtesting(candles: OHLCV, signals: Signals) -> Callable[[], np.ndarray]:
+    import pandas as pd  # noqa: PLC0415
+    from backtesting import Backtest, Strategy  # noqa: PLC0415
+
+    index = pd.to_datetime(candles.open_time, unit="ms")
+    columns = {"Open": candles.open, "High": candles.high, "Low": candles.low, "Close": candles.close}
+    frame = pd.DataFrame({name: each.copy() for name, each in columns.items()}, index=index)
+    entries, exits = (each.astype(float) for each in signals)
+
+    class Crossing(Strategy):
+        def init(self) -> None:
+            self.enter, self.leave = self.I(lambda: entries), self.I(lambda: exits)
+
+        def next(self) -> None:
+            if self.leave[-1]:
+                self.position.close()
+            elif self.enter[-1] and not self.position:
+                self.buy(size=1)
+
+    def run() -> np.ndarray:
+        found = Backtest(frame, Crossing, cash=float(CASH), commission=FEE).run()
+        return found._equity_curve["Equity"].to_numpy()  # noqa: SLF001  (its documented result)
+
+    return run
+
+
+def in_raptorbt(candles: OHLCV, signals: Signals) -> Callable[[], np.ndarray]:
+    import raptorbt  # noqa: PLC0415
+
+    columns = [
+        each.copy() for each in (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    ]
+    times, entries, exits = candles.open_time * 1_000_000, signals[0] == 1, signals[1].copy()
+    sizes = (
+        1.5 * candles.open / float(CASH)
+    )  # shares of the cash; the lot below makes exactly one unit of each
+    whole = raptorbt.InstrumentConfig(lot_size=1.0)
+    config = raptorbt.BacktestConfig(initial_capital=float(CASH), fees=FEE, fill_timing="next_bar_open")
+
+    def run() -> np.ndarray:
+        found = raptorbt.run_single_backtest(
+            times, *columns, entries, exits, config=config, position_sizes=sizes, instrument_config=whole
+        )
+        return np.asarray(found.equity_curve())
+
+    return run
+
+
+def peers(
+    candles: OHLCV, signals: Signals, peer_bars: int
+) -> Iterator[tuple[str, int, Callable[[], np.ndarray]]]:
+    if find_spec("vectorbt"):
+        yield "vectorbt", len(candles), in_vectorbt(candles, signals)
+    if find_spec("raptorbt"):
+        yield "RaptorBT", len(candles), in_raptorbt(candles, signals)
+    if find_spec("backtesting"):
+        yield (
+            "backtesting.py",
+            peer_bars,
+            in_backtesting(candles[:peer_bars], tuple(s[:peer_bars] for s in signals)),
+        )
+
+
+def compared(name: str, theirs: np.ndarray, ours: np.ndarray) -> str:
+    """What was equal. AssertionError beyond 1e-9 of what is comparable."""
+    away = np.abs(theirs / ours - 1)
+    if name == "backtesting.py":  # it books a commission at another bar, and closes nothing at the end
+        assert np.median(away) < 1e-9, f"{name}: {np.median(away)}"
+        return f"{name}: {np.mean(away < 1e-9):.1%} of bars within 1e-9, at most {away.max():.1e} where a fee is booked"
+    assert away.max() < 1e-9, f"{name}: {away.max()} at bar {away.argmax()}"
+    return f"{name}: every bar within {max(away.max(), 1e-16):.0e}"
+
+
+def labels(rounds: int) -> float:
+    """Milliseconds to label 30 instruments x 90 days of 1h for all strategies' levels, warm."""
+    markets = {str(seed): walk(2_160, seed) for seed in range(30)}
+    levels = [Levels(each.parameters.stop_atr, each.parameters.target_atr) for each in STRATEGIES.values()]
+    one = Contender("labels", lambda: label_markets(markets, levels), 30 * 2_160)
+    in_turn([one], rounds)
+    return 1e3 * statistics.median(one.seconds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bars", type=int, default=1_000_000)
+    parser.add_argument("--peer-bars", type=int, default=50_000, help="backtesting.py's slice of them")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--markdown", type=Path, help="write the section here as well")
+    asked = parser.parse_args()
+    candles = walk(asked.bars)
+    signals = crossings(candles)
+    equity = plain(candles, signals)
+    assert equity.tobytes() == general(candles, signals).tobytes(), "the two paths differ"
+    equal, contenders = (
+        [],
+        [
+            Contender("plain loop", lambda: plain(candles, signals), asked.bars),
+            Contender("general step", lambda: general(candles, signals), asked.bars),
+        ],
+    )
+    for name, bars, run in peers(candles, signals, asked.peer_bars):
+        equal.append(compared(name, run(), equity[:bars]))
+        contenders.append(Contender(name, run, bars))
+    in_turn(contenders, asked.rounds)
+    text = report(asked, contenders, equal, labels(asked.rounds))
+    print(text)
+    if asked.markdown:
+        write_section(asked.markdown, text, BEGIN, END)
+    return 1 if "MISSED" in text else 0
+
+
+def report(asked: argparse.Namespace, contenders: list[Contender], equal: list[str], label_ms: float) -> str:
+    rates = {one.name: one.rate for one in contenders}
+    lines = [
+        BEGIN,
+        "# A backtest and its peers\n",
+        f"`python benchmarks/backtest.py --rounds {asked.rounds}`, commit {commit()}, {datetime.now(UTC):%Y-%m-%d}.",
+        f"{machine()}. Medians of {asked.rounds} interleaved rounds after a warm-up, time of the processor.",
+        f"{asked.bars:,} bars (backtesting.py: the first {asked.peer_bars:,}; compare rates), signals given.\n",
+        "| | bars | median ms | ns a bar |",
+        "|---|--:|--:|--:|",
+    ]
+    for one in sorted(contenders, key=lambda each: -each.rate):
+        median = statistics.median(one.seconds)
+        lines.append(f"| {one.name} | {one.bars:,} | {1e3 * median:,.1f} | {1e9 * median / one.bars:,.1f} |")
+    lines += ["", "Equity of the same run, against the plain loop (which is the general step bit for bit):\n"]
+    lines += [f"- {line}" for line in equal] + [""]
+    for (ours, peer), goal in GOALS.items():
+        if peer in rates:
+            factor = rates[ours] / rates[peer]
+            reached = "reached" if factor >= goal else "MISSED"
+            lines.append(f"- {ours} ÷ {peer}: **{factor:.1f} ×**, goal {goal} ×: {reached}")
+    reached = "reached" if label_ms <= LABEL_GOAL_MS else "MISSED"
+    lines.append(
+        f"- labels of 30 instruments × 90 days × {len(STRATEGIES)} strategies, both sides of every bar: "
+        f"**{label_ms:.0f} ms** of the processor, goal {LABEL_GOAL_MS:.0f} ms: {reached}"
+    )
+    return "\n".join([*lines, END, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
