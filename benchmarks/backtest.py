@@ -4,8 +4,8 @@
 
 All are given the same signals (crossings of two means), decided at a close and filled at the next open, one unit
 a trade, 0.1 % a side, and give equity, trades, Sharpe ratio and deepest fall. Equal equity is asserted before anything
-is timed. Times are of the processor, not of the clock, so that what else runs on the machine counts less. Peers are pinned in benchmarks/requirements-backtest.txt, an environment of their own; absent ones are left
-out.
+is timed. Times are of the processor, not of the clock, so that what else runs on the machine counts less. Peers are
+pinned in benchmarks/requirements-backtest.txt, an environment of their own; absent ones are left out.
 """
 
 import argparse
