@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from autopilot.engine.market import Opposite
+
 DIGITS = Decimal("1e-18")
 
 
@@ -60,3 +62,16 @@ def average_price(parts: Sequence[FilledPart]) -> Decimal:
     quantity = sum((part.quantity for part in parts), Decimal(0))
     weighted = sum((part.quantity * part.price for part in parts), Decimal(0))
     return (weighted / quantity).quantize(DIGITS)
+
+
+def wanted(*, held: int, side: int, leaves: bool, adds: bool, opposite: Opposite) -> tuple[bool, bool]:
+    """Whether a decision enters, and whether what is held is ended first. held and side: 1, -1, or 0 for none.
+
+    The rule of the simulator (`market_path`), which a test holds it to.
+    """
+    leaves = leaves and held != 0
+    if held * side < 0:
+        return leaves or opposite == Opposite.REVERSE, leaves or opposite >= Opposite.CLOSE
+    if held * side > 0 and not leaves and not adds:
+        return False, False
+    return side != 0, leaves

@@ -165,7 +165,9 @@ def _house(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
     return next((reason for applies, reason in against if applies), None)
 
 
-def _exchange(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
+def _exchange(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:  # noqa: PLR0911  (one answer per rule)
+    if asked.is_entry and asked.side is OrderSide.SELL and not venue.can_short:
+        return Refusal.NO_POSITION
     if asked.lots < 1:
         return Refusal.LESS_THAN_ONE_LOT
     if venue.minimum_amount is not None and asked.quantity < venue.minimum_amount:
@@ -184,8 +186,6 @@ def _account(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
     against = standing.held * asked.side.sign
     if not asked.is_entry:
         return None if against < 0 else Refusal.NO_POSITION
-    if asked.side is OrderSide.SELL and not venue.can_short:
-        return Refusal.NO_POSITION
     if against < 0:
         return Refusal.OPPOSITE_POSITION
     if standing.free < asked.value * standing.margin + asked.fee:

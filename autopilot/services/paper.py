@@ -21,7 +21,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.fill import UNKNOWN_VOLUME
 from signals.engine.fill.batch import step_book
 from signals.engine.fill.grid import Grid
-from signals.engine.fill.layout import B_TIME, B_VOLUME, BAR_WIDTH, IntArray
+from signals.engine.fill.layout import B_CLOSE, B_TIME, B_VOLUME, BAR_WIDTH, IntArray
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
@@ -87,8 +87,9 @@ def _step_bar(position_id: int, candle: OHLCV, as_of: datetime, now: datetime) -
         terms, grid = terms_of(position), grid_of(position)
         free = free_units(cash_of(account), account.positions.all(), terms)
         row = book_of(position, active, free)
-        events = step_book(row, bar_of(candle, grid), terms)
-        position.last_close = grid.price(int(np.rint(float(candle.close[0]) / float(grid.tick))))
+        bar = bar_of(candle, grid)
+        events = step_book(row, bar, terms)
+        position.last_close = grid.price(int(bar[B_CLOSE]))
         write_step(position=position, orders=orders, active=active, row=row, events=events, now=now)
         record_equity(account=account, at=opened_at)
     return True
@@ -123,7 +124,11 @@ def record_equity(*, account: Account, at: datetime) -> EquityPoint:
     positions = list(account.positions.exclude(quantity=0))
     equity = (cash_of(account) + held_worth(positions)).quantize(Decimal("1e-8"))
     exposure = exposure_of(positions).quantize(Decimal("1e-8"))
-    point, _ = EquityPoint.objects.update_or_create(
-        account=account, at=at, defaults={"equity": equity, "exposure": exposure}
+    point = EquityPoint(account=account, at=at, equity=equity, exposure=exposure)
+    EquityPoint.objects.bulk_create(
+        [point],
+        update_conflicts=True,
+        unique_fields=["account", "at"],
+        update_fields=["equity", "exposure"],
     )
     return point

@@ -58,7 +58,7 @@ def standing_of(
 ) -> Standing:
     """Exits ask for the position only; entries for everything that limits them."""
     common = {
-        "held": position.quantity,
+        "held": Decimal(0) if is_entry and position.closing else position.quantity,
         "is_live": account.is_live,
         "is_closed": not account.is_open,
         "kill_switch_allows": sending_allowed(),
