@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
 from notifications.models import Delivery
 from research.models import ReplayDelivery, ReplayRun
+from research.services.replay_results import replay_results
+from signals.engine.outcome import follow
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
 from signals.models import Evaluation, Signal
@@ -78,6 +81,41 @@ def test_a_span_without_candles_says_what_to_do(instrument: Instrument) -> None:
     _, printed = run(START - timedelta(days=400))
 
     assert "No candles are stored there" in printed
+
+
+def test_missing_history_is_named_first_with_the_command_that_fetches_it(instrument: Instrument) -> None:
+    Candle.objects.filter(timeframe="4h").delete()
+    _, printed = run(END - SPAN)
+    needed = END - SPAN - 500 * timedelta(hours=4)
+    assert f"{instrument} 4h has no candles" in printed
+    assert f"manage.py backfill {instrument} --timeframe 4h --from {needed:%Y-%m-%d}" in printed
+    assert printed.index("backfill") < printed.index("Replay ")
+
+
+def test_results_are_those_of_following_each_signal(instrument: Instrument) -> None:
+    """Against a plain sum over `follow`, one signal at a time."""
+    replayed, printed = run(END - 2 * SPAN)
+    base = tail(SERIES, 600)
+    results = []
+    for signal in replayed.signals.all():
+        opened = int(signal.published_at.timestamp() * 1000) - Timeframe.H1.milliseconds
+        outcome = follow(
+            base,
+            rows=[int(np.searchsorted(base.open_time, opened))],
+            directions=[1 if signal.direction == "long" else -1],
+            entry_prices=[signal.entry_price],
+            stop_losses=[signal.stop_loss],
+            take_profits=[signal.take_profit],
+            rates=instrument.cost_rates(),
+        )
+        if outcome.ended[0]:
+            results.append(float(outcome.r_multiple[0]))
+    assert results, "a span in which nothing ends would prove nothing"
+    found = replay_results(replayed)
+    assert found.ended == len(results)
+    assert found.total_r == pytest.approx(sum(results))
+    assert found.hit_rate == sum(r > 0 for r in results) / len(results)
+    assert f"{sum(results):+.2f} R" in printed
 
 
 def test_an_unknown_instrument_is_named(instrument: Instrument) -> None:

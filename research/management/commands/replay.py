@@ -40,15 +40,37 @@ class Command(JobCommand):
     ) -> None:
         if start >= end:
             raise CommandError(f"--from {start:%Y-%m-%d} must be before --to {end:%Y-%m-%d}.")
+        chosen = chosen_instruments(instruments)
+        self.name_what_is_lacking(chosen, start)
         parameters = {
             "start": start.isoformat(),
             "end": end.isoformat(),
-            "instruments": [instrument.pk for instrument in chosen_instruments(instruments)],
+            "instruments": [instrument.pk for instrument in chosen],
         }
         job = self.carry_out(task=replay_span, parameters=parameters, background=background)
         if job and job.result and job.started_at and job.ended_at:
             seconds = (job.ended_at - job.started_at).total_seconds()
             self.report(ReplayRun.objects.get(pk=job.result["replay"]), seconds)
+
+    def name_what_is_lacking(self, chosen: list[Instrument], start: datetime) -> None:
+        from research.services.replay_results import lacking_history  # noqa: PLC0415  (compiled code)
+
+        lacking = lacking_history(chosen, start=start)
+        if lacking:
+            self.stdout.write("History is missing; decisions that need it are refused. To fetch it:")
+        for each in lacking:
+            self.stdout.write(f"  {each.words}\n    {each.command}")
+
+    def write_results(self, run: ReplayRun) -> None:
+        from research.services.replay_results import replay_results  # noqa: PLC0415  (compiled code)
+
+        results = replay_results(run)
+        if results.ended:
+            self.stdout.write(
+                f"Results after costs: {results.total_r:+.2f} R, mean {results.mean_r:+.2f} R, "
+                f"hit rate {results.hit_rate:.0%} of {results.ended} ended, "
+                f"deepest drawdown {results.drawdown_r:.2f} R; {results.open} have not ended"
+            )
 
     def report(self, run: ReplayRun, seconds: float) -> None:
         evaluations = sum(run.outcomes.values())
@@ -61,6 +83,7 @@ class Command(JobCommand):
                 "No candles are stored there: load them with `manage.py backfill` or `import_candles`."
             )
         self.stdout.write(f"Signals: {run.signals.count()}")
+        self.write_results(run)
         for symbol, direction, number in (
             run.signals.values_list("instrument__symbol", "direction")
             .annotate(Count("id"))

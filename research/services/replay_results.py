@@ -1,0 +1,117 @@
+"""What a replay needs before it begins, and what came of the signals that it would have sent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db.models import Min
+
+from research.models import ReplayRun
+from signals.engine.direction import Direction
+from signals.engine.horizon import HORIZON_BARS
+from signals.engine.outcome import follow
+from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
+from signals.market.models import Candle, Instrument
+from signals.market.selectors import load_range
+
+WINDOW_BARS = 500
+BASE_PERIOD = timedelta(seconds=BASE_TIMEFRAME.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """History that a replay needs and that is not stored, with the command that fetches it."""
+
+    instrument: Instrument
+    timeframe: Timeframe
+    needed_from: datetime
+    begins_at: datetime | None
+
+    @property
+    def words(self) -> str:
+        has = f"begins at {self.begins_at:%Y-%m-%d}" if self.begins_at else "has no candles"
+        return f"{self.instrument} {self.timeframe} {has}, needed from {self.needed_from:%Y-%m-%d}"
+
+    @property
+    def command(self) -> str:
+        return f"manage.py backfill {self.instrument} --timeframe {self.timeframe} --from {self.needed_from:%Y-%m-%d}"
+
+
+def lacking_history(instruments: Iterable[Instrument], *, start: datetime) -> list[Lacking]:
+    """Of each timeframe the decision's window of bars before `start`, where it is not there from its beginning."""
+    found = []
+    for instrument in instruments:
+        for timeframe in TIMEFRAME_WEIGHTS:
+            needed = start - timedelta(seconds=WINDOW_BARS * timeframe.seconds)
+            stored = Candle.objects.filter(instrument=instrument, timeframe=timeframe.value)
+            begins_at = stored.aggregate(first=Min("open_time"))["first"]
+            if begins_at is None or begins_at > needed + timedelta(seconds=timeframe.seconds):
+                found.append(Lacking(instrument, timeframe, needed, begins_at))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """In R after costs, over the signals that ended, in the order of their ends; NaN where none has."""
+
+    ended: int
+    open: int
+    total_r: float
+    mean_r: float
+    hit_rate: float
+    drawdown_r: float
+
+
+def replay_results(run: ReplayRun) -> Results:
+    """Followed on stored candles by the fill code of the live outcomes, at each instrument's own costs."""
+    ends: list[tuple[int, float]] = []
+    count = 0
+    for instrument in run.instruments.select_related("exchange"):
+        signals = list(run.signals.filter(instrument=instrument))
+        count += len(signals)
+        candles = load_range(
+            instrument_id=instrument.pk,
+            timeframe=BASE_TIMEFRAME,
+            start=run.start - 2 * BASE_PERIOD,
+            end=run.end + (HORIZON_BARS + 2) * BASE_PERIOD,
+        )
+        rows = {int(opened): row for row, opened in enumerate(candles.open_time)}
+        decided = [
+            (signal, rows[opened])
+            for signal in signals
+            if (opened := int(signal.published_at.timestamp() * 1000) - BASE_TIMEFRAME.milliseconds) in rows
+        ]
+        if not decided:
+            continue
+        outcomes = follow(
+            candles,
+            rows=[row for _, row in decided],
+            directions=[Direction(signal.direction).sign for signal, _ in decided],
+            entry_prices=[signal.entry_price for signal, _ in decided],
+            stop_losses=[signal.stop_loss for signal, _ in decided],
+            take_profits=[signal.take_profit for signal, _ in decided],
+            rates=instrument.cost_rates(),
+        )
+        ends += zip(
+            outcomes.exited_at[outcomes.ended].tolist(),
+            outcomes.r_multiple[outcomes.ended].tolist(),
+            strict=True,
+        )
+    r_multiples = np.array([r for _, r in sorted(ends)])
+    if len(r_multiples) == 0:
+        return Results(0, count, 0.0, float("nan"), float("nan"), 0.0)
+    return Results(
+        len(r_multiples),
+        count - len(r_multiples),
+        float(r_multiples.sum()),
+        float(r_multiples.mean()),
+        float((r_multiples > 0).mean()),
+        _drawdown(r_multiples),
+    )
+
+
+def _drawdown(r_multiples: np.ndarray) -> float:
+    """The deepest fall of the running sum below its highest point, which is 0 at least; in R."""
+    total = np.concatenate(([0.0], np.cumsum(r_multiples)))
+    return float((np.maximum.accumulate(total) - total).max())
