@@ -42,9 +42,7 @@ class DeliveryPreference(models.Model):
 
     subscriber = models.OneToOneField(Subscriber, on_delete=models.CASCADE, related_name="preference")
     sessions = ArrayField(
-        models.CharField(
-            max_length=10, choices=[(s.value, s.value.replace("_", " ").title()) for s in TradingSession]
-        ),
+        models.CharField(max_length=10, choices=[(s.value, s.label) for s in TradingSession]),
         default=list,
         blank=True,
         help_text="Trading sessions; ignored where the tier has every hour.",

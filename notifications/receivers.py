@@ -10,7 +10,7 @@ from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
 from notifications.services.pictures import request_picture
 from notifications.services.removal import forget_chat, forget_preferences
-from notifications.tasks import wake_artist
+from notifications.tasks import wake_for_picture
 from signals.models import Signal
 from users.models import Subscriber
 
@@ -18,7 +18,7 @@ from users.models import Subscriber
 def deliver(*, coming: Signal, **kwargs: Any) -> None:
     """A signal and its deliveries are committed together or not at all; a worker draws it after that."""
     if request_picture(signal=coming):
-        transaction.on_commit(partial(wake_artist, coming.pk))
+        transaction.on_commit(partial(wake_for_picture, coming.pk))
     fan_out(signal=coming, capped=False)
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import structlog
 from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from notifications.services import bot_state, inbox, pictures, removal
 from notifications.services.reply import TextReply, send_reply
@@ -14,6 +13,7 @@ from notifications.services.reply_turns import forget_turns, reserve_turn, take_
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
 from signals.selectors import sending_allowed
+from signals.services.wake_up import wake_up
 
 logger = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def _is_its_turn(update_id: int, question: inbox.Question) -> bool:
     wait = reserve_turn(chat_id=question.chat_id)
     if wait:
         inbox.keep_turn(update_id=update_id, turn_at=now + timedelta(seconds=wait))
-        wake_worker(update_id, after_seconds=wait)
+        wake_for_update(update_id, after_seconds=wait)
     return wait == 0
 
 
@@ -68,7 +68,7 @@ def sweep_updates() -> None:
     """Wake a worker for every update whose wake-up was lost, whose attempt failed, or which had no turn."""
     now = timezone.now()
     for update_id in inbox.waiting_updates(received_before=now - LEAVE_TO_ITS_WAKE_UP):
-        wake_worker(update_id)
+        wake_for_update(update_id)
     forget_turns(free_before=now - LEAVE_TO_ITS_WAKE_UP)
 
 
@@ -100,22 +100,14 @@ def sweep_pictures() -> None:
     """Draw what a lost wake-up, a failed attempt or a long queue left undrawn."""
     now = timezone.now()
     for signal_id in pictures.undrawn_pictures(requested_before=now - LEAVE_TO_ITS_WAKE_UP, now=now):
-        wake_artist(signal_id)
+        wake_for_picture(signal_id)
 
 
-def wake_artist(signal_id: int) -> None:
-    """Ask for a signal to be drawn; what no broker takes is the sweeper's."""
-    try:
-        draw_picture.apply_async((signal_id,), retry=False)
-    except OperationalError as error:
-        logger.warning("broker unreachable, the sweeper will draw it", signal=signal_id, error=str(error))
+def wake_for_picture(signal_id: int) -> None:
+    """Ask for a signal to be drawn."""
+    wake_up(draw_picture, signal_id)
 
 
-def wake_worker(update_id: int, *, after_seconds: float | None = None) -> None:
-    """Ask for an update to be worked off, now or in a while; what no broker takes is the sweeper's."""
-    try:
-        process_update.apply_async((update_id,), retry=False, countdown=after_seconds)
-    except OperationalError as error:
-        logger.warning(
-            "broker unreachable, the sweeper will take the update", update=update_id, error=str(error)
-        )
+def wake_for_update(update_id: int, *, after_seconds: float | None = None) -> None:
+    """Ask for an update to be worked off, now or in a while."""
+    wake_up(process_update, update_id, countdown=after_seconds)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from notifications import telemetry
 from notifications.services.inbox import store_update
-from notifications.tasks import wake_worker
+from notifications.tasks import wake_for_update
 
 LARGEST_BODY = 256 * 1024
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105
@@ -38,7 +38,7 @@ def telegram_webhook(request: HttpRequest) -> HttpResponse:
     if update_id is None:
         telemetry.unreadable_updates.inc()
     else:
-        wake_worker(update_id)
+        wake_for_update(update_id)
     return HttpResponse()
 
 

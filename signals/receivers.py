@@ -5,7 +5,8 @@ from typing import Any
 
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.selectors import waiting_for_partner
-from signals.tasks import evaluate_candle, wake_up
+from signals.services.wake_up import wake_up
+from signals.tasks import evaluate_candle
 
 
 def evaluate_closed_candle(

@@ -12,9 +12,8 @@ from copilot_project.sandbox.market import DAY_MS, HOUR_MS, INTERVALS, Bars, Mar
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import decide
 from signals.engine.strategy import DecisionContext
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import WINDOW_BARS, Timeframe
 
-WINDOW_BARS = 500
 TIMEFRAMES = (Timeframe.H1, Timeframe.H4, Timeframe.D1)
 # Candles take a moment to arrive: shortly before the hour, the bar about to close is the one that counts.
 ARRIVAL_MS = 120_000

@@ -7,12 +7,9 @@ from notifications.services.message import level_labels
 from signals.engine.candle import OHLCV
 from signals.engine.direction import Direction
 from signals.engine.hybrid import timeframe_of
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import WINDOW_BARS, Timeframe
 from signals.market.selectors import load_window
 from signals.models import Signal
-
-# So many bars as a decision sees: the indicators have settled long before those that are shown.
-WINDOW_BARS = 500
 
 
 def draw_signal(*, signal: Signal) -> bytes:
@@ -42,4 +39,5 @@ def draw_signal(*, signal: Signal) -> bytes:
 
 
 def _window(signal: Signal, timeframe: Timeframe, as_of: datetime) -> OHLCV:
+    """As many bars as a decision sees: the indicators have settled long before those that are shown."""
     return load_window(instrument_id=signal.instrument_id, timeframe=timeframe, bars=WINDOW_BARS, as_of=as_of)

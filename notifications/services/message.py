@@ -318,7 +318,7 @@ def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]
 
 def session_words(names: Sequence[str]) -> str:
     """London, New York."""
-    return ", ".join(TradingSession(name).value.replace("_", " ").title() for name in names)
+    return ", ".join(TradingSession(name).label for name in names)
 
 
 def _names(signal: DeliveredSignal) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from research.charts.candles import Trade
 from research.selectors.performance import FOLLOWED_FOR
+from signals.engine.moment import milliseconds
 from signals.models import Signal
 
 
@@ -28,21 +29,17 @@ def _trade(signal: Signal, now: datetime) -> Trade:
         until = now if is_followed else signal.expires_at
         return Trade(
             **common,
-            entry_time=_milliseconds(signal.published_at),
+            entry_time=milliseconds(signal.published_at),
             entry_price=signal.entry_price,
-            until=_milliseconds(until),
+            until=milliseconds(until),
         )
     return Trade(
         **common,
-        entry_time=_milliseconds(outcome.entered_at),
+        entry_time=milliseconds(outcome.entered_at),
         entry_price=outcome.entry_price,
-        until=_milliseconds(outcome.exited_at),
-        exit_time=_milliseconds(outcome.exited_at),
+        until=milliseconds(outcome.exited_at),
+        exit_time=milliseconds(outcome.exited_at),
         exit_price=outcome.exit_price,
         exit_words=f"{outcome.get_exit_reason_display()}, {outcome.r_multiple:+.2f} R after costs",
         is_win=outcome.r_multiple > 0,
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

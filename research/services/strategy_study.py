@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import isfinite
 
 import numpy as np
@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, VALIDITY_BARS, explain, opinions
+from signals.engine.moment import instant, milliseconds
 from signals.engine.outcome import follow
 from signals.engine.pairing import best_partners
 from signals.engine.regime import regimes
 from signals.engine.session import TradingSession, sessions_at
 from signals.engine.strategy import DecisionContext, StrategySeries, StrategySignal
-from signals.engine.timeframe import Timeframe, resample
+from signals.engine.timeframe import WINDOW_BARS, Timeframe, resample
 from signals.engine.volatility import FittedVolatility, fit_volatility, forecast
 from signals.services.volatility import FITTED_BARS
 
-WINDOW_BARS = 500
 FUSED = "fused"
 SESSIONS = tuple(TradingSession)
 SUB_STEPS = 12
@@ -72,7 +72,7 @@ def study(
         on_market(symbol)
         partner = markets[symbols[1] if symbol == symbols[0] else symbols[0]] if len(markets) > 1 else None
         closes = base.open_time + BASE_TIMEFRAME.milliseconds
-        first, last = np.searchsorted(closes, (_milliseconds(start), _milliseconds(end)))
+        first, last = np.searchsorted(closes, (milliseconds(start), milliseconds(end)))
         begin = max(int(first) - WINDOW_BARS, 0)
         window, row = base[begin:], np.arange(begin, len(base))
         context = DecisionContext(as_of=end, partner=partner)
@@ -146,7 +146,7 @@ class Knowledge:
     def context(self, base: OHLCV, closed_at: int) -> DecisionContext:
         expected = forecast(self.fitted, np.diff(np.log(base.close)), VALIDITY_BARS)
         return DecisionContext(
-            as_of=_instant(closed_at),
+            as_of=instant(closed_at),
             volatility=expected if self.fitted.qlike and isfinite(expected) else None,
             partner=_window(self.partner, BASE_TIMEFRAME, closed_at) if self.partner is not None else None,
         )
@@ -184,7 +184,7 @@ def _followed(candles: OHLCV, signals: Mapping[int, StrategySignal]) -> Trades:
         stop_losses=[signal.stop_loss for signal in each],
         take_profits=[signal.take_profit for signal in each],
     )
-    closes = (_instant(int(moment) + BASE_TIMEFRAME.milliseconds) for moment in candles.open_time[rows])
+    closes = (instant(int(moment) + BASE_TIMEFRAME.milliseconds) for moment in candles.open_time[rows])
     open_sessions = [[session in open_now for session in SESSIONS] for open_now in map(sessions_at, closes)]
     trades = Trades(
         confidence=np.array([signal.confidence for signal in each], dtype=np.float64),
@@ -199,11 +199,3 @@ def _joined(trades: list[Trades]) -> Trades:
     return Trades(
         *(np.concatenate([getattr(each, column.name) for each in trades]) for column in fields(Trades))
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -48,8 +48,8 @@ def console_state(request: HttpRequest) -> dict[str, Any]:
             "delivery_rows": selectors.delivery_rows(start=now - DELIVERIES_OF),
             "oldest_due": selectors.oldest_due(now=now),
             "subscribers": selectors.subscriber_counts(now=now),
-            "sessions": [(label_of(session), session in open_now) for session in TradingSession],
-            "next_session": label_of(opens_next),
+            "sessions": [(session.label, session in open_now) for session in TradingSession],
+            "next_session": opens_next.label,
             "next_session_at": opens_at,
         }
     )
@@ -93,7 +93,3 @@ def banners(now: datetime) -> dict[str, Any]:
         "alarms": open_alarms(),
         "sandbox_url": settings.SANDBOX_URL if settings.SANDBOX else None,
     }
-
-
-def label_of(session: TradingSession) -> str:
-    return session.value.replace("_", " ").title()

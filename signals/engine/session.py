@@ -12,6 +12,11 @@ class TradingSession(StrEnum):
     NEW_YORK = "new_york"
     ASIA = "asia"
 
+    @property
+    def label(self) -> str:
+        """New York."""
+        return self.value.replace("_", " ").title()
+
 
 class AssetClass(StrEnum):
     CRYPTO = "crypto"

@@ -35,6 +35,7 @@ class Timeframe(StrEnum):
         return moment - moment % self.milliseconds
 
 
+WINDOW_BARS = 500  # of each timeframe that a decision looks at
 BASE_TIMEFRAME = Timeframe.H1  # every decision is made at the close of one of its bars
 TIMEFRAME_WEIGHTS: Mapping[Timeframe, float] = MappingProxyType(
     {Timeframe.H1: 0.20, Timeframe.H4: 0.30, Timeframe.D1: 0.50}

@@ -13,6 +13,7 @@ import psycopg
 from django.db import connection
 
 from signals.engine.candle import OHLCV
+from signals.engine.moment import milliseconds
 from signals.engine.timeframe import Timeframe
 from signals.market.models import CHUNK_ROW, COLUMNS
 
@@ -65,7 +66,7 @@ def load_range(*, instrument_id: int, timeframe: Timeframe, start: datetime, end
     bars = np.concatenate((from_chunks, from_rows)) if len(from_rows) else from_chunks
     if len(from_rows):
         bars = bars[np.argsort(bars["open_time"], kind="stable")]
-    first, last = np.searchsorted(bars["open_time"], (_milliseconds(start), _milliseconds(end)))
+    first, last = np.searchsorted(bars["open_time"], (milliseconds(start), milliseconds(end)))
     return _as_ohlcv(bars[first:last])
 
 
@@ -142,7 +143,3 @@ def _copy(query: str, parameters: tuple[object, ...]) -> Bars:
 
 def _as_ohlcv(bars: Bars) -> OHLCV:
     return OHLCV(*(bars[name] for name in COLUMNS))
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

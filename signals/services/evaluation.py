@@ -22,12 +22,13 @@ from signals.engine.hybrid import (
 from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import WINDOW_BARS, Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_window, newest_open_time
-from signals.models import Evaluation, ExperimentArm, SignalSource
+from signals.models import Evaluation, ExperimentArm
 from signals.services.anomalies import score_anomaly
 from signals.services.arms import arm_of_block, running_arms
+from signals.services.candle_key import CandleKey
 from signals.services.experiments import settings_of
 from signals.services.pairing import chosen_partner
 from signals.services.publishing import publish
@@ -35,7 +36,6 @@ from signals.services.volatility import forecast_volatility
 
 logger = structlog.get_logger(__name__)
 
-WINDOW_BARS = 500
 PATIENCE = timedelta(minutes=5)
 PATIENCE_FOR_PARTNER = timedelta(minutes=1)  # one of fourteen voices: the others do not wait longer for it
 BASE_PERIOD = timedelta(seconds=BASE_TIMEFRAME.seconds)
@@ -50,14 +50,8 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     without a partner; after five the missing candle is the recorded reason. While an experiment runs, each of its
     arms decides once; what is returned is the control's.
     """
-    key = {
-        "instrument": instrument,
-        "timeframe": BASE_TIMEFRAME.value,
-        "candle_open_time": candle_open_time,
-        "source": SignalSource.HYBRID.value,
-        "variant": "",
-    }
-    standing = Evaluation.objects.filter(**key).first()
+    key = CandleKey(instrument, candle_open_time)
+    standing = Evaluation.objects.filter(**key.columns()).first()
     if standing:
         return standing
     closed_at = candle_open_time + BASE_PERIOD
@@ -81,7 +75,9 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
     arms = running_arms(closed_at=closed_at)
     for arm in arms[1:]:  # before the control, whose evaluation says that the candle is done
         record(
-            key=key | {"variant": arm.variant}, decision=_of_arm(arm, arms, decided, closed_at), as_of=as_of
+            key=replace(key, variant=arm.variant),
+            decision=_of_arm(arm, arms, decided, closed_at),
+            as_of=as_of,
         )
     decision = _of_arm(arms[0], arms, decided, closed_at) if arms else decided(DEFAULTS)
     return record(key=key, decision=decision, as_of=as_of)
@@ -219,21 +215,14 @@ def refused(decision: Decision, why: str) -> Decision:
     return replace(decision, outcome=Outcome.REFUSED, reason=f"{why}; {decision.reason}", signal=None)
 
 
-def record(*, key: dict[str, Any], decision: Decision, as_of: datetime) -> Evaluation:
+def record(*, key: CandleKey, decision: Decision, as_of: datetime) -> Evaluation:
     """Write the evaluation and what it publishes; whoever comes second gets the first one's row."""
     with transaction.atomic():
         signal = None
         if decision.signal:
-            signal = publish(
-                instrument=key["instrument"],
-                decision=decision.signal,
-                timeframe=BASE_TIMEFRAME,
-                candle_open_time=key["candle_open_time"],
-                source=SignalSource.HYBRID,
-                variant=key["variant"],
-            )
+            signal = publish(decision=decision.signal, **key.columns())
         evaluation, created = Evaluation.objects.get_or_create(
-            **key,
+            **key.columns(),
             defaults={
                 "outcome": decision.outcome.value,
                 "reason": decision.reason,

@@ -5,17 +5,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import structlog
 from celery import Task, current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from kombu.exceptions import OperationalError
 
 from signals.models import Job, JobState
 from signals.services.actions import record_action
 from signals.services.job_lease import take_lease
 from signals.services.job_run import JobCancelled, JobLeaseLostError, JobRun, carry_out
+from signals.services.wake_up import wake_up
 
 __all__ = [
     "JobCancelled",
@@ -31,7 +30,6 @@ __all__ = [
     "wake",
 ]
 
-logger = structlog.get_logger(__name__)
 
 # A wake-up is void after this, and the sweeper sends another: however long a queue is, few of them wait in it.
 WAKE_AGAIN_SECONDS = 60
@@ -99,12 +97,7 @@ def cancel_job(*, job_id: uuid.UUID | str, by: str, now: datetime) -> None:
 def wake(*, job: Job) -> None:
     """Tell a worker of a queued job. A broker that is down costs time only: the sweeper asks again."""
     Job.objects.filter(pk=job.pk).update(woken_at=Now())
-    try:
-        task_of(job.kind).apply_async(
-            (str(job.pk),), queue=job.queue, expires=WAKE_AGAIN_SECONDS, retry=False
-        )
-    except OperationalError as error:
-        logger.warning("broker unreachable, the sweeper will ask again", job=str(job.pk), error=str(error))
+    wake_up(task_of(job.kind), str(job.pk), queue=job.queue, expires=WAKE_AGAIN_SECONDS)
 
 
 def task_of(kind: str) -> Task:

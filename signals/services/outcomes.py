@@ -13,6 +13,7 @@ from signals.engine.candle import OHLCV, TimeArray
 from signals.engine.costs import CostRates
 from signals.engine.entry import entered_from, publication_ms
 from signals.engine.ledger import EntryKind
+from signals.engine.moment import milliseconds
 from signals.engine.outcome import REASONS, Outcomes, follow
 from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
@@ -91,7 +92,7 @@ def _ended(
         end=as_of - period + timedelta(milliseconds=1),
     )
     moments = entered_from(
-        [_milliseconds(signal.candle_open_time + period) for signal in signals],
+        [milliseconds(signal.candle_open_time + period) for signal in signals],
         [publication_ms(signal.published_at) for signal in signals],
     )
     entry_opens = -(-moments // timeframe.milliseconds) * timeframe.milliseconds
@@ -104,7 +105,7 @@ def _ended(
         logger.warning("a bar too far above its levels: no outcome", signal=str(entered[each]))
     hole_ended = _newest_hole(candles, timeframe, outcomes.exited_at)
     unbroken = hole_ended <= entry_opens[begun]
-    waited = hole_ended <= _milliseconds(as_of - WAIT_FOR_CANDLES)
+    waited = hole_ended <= milliseconds(as_of - WAIT_FOR_CANDLES)
     settled = np.flatnonzero(outcomes.ended & (unbroken | waited))
     return [_row(entered[each], outcomes, int(each), rates, now) for each in settled]
 
@@ -154,10 +155,6 @@ def _row(signal: Signal, outcomes: Outcomes, each: int, rates: CostRates, now: d
         slippage_bps=rates.slippage_bps,
         recorded_at=now,
     )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 def _instant(moment: int) -> datetime:

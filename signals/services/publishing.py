@@ -15,6 +15,7 @@ from signals.engine.timeframe import Timeframe
 from signals.events import signal_coming, signal_published
 from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
+from signals.services.candle_key import CandleKey
 from signals.services.ledger import append_entries
 from signals.telemetry import SIGNALS_PUBLISHED
 
@@ -41,13 +42,7 @@ def publish(
     the publication begins, so tiers' delays count from there, and two at the same time may enter the ledger in either
     order. `valid_for` counts from it too; by default VALIDITY_BARS bars.
     """
-    key = {
-        "instrument": instrument,
-        "timeframe": timeframe.value,
-        "candle_open_time": candle_open_time,
-        "source": source.value,
-        "variant": variant,
-    }
+    key = CandleKey(instrument, candle_open_time, timeframe, source, variant).columns()
     if standing := Signal.objects.filter(**key).first():
         return standing
     try:

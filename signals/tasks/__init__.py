@@ -6,12 +6,10 @@ parent has (`copilot_project.celery`).
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 import structlog
-from celery import Task, shared_task
+from celery import shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from signals.market.models import Instrument
 from signals.market.providers import ProviderError
@@ -27,14 +25,6 @@ __all__ = ["backfill_candles", "import_candle_files"]
 logger = structlog.get_logger(__name__)
 
 STARTED_AT = timezone.now()  # of this worker; its children inherit it
-
-
-def wake_up(task: Task, *args: Any) -> None:
-    """Ask a worker to run `task` soon. A broker that is down costs time only: the sweepers read the rows."""
-    try:
-        task.delay(*args)
-    except OperationalError as error:
-        logger.warning("broker unreachable, the sweeper will do it", task=task.name, error=str(error))
 
 
 @shared_task

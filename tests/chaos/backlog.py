@@ -7,10 +7,10 @@ from itertools import count, islice
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import explain
 from signals.engine.strategy import DecisionContext
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import WINDOW_BARS, Timeframe
 from signals.market.models import Instrument
 from signals.market.services.candles import store_candles
-from signals.services.evaluation import WINDOW_BARS, evaluate
+from signals.services.evaluation import evaluate
 from tests.factories import make_instrument, make_series, merge_bars, tail
 
 HOUR = timedelta(hours=1)

@@ -91,7 +91,7 @@ def test_progress_refreshes_itself_until_the_end_which_renews_the_page(boss: Cli
     assert answer["Location"] == reverse("research:job", args=[job.pk])
     job.refresh_from_db()
     assert (job.state, job.cancel_asked_by) == (JobState.CANCELLED, "boss")
-    assert Action.objects.get().actor == "boss"
+    assert Action.objects.get(what="job.cancel_asked").actor == "boss"
     over = boss.get(reverse("research:job_progress", args=[job.pk]))
     assert over["HX-Refresh"] == "true"
     assert "hx-get" not in over.content.decode()

@@ -194,9 +194,8 @@ def closed_sessions(now: datetime) -> list[str]:
     if sessions_at(now):
         return []
     opening, session = next_opening(now)
-    name = session.value.replace("_", " ").title()
     return [
-        f"  No trading session is open: Standard and Free subscribers wait for {name}, {opening:%H:%M} UTC."
+        f"  No trading session is open: Standard and Free subscribers wait for {session.label}, {opening:%H:%M} UTC."
     ]
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.clients.telegram import Failure, TelegramClient, TelegramError
 from notifications.services.inbox import store_update
-from notifications.tasks import wake_worker
+from notifications.tasks import wake_for_update
 
 logger = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Command(BaseCommand):
                 time.sleep(PAUSE_SECONDS)
                 return offset
             if update_id is not None:
-                wake_worker(update_id)
+                wake_for_update(update_id)
             offset = max(offset, int(payload["update_id"]) + 1)
         return offset
 

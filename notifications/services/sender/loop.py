@@ -27,7 +27,7 @@ from notifications.services.sender.pace import Pace
 from notifications.services.sender.rows import Claimed, Sent
 from notifications.services.sender.switch import SwitchReader
 from notifications.services.sender.transition import Transition, after_failure, after_own_mistake
-from notifications.services.sender.transmission import Parcel, prepare, transmit
+from notifications.services.sender.transmission import Outgoing, prepare, transmit
 from signals.crash_points import CrashPoint, reach
 from signals.services import alarms
 
@@ -97,15 +97,15 @@ class Sender:
         """Hold the lease and send, until a stop. Raises LeaseLostError."""
         async with (
             await self._connect() as leader,
-            await self._connect() as bell,
-            await self._connect() as clerk,
-            beside(self._listen(bell)) as listener,
+            await self._connect() as listening,
+            await self._connect() as beside_sending,
+            beside(self._listen(listening)) as listener,
         ):
             await leader.execute(
                 "INSERT INTO notifications_senderstate (id, halted_reason) VALUES (1, '') ON CONFLICT DO NOTHING"
             )
             await rows.stand_by(leader)  # before Telegram, which may take its time to answer
-            async with beside(self._settle_overdue(clerk)) as settling:
+            async with beside(self._settle_overdue(beside_sending)) as settling:
                 await self._check_token(leader)
                 await self._take_lease(leader)
                 await self._send_on(leader, (listener, reader, settling))
@@ -197,7 +197,7 @@ class Sender:
             logger.warning("Telegram knows the token again, sending goes on", bot=name)
         return True
 
-    async def _settle_overdue(self, clerk: AsyncConnection[Any]) -> None:
+    async def _settle_overdue(self, beside_sending: AsyncConnection[Any]) -> None:
         """On a connection of its own: however many rows are overdue, messages go on being sent; and before there is a
         lease, for what is overdue is so whoever leads.
 
@@ -205,7 +205,7 @@ class Sender:
         """
         while True:
             began_at = self._now()
-            settled = await rows.settle_overdue(clerk)
+            settled = await rows.settle_overdue(beside_sending)
             count(settled)
             if settled:
                 self._wake.set()  # what was recovered is due now
@@ -264,20 +264,20 @@ class Sender:
             await self._deliver(row, await self._prepared(row), claimed_at)
             return
         async with self._uploads.setdefault(row.picture_id, asyncio.Lock()):
-            parcel = await self._prepared(row)
-            if isinstance(parcel, Parcel) and isinstance(parcel.picture, bytes):
-                await self._deliver(row, parcel, claimed_at)
+            outgoing = await self._prepared(row)
+            if isinstance(outgoing, Outgoing) and isinstance(outgoing.picture, bytes):
+                await self._deliver(row, outgoing, claimed_at)
                 return
-        await self._deliver(row, parcel, claimed_at)
+        await self._deliver(row, outgoing, claimed_at)
 
-    async def _deliver(self, row: Claimed, parcel: Parcel | Transition, claimed_at: float) -> None:
-        if isinstance(parcel, Transition):
-            await self._settle_failure(row, parcel)
+    async def _deliver(self, row: Claimed, outgoing: Outgoing | Transition, claimed_at: float) -> None:
+        if isinstance(outgoing, Transition):
+            await self._settle_failure(row, outgoing)
             return
         may_begin.set(lambda: self._begins(row, claimed_at))
         reach(CrashPoint.BEFORE_SEND)
         try:
-            sent = await transmit(self._client, parcel)
+            sent = await transmit(self._client, outgoing)
         except TelegramError as error:
             await self._settle_failure(row, self._after_failure(row, error))
         else:
@@ -292,7 +292,7 @@ class Sender:
             logger.warning("Telegram is out of order, the bot waits", seconds=pause)
         return replace(transition, pause_bot_seconds=max(pause, transition.pause_bot_seconds))
 
-    async def _prepared(self, row: Claimed) -> Parcel | Transition:
+    async def _prepared(self, row: Claimed) -> Outgoing | Transition:
         """What is to be sent, or what becomes of a row that we cannot make a message of."""
         preparing = asyncio.create_task(prepare(self._pool, row))
         await asyncio.wait([preparing])

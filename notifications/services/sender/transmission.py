@@ -16,7 +16,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Outgoing:
     """`picture`: Telegram's file id, or the bytes of a PNG that Telegram does not know yet."""
 
     chat_id: int
@@ -24,28 +24,28 @@ class Parcel:
     picture: str | bytes | None = None
 
 
-async def prepare(pool: AsyncConnectionPool[AsyncConnection[Any]], row: Claimed) -> Parcel:
+async def prepare(pool: AsyncConnectionPool[AsyncConnection[Any]], row: Claimed) -> Outgoing:
     """All that is to be read before the call; a picture that cannot be read now leaves the text."""
     message = compose(row)
     if not message.with_picture or row.picture_id is None:
-        return Parcel(row.chat_id, message)
+        return Outgoing(row.chat_id, message)
     if row.file_id:
-        return Parcel(row.chat_id, message, row.file_id)
+        return Outgoing(row.chat_id, message, row.file_id)
     try:
         async with pool.connection() as connection:
             picture = await rows.picture(connection, picture_id=row.picture_id)
     except OperationalError as error:
         logger.warning("no picture, the database is away", delivery=str(row.public_id), error=str(error))
         picture = None
-    return Parcel(row.chat_id, message, picture)
+    return Outgoing(row.chat_id, message, picture)
 
 
-async def transmit(client: TelegramClient, parcel: Parcel) -> Sent:
+async def transmit(client: TelegramClient, outgoing: Outgoing) -> Sent:
     """Call once. Raises TelegramError."""
-    message = parcel.message
-    if parcel.picture is None:
+    message = outgoing.message
+    if outgoing.picture is None:
         message_id = await client.send_message(
-            chat_id=parcel.chat_id,
+            chat_id=outgoing.chat_id,
             text=message.text,
             html=message.is_html,
             silent=message.is_silent,
@@ -54,8 +54,8 @@ async def transmit(client: TelegramClient, parcel: Parcel) -> Sent:
         )
         return Sent(message_id)
     message_id, file_id = await client.send_photo(
-        chat_id=parcel.chat_id,
-        photo=parcel.picture,
+        chat_id=outgoing.chat_id,
+        photo=outgoing.picture,
         caption=message.text,
         html=message.is_html,
         silent=message.is_silent,

@@ -1,7 +1,6 @@
 """Many rows of votes into one decision each: the only place where it is decided."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +9,9 @@ from numba import njit
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.hybrid.decision import OUTCOMES, DecisionSeries, Why
 from signals.engine.hybrid.hearing import BoolArray, Hearing, IntArray
-from signals.engine.hybrid.settings import EPOCH, HybridSettings
+from signals.engine.hybrid.settings import HybridSettings
 from signals.engine.indicators.volatility import atr
+from signals.engine.moment import milliseconds
 from signals.engine.regime import UNKNOWN
 from signals.engine.strategy import DecisionContext, aligned
 from signals.engine.timeframe import BASE_TIMEFRAME
@@ -37,7 +37,7 @@ def blend(
     rows, weights = len(base), tuple(settings.timeframe_weights.values())
     places = np.array([np.searchsorted(heard.closes, moments, side="right") - 1 for heard in hearings])
     own = next(heard for heard in hearings if heard.timeframe is BASE_TIMEFRAME)
-    as_of = (context.as_of - EPOCH) // timedelta(milliseconds=1)
+    as_of = milliseconds(context.as_of)
     why = np.where(own.closes > as_of, Why.NOT_CLOSED, _UNREFUSED).astype(np.int64)
     for heard, place in zip(hearings, places, strict=True):
         oldest = settings.oldest_periods * heard.timeframe.milliseconds

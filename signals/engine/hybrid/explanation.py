@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import isfinite
 
 import numpy as np
@@ -11,7 +11,8 @@ from signals.engine.candle import OHLCV
 from signals.engine.hybrid.blend import blend, stop_distance
 from signals.engine.hybrid.decision import STRATEGY_NAMES, Decision, DecisionSeries, Outcome, Vote, Why
 from signals.engine.hybrid.hearing import Hearing, hear
-from signals.engine.hybrid.settings import DEFAULTS, EPOCH, HybridSettings
+from signals.engine.hybrid.settings import DEFAULTS, HybridSettings
+from signals.engine.moment import instant, milliseconds
 from signals.engine.plain import plain
 from signals.engine.regime import REGIMES, UNKNOWN
 from signals.engine.strategies import LISTENERS
@@ -39,7 +40,7 @@ def explain(
         hear(timeframe, windows[timeframe], context, settings) for timeframe in settings.timeframe_weights
     ]
     moments = base.open_time + BASE_TIMEFRAME.milliseconds
-    moments[-1] = _milliseconds(context.as_of)
+    moments[-1] = milliseconds(context.as_of)
     series = blend(base, hearings, moments, settings, context)
     why = Why(series.why[-1])
     if why < Why.SILENT:
@@ -66,7 +67,7 @@ def explain(
 
 
 def _refusal(windows: Mapping[Timeframe, OHLCV], as_of: datetime, settings: HybridSettings) -> str | None:
-    now = _milliseconds(as_of)
+    now = milliseconds(as_of)
     for timeframe in settings.timeframe_weights:
         window = windows.get(timeframe)
         if window is None or len(window) == 0:
@@ -221,9 +222,5 @@ def timeframe_of(reason: str) -> Timeframe | None:
     return Timeframe(named) if named in set(Timeframe) else None
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(milliseconds=1)
-
-
 def _instant(moment: int) -> str:
-    return f"{EPOCH + timedelta(milliseconds=moment):%Y-%m-%d %H:%M:%SZ}"
+    return f"{instant(moment):%Y-%m-%d %H:%M:%SZ}"

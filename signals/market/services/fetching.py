@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 from django.db import transaction
 
 from signals.engine.candle import OHLCV
+from signals.engine.moment import instant, milliseconds
 from signals.engine.quality import QualityAction, QualityIssue, QualityKind, RawCandles, inspect
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS, Instrument
@@ -47,9 +48,9 @@ def fetch_and_store(
 def _pages(
     instrument: Instrument, timeframe: Timeframe, start: datetime, end: datetime, as_of: datetime
 ) -> Iterator[tuple[RawCandles, str]]:
-    since, end_ms = _milliseconds(start), _milliseconds(end)
+    since, end_ms = milliseconds(start), milliseconds(end)
     # Every exchange tells the forming bar, and its clock runs on while we ask: neither bar is a fault.
-    forming_ms = timeframe.floor(_milliseconds(as_of)) + timeframe.milliseconds
+    forming_ms = timeframe.floor(milliseconds(as_of)) + timeframe.milliseconds
     while since < end_ms:
         raw, source = ask(
             exchange_code=instrument.exchange.code,
@@ -70,7 +71,7 @@ def _pages(
 def _store_page(
     instrument: Instrument, timeframe: Timeframe, raw: RawCandles, *, source: str, as_of: datetime
 ) -> StoredPage:
-    candles, issues = inspect(raw, timeframe, _milliseconds(as_of))
+    candles, issues = inspect(raw, timeframe, milliseconds(as_of))
     if len(candles):
         issues += _gap_before(instrument, timeframe, int(candles.open_time[0]))
     if source != instrument.exchange.code:
@@ -81,20 +82,20 @@ def _store_page(
         instrument=instrument, timeframe=timeframe, issues=issues, source=source, first_seen_at=as_of
     )
     refused = sum(issue.action is QualityAction.REFUSED for issue in issues)
-    oldest, newest = (_instant(int(candles.open_time[row])) if len(candles) else None for row in (0, -1))
+    oldest, newest = (instant(int(candles.open_time[row])) if len(candles) else None for row in (0, -1))
     return StoredPage(oldest, newest, stored, refused, source)
 
 
 def _gap_before(instrument: Instrument, timeframe: Timeframe, opened: int) -> Iterator[QualityIssue]:
     """The hole between what is stored and a page that begins later: some exchanges give the newest bars only."""
-    before = newest_open_time(instrument_id=instrument.pk, timeframe=timeframe, before=_instant(opened))
+    before = newest_open_time(instrument_id=instrument.pk, timeframe=timeframe, before=instant(opened))
     if before is None:
         return
-    first_missing = timeframe.close_time(_milliseconds(before))
+    first_missing = timeframe.close_time(milliseconds(before))
     missing = (opened - first_missing) // timeframe.milliseconds
     if missing > 0:
         bars = "1 bar is" if missing == 1 else f"{missing} bars are"
-        detail = f"{bars} missing before {_instant(opened):%Y-%m-%d %H:%M}: the source gave none"
+        detail = f"{bars} missing before {instant(opened):%Y-%m-%d %H:%M}: the source gave none"
         yield QualityIssue(QualityKind.GAP, first_missing, QualityAction.FLAGGED, detail)
 
 
@@ -102,7 +103,7 @@ def _unknown(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> OH
     """Those not stored yet: a stand-in's prices never replace the exchange's own."""
     if len(candles) == 0:
         return candles
-    first, last = _instant(int(candles.open_time[0])), _instant(int(candles.open_time[-1]) + 1)
+    first, last = instant(int(candles.open_time[0])), instant(int(candles.open_time[-1]) + 1)
     known = load_range(instrument_id=instrument.pk, timeframe=timeframe, start=first, end=last)
     wanted = np.isin(candles.open_time, known.open_time, invert=True)
     return OHLCV(*(getattr(candles, name)[wanted] for name in COLUMNS))
@@ -111,11 +112,3 @@ def _unknown(instrument: Instrument, timeframe: Timeframe, candles: OHLCV) -> OH
 def _from_stand_in(open_time: int, instrument: Instrument, source: str) -> QualityIssue:
     detail = f"{instrument.exchange.code} did not answer; the numbers are those of {source}"
     return QualityIssue(QualityKind.FALLBACK_SOURCE, open_time, QualityAction.FLAGGED, detail)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
