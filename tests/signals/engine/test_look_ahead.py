@@ -340,6 +340,8 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.calibration.Calibration.probability": "maps a score, fitted before",
     "signals.engine.calibration.expected_calibration_error": "judges when the outcomes are known",
     "signals.engine.calibration.fit_calibration": "learns from what it is given; its service gives it the past",
+    "signals.engine.moment.instant": "converts one moment",
+    "signals.engine.moment.milliseconds": "converts one moment",
     "signals.engine.packing.pack_arrays": "numbers to store as they are",
     "signals.engine.packing.require_unaltered": "compares stored bytes",
     "signals.engine.packing.sha256_of": "hashes bytes",
