@@ -9,6 +9,7 @@ from celery import signals as celery_signals
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
+from django_structlog.celery.receivers import CeleryReceiver
 
 from copilot_project import worker_metrics  # noqa: F401  (its receivers serve the worker's metrics)
 
@@ -120,6 +121,11 @@ def load_before_forking(sender: Any, **kwargs: Any) -> None:
         return
     from notifications.services import drawing  # noqa: F401, PLC0415  (only a worker loads matplotlib)
     from signals.services import evaluation, outcomes  # noqa: F401, PLC0415
+
+
+IDS = CeleryReceiver()
+# Only this of django-structlog's receivers: RecordedTask and Celery tell what becomes of a task.
+celery_signals.task_prerun.connect(IDS.receiver_task_prerun)
 
 
 @celery_signals.worker_ready.connect

@@ -66,6 +66,8 @@ def logging_settings(*, as_json: bool) -> dict[str, Any]:
             "telegram.Bot": {"level": "INFO"},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
+            # It binds ids. Its own lines would repeat every request with its whole URL, and each traceback.
+            "django_structlog": {"level": "CRITICAL"},
             # A server that is down is reported by the query that needs it, not by each attempt of the pool.
             "psycopg.pool": {"level": "ERROR"},
             # A line for every tick of the schedule would bury what matters; failures are still logged.

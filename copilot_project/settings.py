@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_htmx",
     "django_prometheus",
+    "django_structlog",
     "pgtrigger",
     "pghistory",
     "users",
@@ -72,6 +73,7 @@ TRUSTED_PROXY_COUNT = config.trusted_proxy_count
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "copilot_project.visitor.visitor_address",
+    "django_structlog.middlewares.RequestMiddleware",
     "copilot_project.parameters.sane_parameters",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -307,6 +309,10 @@ CELERY_BEAT_SCHEDULE = SCHEDULE
 
 COPILOT_CRASH_AT = config.copilot_crash_at
 
+# A request's id stands in its lines and, through the message, in those of the tasks that it asked for.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 LOGGING_CONFIG = "copilot_project.logs.configure"
 LOGGING = logging_settings(as_json=bool(config.log_json))
 
