@@ -23,7 +23,7 @@ END = START + timedelta(hours=BARS)
 SERIES = make_series(bars=BARS, start=START, seed=7)
 SPAN = timedelta(hours=48)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -171,6 +171,7 @@ def test_a_stranger_downloads_and_checks(
     assert (tmp_path / "verify_ledger.py").read_text() == Path(script.__file__).read_text()
 
 
+@pytest.mark.slow
 def test_a_record_is_worked_out_once_for_each_head_and_rule(ledger: None) -> None:
     now = timezone.now()
     made = [compile_track_record(now=now), compile_track_record(now=now)]

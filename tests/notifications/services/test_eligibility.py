@@ -156,6 +156,7 @@ def build(wishes: list[Any], signal: dict[str, Any]) -> Signal:
     return make_signal(published_at=NOON, instrument=this, **signal, **(SHORT if short else {}))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(wishes=st.lists(st.tuples(tiers, subscribers, preferences), min_size=8, max_size=14), signal=signals)
 def test_every_subscriber_is_judged_as_the_rules_say(wishes: list[Any], signal: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ def may_see(entry_time: datetime, tier: Tier, now: datetime) -> bool:
     return entry_time + timedelta(seconds=tier.delay_seconds) <= now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_receipts_of_every_tier_at_every_clock(seed: int) -> None:
     moments = live(seed)

@@ -45,6 +45,7 @@ def followed(variant: str, moment: datetime, r_multiple: float) -> None:
     make_outcome(signal=signal, r_multiple=r_multiple, recorded_at=moment + 4 * HOUR)
 
 
+@pytest.mark.slow
 def test_results_count_by_day_and_a_better_arm_is_found() -> None:
     experiment, rng = running(), np.random.default_rng(1)
     for day in range(40):

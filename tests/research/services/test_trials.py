@@ -108,6 +108,7 @@ def test_a_result_without_a_sharpe_ratio_has_none(study: Study) -> None:
     assert count_trials(study).variance is None
 
 
+@pytest.mark.slow
 def test_the_verdict_is_deflated_by_every_trial(study: Study) -> None:
     noise = RNG.normal(0, 0.01, 400)
     returns = 0.0018 + noise - noise.mean()

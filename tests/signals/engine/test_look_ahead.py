@@ -52,6 +52,7 @@ from tests.signals.engine.gate import (
     strategy_case,
 )
 
+pytestmark = pytest.mark.slow
 MOMENTS = 40
 TICK = 0.1
 

@@ -266,6 +266,7 @@ def test_a_folder_is_imported_file_by_file_and_one_refusal_does_not_stop_the_res
     assert "0 new, 0 corrected, 50 unchanged" in run(tmp_path / "BTCUSDT_1h.parquet")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dirty", "clean", "options", "refused_lines"),
     [

@@ -224,6 +224,7 @@ def test_no_arm_is_left_out_when_the_evaluation_dies_between_them(
     assert Signal.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_block_of_signal_time_publishes_one_arm_only(instrument: Instrument) -> None:
     begun = signal_close()
     experiment = planned(now=begun, assignment="block", block_hours=6)

@@ -128,6 +128,7 @@ def test_a_chunk_wins_over_reading_its_rows(bitcoin: Instrument) -> None:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kept=st.sets(st.integers(0, 119), min_size=1),
