@@ -232,14 +232,14 @@ def test_first_page_and_menu_show_only_what_the_person_may_see(client: Client) -
     for url in ("/admin/", "/admin/console/state/"):
         page = client.get(url).content.decode()
         assert "Trading sessions" in page
-        for secret in ("Ada Lovelace", "Last signals", "Deliveries live", "active ones have"):
+        for secret in ("Ada Lovelace", "Last signals", "Deliveries live", "active ones can be"):
             assert secret not in page
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_delivery", "view_signal"]))
     page = client.get("/admin/").content.decode()
     assert "Last signals" in page
-    for secret in ("Ada Lovelace", "Deliveries live", "active ones have"):
+    for secret in ("Ada Lovelace", "Deliveries live", "active ones can be"):
         assert secret not in page
     user.user_permissions.add(Permission.objects.get(codename="view_subscriber"))
     page = client.get("/admin/").content.decode()
-    for shown in ("Ada Lovelace", "Deliveries live", "active ones have"):
+    for shown in ("Ada Lovelace", "Deliveries live", "active ones can be"):
         assert shown in page
