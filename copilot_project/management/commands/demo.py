@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from notifications.models import DeliveryPreference
+from signals.engine.cost_rates import MarketType
 from signals.engine.session import TradingSession, next_opening, sessions_at
 from signals.market.models import Exchange, Instrument
 from users.engine.subscriber import AccountType, RiskProfile
@@ -67,7 +68,13 @@ def load_instruments() -> None:
         Instrument.objects.get_or_create(
             exchange=exchange,
             symbol=f"{base}/USDT",
-            defaults={"base": base, "quote": "USDT", "aliases": [f"{base}/USD"]},
+            # On margin, so that half of the demo's signals, the short ones, can be sent as well.
+            defaults={
+                "base": base,
+                "quote": "USDT",
+                "aliases": [f"{base}/USD"],
+                "market_type": MarketType.MARGIN.value,
+            },
         )
 
 
