@@ -9,7 +9,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from research.urls import DELIVERY_RIGHTS, INSTRUMENT_RIGHTS, JOB_RIGHTS, RESEARCH_RIGHTS, SIGNAL_RIGHTS
+from research.urls import (
+    DELIVERY_RIGHTS,
+    INSTRUMENT_RIGHTS,
+    JOB_RIGHTS,
+    PORTFOLIO_RIGHTS,
+    RESEARCH_RIGHTS,
+    SIGNAL_RIGHTS,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ PAGES = (
     Page("Analytics", "query_stats", "research:analytics", SIGNAL_RIGHTS, group="Signals"),
     Page("Archive", "inventory_2", "research:archive", SIGNAL_RIGHTS, group="Signals"),
     Page("Backtests", "science", "research:backtests", RESEARCH_RIGHTS, group="Research"),
+    Page("Portfolio", "pie_chart", "research:portfolios", PORTFOLIO_RIGHTS, group="Research"),
     Page("Jobs", "work_history", "research:jobs", JOB_RIGHTS, group="System"),
 )
 

@@ -16,6 +16,16 @@ SIZINGS = (
     ("volatility", "Target volatility a year"),
     ("fixed", "Units of the base asset"),
 )
+OBJECTIVES = (
+    ("max_sharpe", "Highest Sharpe ratio"),
+    ("min_variance", "Least variance"),
+    ("target_return", "Least variance at a return"),
+    ("target_risk", "Highest return at a risk"),
+    ("risk_parity", "Equal risk"),
+    ("hierarchical_risk_parity", "Hierarchical risk parity"),
+    ("inverse_volatility", "Inverse volatility"),
+    ("least_cvar", "Least loss in the worst 5 %"),
+)
 PREFIX = "parameter_"
 
 
@@ -53,6 +63,10 @@ def parameter_fields(strategy: str) -> dict[str, forms.Field]:
             **step,
         )
     return found
+
+
+def midnight(date: Any) -> str:
+    return datetime.combine(date, time(), UTC).isoformat()
 
 
 def day(moment: str) -> str:
@@ -119,8 +133,8 @@ class BacktestForm(forms.Form):
         return {
             "instruments": sorted(each.pk for each in values["instruments"]),
             "parameters": parameters,
-            "start": datetime.combine(values["start"], time(), UTC).isoformat(),
-            "end": datetime.combine(values["end"], time(), UTC).isoformat(),
+            "start": midnight(values["start"]),
+            "end": midnight(values["end"]),
             **{name: values[name] for name in plain},
             **{name: f"{values[name].normalize():f}" for name in amounts},
         }
@@ -131,3 +145,44 @@ class BacktestForm(forms.Form):
         parameters = {PREFIX + name: value for name, value in asked["parameters"].items()}
         dates = {"start": day(asked["start"]), "end": day(asked["end"])}
         return {**asked, **parameters, **dates, "title": title}
+
+
+class PortfolioForm(forms.Form):
+    title = forms.CharField(max_length=120, required=False, help_text="To find it again.")
+    instruments = forms.ModelMultipleChoiceField(
+        Instrument.objects.select_related("exchange"), widget=forms.CheckboxSelectMultiple
+    )
+    timeframe = forms.ChoiceField(choices=[(each.value, each.value) for each in Timeframe], initial="1d")
+    start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    end = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    objective = forms.ChoiceField(choices=OBJECTIVES)
+    low = forms.FloatField(label="Least weight", initial=0, min_value=-1, max_value=1)
+    high = forms.FloatField(label="Greatest weight", initial=1, min_value=0, max_value=1)
+    risk_free = forms.FloatField(label="Risk-free return a year", initial=0, min_value=-1, max_value=1)
+    target_return = forms.FloatField(label="Return a year, at least", required=False)
+    target_risk = forms.FloatField(label="Volatility a year, at most", required=False, min_value=0)
+    shrink = forms.BooleanField(
+        label="Shrink the covariance", initial=True, required=False, help_text="Ledoit and Wolf."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors:
+            from research.services.portfolios import PortfolioRequest  # noqa: PLC0415
+
+            plain = ("timeframe", "objective", "low", "high", "risk_free", "target_return", "target_risk")
+            try:
+                values["request"] = PortfolioRequest(
+                    instruments=sorted(each.pk for each in values["instruments"]),
+                    start=midnight(values["start"]),
+                    end=midnight(values["end"]),
+                    shrink=values["shrink"],
+                    **{name: values[name] for name in plain},
+                )
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return values
+
+    @staticmethod
+    def initial_of(asked: dict[str, Any], title: str) -> dict[str, Any]:
+        return {**asked, "start": day(asked["start"]), "end": day(asked["end"]), "title": title}

@@ -32,6 +32,13 @@ def run_backtest(run: JobRun) -> dict[str, Any]:
     return carry_out_backtest(backtest=run.job.backtest, progress=run.progress)
 
 
+@shared_task(job_kind="portfolio", queue="research", job_time_limit_seconds=1800, job_resumable=True)
+def work_out_portfolio(run: JobRun) -> dict[str, Any]:
+    from research.services.portfolios import carry_out_portfolio  # noqa: PLC0415  (a solver, in the child alone)
+
+    return carry_out_portfolio(study=run.job.portfolio_study, progress=run.progress)
+
+
 @shared_task(job_kind="report_strategies", queue="research", job_time_limit_seconds=6 * 3600)
 def report_strategies(run: JobRun) -> dict[str, Any]:
     from research.services.report_from_files import report_from_files  # noqa: PLC0415

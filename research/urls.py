@@ -2,7 +2,17 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.urls import path, re_path
 
-from research.views import analytics, archive, backtest, backtests, charts, console, deliveries, jobs
+from research.views import (
+    analytics,
+    archive,
+    backtest,
+    backtests,
+    charts,
+    console,
+    deliveries,
+    jobs,
+    portfolios,
+)
 
 staff = admin.site.admin_view
 # A delivery shows a signal and a person.
@@ -10,12 +20,17 @@ DELIVERY_RIGHTS = ("notifications.view_delivery", "signals.view_signal", "users.
 INSTRUMENT_RIGHTS = ("market.view_instrument",)
 JOB_RIGHTS = ("signals.view_job",)
 SIGNAL_RIGHTS = ("signals.view_signal",)
+PORTFOLIO_RIGHTS = ("research.view_portfoliostudy",)
 RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
 reads_signals = permission_required("signals.view_signal", raise_exception=True)
 reads_evaluations = permission_required((*INSTRUMENT_RIGHTS, "signals.view_evaluation"), raise_exception=True)
 reads_jobs = permission_required(JOB_RIGHTS, raise_exception=True)
+reads_portfolios = permission_required(PORTFOLIO_RIGHTS, raise_exception=True)
+changes_portfolios = permission_required(
+    (*PORTFOLIO_RIGHTS, "research.change_portfoliostudy"), raise_exception=True
+)
 reads_research = permission_required(RESEARCH_RIGHTS, raise_exception=True)
 changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backtest"), raise_exception=True)
 changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
@@ -66,4 +81,16 @@ urlpatterns = [
     path("archive/", staff(reads_signals(archive.archive)), name="archive"),
     path("archive/signals.csv", staff(reads_signals(archive.export)), name="archive_export"),
     path("analytics/", staff(reads_signals(analytics.analytics)), name="analytics"),
+    path("portfolios/", staff(reads_portfolios(portfolios.portfolios)), name="portfolios"),
+    path("portfolios/<uuid:pk>/", staff(reads_portfolios(portfolios.portfolio)), name="portfolio"),
+    path(
+        "portfolios/<uuid:pk>/weights.csv",
+        staff(reads_portfolios(portfolios.export)),
+        name="portfolio_export",
+    ),
+    path(
+        "portfolios/<uuid:pk>/archive/",
+        staff(changes_portfolios(portfolios.archive)),
+        name="portfolio_archive",
+    ),
 ]

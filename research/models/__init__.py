@@ -1,6 +1,7 @@
 """What was replayed, what was tried, and what was asked for on the research pages."""
 
 from research.models.backtest import Backtest, BacktestQuerySet
+from research.models.portfolio import PortfolioStudy
 from research.models.replay import ReplayDelivery, ReplayRun, ReplaySignal
 from research.models.study import Study, Trial, TrialQuerySet, TrialState
 from research.models.track_record import TrackRecord
@@ -8,6 +9,7 @@ from research.models.track_record import TrackRecord
 __all__ = [
     "Backtest",
     "BacktestQuerySet",
+    "PortfolioStudy",
     "ReplayDelivery",
     "ReplayRun",
     "ReplaySignal",
