@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from research.urls import (
     DELIVERY_RIGHTS,
+    EXPERIMENT_RIGHTS,
     INSTRUMENT_RIGHTS,
     JOB_RIGHTS,
     PORTFOLIO_RIGHTS,
@@ -38,6 +39,7 @@ PAGES = (
     Page("Archive", "inventory_2", "research:archive", SIGNAL_RIGHTS, group="Signals"),
     Page("Backtests", "science", "research:backtests", RESEARCH_RIGHTS, group="Research"),
     Page("Portfolio", "pie_chart", "research:portfolios", PORTFOLIO_RIGHTS, group="Research"),
+    Page("A/B tests", "alt_route", "research:experiments", EXPERIMENT_RIGHTS, group="Research"),
     Page("Jobs", "work_history", "research:jobs", JOB_RIGHTS, group="System"),
 )
 

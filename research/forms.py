@@ -8,6 +8,7 @@ from django import forms
 
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
+from signals.models import Assignment
 
 FUSED = "fused"
 SIZINGS = (
@@ -26,6 +27,7 @@ OBJECTIVES = (
     ("inverse_volatility", "Inverse volatility"),
     ("least_cvar", "Least loss in the worst 5 %"),
 )
+NOT_OPEN_TO_ARMS = ("validity_bars", "window_bars")  # as signals.services.experiments has it
 PREFIX = "parameter_"
 
 
@@ -186,3 +188,52 @@ class PortfolioForm(forms.Form):
     @staticmethod
     def initial_of(asked: dict[str, Any], title: str) -> dict[str, Any]:
         return {**asked, "start": day(asked["start"]), "end": day(asked["end"]), "title": title}
+
+
+class ExperimentForm(forms.Form):
+    """A control and one variant, which differs in the settings that are filled in."""
+
+    name = forms.CharField(max_length=80)
+    question = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What is to be found out, and what would be done then.",
+    )
+    assignment = forms.ChoiceField(choices=Assignment.choices)
+    block_hours = forms.IntegerField(
+        required=False, min_value=1, help_text="Hours of a block of signal time; for that assignment only."
+    )
+    ends_at = forms.DateTimeField(
+        label="Planned end",
+        required=False,
+        help_text="UTC.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    variant = forms.SlugField(max_length=32, help_text="Small letters, digits, hyphens; names its signals.")
+    share = forms.FloatField(
+        label="Share of the variant", initial=0.5, min_value=0.01, max_value=0.99, help_text="A ratio."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, each in parameter_fields(FUSED).items():
+            if name not in NOT_OPEN_TO_ARMS:
+                each.help_text, each.initial = f"{each.help_text}; empty: as the control", None
+                self.fields[PREFIX + name] = each
+
+    @property
+    def parameter_rows(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(PREFIX)]
+
+    @property
+    def plain_rows(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if not name.startswith(PREFIX)]
+
+    def settings(self) -> dict[str, Any]:
+        given = {name: value for name, value in self.cleaned_data.items() if name.startswith(PREFIX)}
+        return {name.removeprefix(PREFIX): value for name, value in given.items() if value is not None}
+
+
+class EndForm(forms.Form):
+    conclusion = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2}), help_text="Why it is ended, and what is concluded."
+    )

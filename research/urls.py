@@ -10,6 +10,7 @@ from research.views import (
     charts,
     console,
     deliveries,
+    experiments,
     jobs,
     portfolios,
 )
@@ -21,6 +22,7 @@ INSTRUMENT_RIGHTS = ("market.view_instrument",)
 JOB_RIGHTS = ("signals.view_job",)
 SIGNAL_RIGHTS = ("signals.view_signal",)
 PORTFOLIO_RIGHTS = ("research.view_portfoliostudy",)
+EXPERIMENT_RIGHTS = ("signals.view_experiment",)
 RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
@@ -30,6 +32,10 @@ reads_jobs = permission_required(JOB_RIGHTS, raise_exception=True)
 reads_portfolios = permission_required(PORTFOLIO_RIGHTS, raise_exception=True)
 changes_portfolios = permission_required(
     (*PORTFOLIO_RIGHTS, "research.change_portfoliostudy"), raise_exception=True
+)
+reads_experiments = permission_required(EXPERIMENT_RIGHTS, raise_exception=True)
+changes_experiments = permission_required(
+    (*EXPERIMENT_RIGHTS, "signals.change_experiment"), raise_exception=True
 )
 reads_research = permission_required(RESEARCH_RIGHTS, raise_exception=True)
 changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backtest"), raise_exception=True)
@@ -93,4 +99,10 @@ urlpatterns = [
         staff(changes_portfolios(portfolios.archive)),
         name="portfolio_archive",
     ),
+    path("experiments/", staff(reads_experiments(experiments.experiments)), name="experiments"),
+    path("experiments/<int:pk>/", staff(reads_experiments(experiments.experiment)), name="experiment"),
+    path(
+        "experiments/<int:pk>/start/", staff(changes_experiments(experiments.start)), name="experiment_start"
+    ),
+    path("experiments/<int:pk>/end/", staff(changes_experiments(experiments.end)), name="experiment_end"),
 ]
