@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 from django import template
@@ -62,7 +62,7 @@ def percent_or_nothing(ratio: float) -> str:
 @register.filter
 def signed(value: float | None) -> str:
     """+1.94; for columns whose head names the unit."""
-    return "–" if value is None or isnan(value) else f"{value:+.2f}"
+    return "–" if value is None or not isfinite(value) else f"{value:+.2f}"
 
 
 @register.filter
