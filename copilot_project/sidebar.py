@@ -93,6 +93,9 @@ GROUPS = (
     (
         "Research",
         (
+            ("research.Study", "biotech"),
+            ("research.Trial", "experiment"),
+            ("signals.Experiment", "compare_arrows"),
             ("signals.TrainedModel", "model_training"),
             ("research.ReplayRun", "history"),
             ("research.ReplaySignal", "show_chart"),
@@ -105,6 +108,7 @@ GROUPS = (
             ("signals.KillSwitchChange", "history_toggle_off"),
             ("signals.Action", "receipt_long"),
             ("signals.Alarm", "notification_important"),
+            ("signals.Job", "work"),
             ("market.ItemFailure", "error"),
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from copilot_project.celery import app
 from notifications.services.reply_turns import LONGEST_WAIT_SECONDS, SECONDS_BETWEEN_TEXTS
+from signals.market.tasks import CLOSE_GRACE_SECONDS, CLOSE_SEEN_AHEAD_SECONDS
 from signals.models import Heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -50,11 +51,15 @@ def test_worker_for_training_does_not_speak_for_the_worker(task: Any) -> None:
     assert not Heartbeat.objects.filter(name="worker").exists()
 
 
-def test_no_task_waits_in_the_broker_but_a_question_for_its_turn() -> None:
+def test_no_task_waits_in_the_broker_but_a_question_for_its_turn_and_the_fetch_at_a_close() -> None:
     """One that waits longer than the visibility timeout is run again and again (celery#2481)."""
     apps = ("autopilot", "copilot_project", "notifications", "research", "signals", "users")
     sources = [path for app in apps for path in (REPOSITORY / app).rglob("*.py")]
     assert len(sources) > 100
     waiting = [path for path in sources if re.search(r"\b(countdown|eta)\s*=", path.read_text())]
-    assert waiting == [REPOSITORY / "notifications" / "tasks.py"]
+    assert waiting == [
+        REPOSITORY / "notifications" / "tasks.py",
+        REPOSITORY / "signals" / "market" / "tasks.py",
+    ]
+    assert CLOSE_SEEN_AHEAD_SECONDS + CLOSE_GRACE_SECONDS < 60 < settings.CELERY_VISIBILITY_TIMEOUT
     assert LONGEST_WAIT_SECONDS + SECONDS_BETWEEN_TEXTS < 60 < settings.CELERY_VISIBILITY_TIMEOUT
