@@ -41,7 +41,8 @@ def worth_of_orders(orders: list[Order]) -> Decimal:
     """What waiting orders would cost at their own price, or at the last close."""
     total = NOTHING
     for order in orders:
-        price = order.price if order.price is not None else order.position.last_close
+        position = order.position
+        price = order.price if order.price is not None or position is None else position.last_close
         total += order.remaining * (price or NOTHING)
     return total
 

@@ -12,7 +12,7 @@ from users.models import Subscriber
 SIGNALS_LISTED = 200
 
 
-class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class PreferenceForm(forms.ModelForm):
     """What to send, and when: sessions by checkboxes, as many as the tier has."""
 
     sessions = forms.MultipleChoiceField(
@@ -27,7 +27,7 @@ class PreferenceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         exclude: Sequence[str] = ()
 
 
-class PreferenceFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+class PreferenceFormSet(forms.BaseInlineFormSet):
     def clean(self) -> None:
         """The tier is the subscriber's, which is saved with it."""
         super().clean()
@@ -42,7 +42,7 @@ class PreferenceFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
                 )
 
 
-class NewestSignals(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]
+class NewestSignals(forms.models.ModelChoiceIterator):
     """The newest ones as choices; an older one is still taken by its number in the address."""
 
     def __iter__(self) -> Iterator[tuple[Any, str]]:
@@ -51,7 +51,7 @@ class NewestSignals(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]
             yield self.choice(signal)
 
 
-class SignalField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class SignalField(forms.ModelChoiceField):
     iterator = NewestSignals
 
     def label_from_instance(self, signal: Signal) -> str:

@@ -54,7 +54,9 @@ def parameter_fields(strategy: str) -> dict[str, forms.Field]:
         low, high = each.metadata["bounds"]
         default = getattr(holder, each.name)
         kind = forms.IntegerField if isinstance(default, int) else forms.FloatField
-        step = {} if isinstance(default, int) else {"widget": forms.NumberInput(attrs={"step": "any"})}
+        step: dict[str, Any] = (
+            {} if isinstance(default, int) else {"widget": forms.NumberInput(attrs={"step": "any"})}
+        )
         found[each.name] = kind(
             label=each.name.replace("_", " ").capitalize(),
             min_value=low,

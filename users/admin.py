@@ -248,7 +248,7 @@ class SubscriberAdmin(HistoryAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, HistoryAdmin):
+class UserAdmin(DjangoUserAdmin, HistoryAdmin):  # type: ignore[misc]  # both name a template of histories
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

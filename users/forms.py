@@ -6,7 +6,7 @@ from users.engine.subscriber import AccountType
 from users.models import Tier
 
 
-class TierForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class TierForm(forms.ModelForm):
     """A tier, its account types by checkboxes: a tier without one would send nothing to anybody."""
 
     account_types = forms.MultipleChoiceField(

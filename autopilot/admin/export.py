@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from signals.admin.read_only import ReadOnlyAdmin
@@ -32,7 +33,7 @@ class ExportedAdmin(ReadOnlyAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         if request.GET.get("export") != "csv" or not self.has_view_permission(request):
             response: HttpResponse = super().changelist_view(request, extra_context)
             return response

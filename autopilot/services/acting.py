@@ -1,6 +1,7 @@
 """What a decision does to what is held: leave, turn over, replace what waits, enter. The simulator's rules, on rows."""
 
 from datetime import datetime
+from typing import Any
 
 from autopilot.engine.market import Opposite
 from autopilot.engine.order import OrderSide
@@ -37,7 +38,7 @@ def act_on_decision(  # noqa: PLR0913  (what a decision is made of)
     held = 0 if position is None or not position.quantity else 1 if position.quantity > 0 else -1
     side = 0 if request is None else OrderSide(request.side).sign
     enters, ends = wanted(held=held, side=side, leaves=leaves, adds=adds, opposite=opposite)
-    moment = {"account": account, "instrument": instrument, "now": now, "by": by}
+    moment: dict[str, Any] = {"account": account, "instrument": instrument, "now": now, "by": by}
     if ends:
         close_position(candle_open_time=candle_open_time, **moment)
     if request is None or not enters:

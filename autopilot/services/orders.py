@@ -158,7 +158,7 @@ def withdraw_order(*, order: Order, reason: str, now: datetime, by: str) -> bool
             state=OrderState.CANCELLED.value, reason_code=reason[:32], ended_at=now, remaining=0
         )
         if ended:
-            if order.number is None:
+            if order.number is None and order.position_id is not None:
                 Position.objects.filter(pk=order.position_id).update(closing="")
             record_action(
                 actor=by,

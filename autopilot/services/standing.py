@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from autopilot.engine.order import OrderSide
 from autopilot.engine.preflight import LOWEST_VALUE, Standing, Venue
@@ -57,7 +58,7 @@ def standing_of(
     is_alive: bool,
 ) -> Standing:
     """Exits ask for the position only; entries for everything that limits them."""
-    common = {
+    common: dict[str, Any] = {
         "held": Decimal(0) if is_entry and position.closing else position.quantity,
         "is_live": account.is_live,
         "is_closed": not account.is_open,

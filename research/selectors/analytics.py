@@ -91,10 +91,10 @@ def ended(*, dimension: str, start: datetime, end: datetime) -> Ended:
     group, joins = GROUPS[dimension]
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(SELECT.format(group=group, joins=joins), (start, end), binary=True)  # type: ignore[call-overload]
+        cursor.execute(SELECT.format(group=group, joins=joins), (start, end), binary=True)
         row = cursor.fetchone() or (None,) * 4
-    numbers = [np.array(column or [], dtype=np.float64) for column in row[:3]]
-    return Ended(*numbers, np.array(row[3] or [], dtype=np.str_))
+    r, exited_at, confidence = (np.array(column or [], dtype=np.float64) for column in row[:3])
+    return Ended(r, exited_at, confidence, np.array(row[3] or [], dtype=np.str_))
 
 
 def analysed(*, dimension: str, start: datetime, end: datetime) -> tuple[Group, list[Group], Ended]:
@@ -130,7 +130,7 @@ def daily_returns(results: FloatArray, exited_at: FloatArray) -> FloatArray:
     if not len(results):
         return np.empty(0)
     day = (exited_at // DAY_SECONDS).astype(np.int64)
-    sums: FloatArray = np.bincount(day - day[0], weights=results * RISK)
+    sums = np.bincount(day - day[0], weights=results * RISK).astype(np.float64)
     return np.maximum(sums, -1.0)
 
 
@@ -156,8 +156,8 @@ def _members(dimension: str, found: Ended) -> Mapping[str, BoolArray]:
     if dimension == "tier":
         return _tiers(found)
     if dimension == "session":
-        names = sorted({name for each in np.unique(found.group) for name in each.split(",") if name})
-        apart = {name: np.char.find(found.group, name) >= 0 for name in names}
+        sessions = sorted({name for each in np.unique(found.group) for name in each.split(",") if name})
+        apart = {name: np.char.find(found.group, name) >= 0 for name in sessions}
         return apart | {"no session": found.group == ""}
     names, place, counts = np.unique(found.group, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable") if dimension != "month" else np.arange(len(names))[::-1]

@@ -70,7 +70,8 @@ def trade_columns(backtest: Backtest) -> Columns:
     from autopilot.engine.simulation import EXIT_NAMES  # noqa: PLC0415
 
     trades = arrays_of(backtest)["trades"]
-    names = np.array(backtest.report["instruments"], dtype=object)  # type: ignore[index]
+    report: dict[str, Any] = backtest.report or {}
+    names = np.array(report["instruments"], dtype=object)
     exits = np.array([EXIT_NAMES[int(code)] for code in trades["exit_reason"]], dtype=object)
     plain = ("quantity", "entry_price", "exit_price", "fees", "funding", "net_profit", "r_multiple")
     return {
@@ -102,7 +103,7 @@ def candles_of(backtest: Backtest, number: int) -> tuple[OHLCV, int]:
         datetime.fromisoformat(asked["start"]), end - timedelta(seconds=timeframe.seconds * CANDLES_SHOWN)
     )
     by_name = {}
-    for each in backtest.trial.study.instruments.select_related("exchange"):  # type: ignore[union-attr]
+    for each in backtest.trial.study.instruments.select_related("exchange"):  # type: ignore[misc,union-attr]
         by_name[f"{each.exchange.code}:{each.symbol}"] = each.pk
     pk = by_name[backtest.report["instruments"][number]]  # type: ignore[index]
     candles = load_range(instrument_id=pk, timeframe=timeframe, start=start, end=end)

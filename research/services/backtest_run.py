@@ -93,7 +93,7 @@ def decided(decider: Strategy | HybridSettings, stretch: Stretch, partner: OHLCV
         if alone.missing and not alone.direction.any():
             raise ValueError(f"{decider.name} cannot judge {stretch.instrument.symbol}: {alone.missing}")
         columns = (alone.direction, alone.stop_loss, alone.take_profit)
-    direction, stop, target = (column[stretch.first :] for column in columns)
+    direction, stop, target = (np.asarray(column[stretch.first :], dtype=np.float64) for column in columns)
     return Signals(direction.astype(np.int8), stop, target, hold_bars=HORIZON_BARS)
 
 

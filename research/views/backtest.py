@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -112,6 +111,6 @@ def _runs(request: HttpRequest) -> list[Backtest]:
 
 def _finished(pk: UUID) -> Backtest:
     found = get_object_or_404(Backtest, pk=pk)
-    if found.report is None or not np.size(found.arrays):
+    if found.report is None or not found.arrays:
         raise Http404
     return found
