@@ -122,7 +122,13 @@ CASES = [
     Case(Subscriber, "link_token", make_subscriber, "change", lambda row: LinkToken.objects.exists()),
 ]
 # They change nothing: each leads to a page that asks for the same right.
-LEADS_TO_A_PAGE = {("delivery", "ask_why_not"), ("delivery", "show_preview")}
+LEADS_TO_A_PAGE = {
+    ("delivery", "ask_why_not"),
+    ("delivery", "show_preview"),
+    ("subscriber", "archive_page"),
+    ("subscriber", "restore_page"),
+    ("subscriber", "remove_page"),
+}
 
 
 def all_actions() -> Iterator[tuple[admin.ModelAdmin, str, Any]]:

@@ -132,6 +132,7 @@ def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path)
         "GRAFANA_PASSWORD",
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_WEBHOOK_SECRET",
+        "LEDGER_SIGNING_KEY",
         "ADMIN_EMAILS",
         "GOOGLE_CLIENT_ID",
         "GOOGLE_CLIENT_SECRET",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import Decision, explain
+from signals.engine.hybrid import Decision, HybridSettings, explain
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.engine.volatility import fit_volatility, forecast
@@ -134,9 +134,11 @@ def test_a_decision_is_told_the_forecast_and_how_unusual_its_bar_is(
     refresh_forest(instrument=instrument, as_of=as_of, now=as_of)
     told: list[DecisionContext] = []
 
-    def listening(windows: dict[Timeframe, OHLCV], context: DecisionContext) -> Decision:
+    def listening(
+        windows: dict[Timeframe, OHLCV], context: DecisionContext, settings: HybridSettings
+    ) -> Decision:
         told.append(context)
-        return explain(windows, context)
+        return explain(windows, context, settings)
 
     monkeypatch.setattr("signals.services.evaluation.explain", listening)
 
