@@ -89,7 +89,9 @@ def test_the_task_grows_one_forest_for_each_active_instrument_and_the_page_shows
     forest = AnomalyForest.objects.get()
     assert forest.instrument == instrument
     page = administrator.get(reverse("admin:signals_anomalyforest_changelist")).content.decode()
-    assert f"/admin/signals/anomalyforest/{forest.pk}/" in page
+    row = reverse("admin:signals_anomalyforest_change", args=[forest.pk])
+    assert row in page
+    assert forest.sha256 in administrator.get(row).content.decode()
 
 
 def test_the_task_chooses_partners_and_the_page_shows_who_moves_with_whom(
