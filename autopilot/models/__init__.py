@@ -2,6 +2,7 @@
 
 from autopilot.models.account import Account, AccountKind
 from autopilot.models.balance import BalanceEntry, BalanceKind, EquityPoint
+from autopilot.models.bootstrap_config import BootstrapConfig
 from autopilot.models.fill import Fill
 from autopilot.models.order import Order, OrderQuerySet
 from autopilot.models.position import Position, PositionQuerySet
@@ -12,6 +13,7 @@ __all__ = [
     "AccountKind",
     "BalanceEntry",
     "BalanceKind",
+    "BootstrapConfig",
     "EquityPoint",
     "Fill",
     "Order",

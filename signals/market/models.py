@@ -23,6 +23,9 @@ COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 # numbers, so that it builds a chunk in one statement and numpy reads it as it is. `open_time` is UTC milliseconds.
 CHUNK_ROW = np.dtype([("open_time", ">i8"), *((name, ">f8") for name in COLUMNS[1:])])
 
+# People write BTC/USD, BTC-USD or BTCUSD and mean one thing.
+SEPARATORS = str.maketrans("", "", "/-_ ")
+
 
 def _rate(what: str) -> "models.DecimalField[Decimal | None, Decimal | None]":
     return models.DecimalField(
@@ -48,6 +51,18 @@ class Exchange(models.Model):
 class InstrumentQuerySet(models.QuerySet["Instrument"]):
     def active(self) -> "InstrumentQuerySet":
         return self.filter(is_active=True)
+
+    def names(self) -> list[tuple[str, ...]]:
+        """Of each, its symbol and aliases as `plain_name` writes them."""
+        known = self.values_list("symbol", "aliases")
+        return [tuple(Instrument.plain_name(name) for name in (symbol, *other)) for symbol, other in known]
+
+    def named(self, name: str) -> "InstrumentQuerySet":
+        """Whose symbol or alias it is, however it is written: BTC/USD, BTC-USD, BTCUSD."""
+        plain = Instrument.plain_name(name)
+        known = self.values_list("pk", "symbol", "aliases")
+        found = [pk for pk, symbol, other in known if plain in map(Instrument.plain_name, (symbol, *other))]
+        return self.filter(pk__in=found)
 
     def with_newest_candle(self, timeframe: Timeframe) -> "InstrumentQuerySet":
         """Each with `newest_open_time` of that timeframe, None where no candle is stored."""
@@ -118,6 +133,10 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+    @staticmethod
+    def plain_name(name: str) -> str:
+        return name.upper().replace("%2F", "").translate(SEPARATORS)
 
     def clean(self) -> None:
         try:
