@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from notifications.services import bot_state, inbox, pictures, removal
-from notifications.services.reply import TextReply, send_reply
+from notifications.services.reply import TextReply
 from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
@@ -43,6 +43,8 @@ def process_update(update_id: int) -> None:
         inbox.record_reply(update_id=update_id, result="no reply: the kill switch is engaged")
         return
     reach(CrashPoint.BEFORE_REPLY)
+    from notifications.services.reply_sending import send_reply  # noqa: PLC0415 - only workers load the client
+
     error = asyncio.run(send_reply(reply))
     reach(CrashPoint.AFTER_REPLY)
     result = f"reply failed ({error.failure}): {error}" if error else "replied"

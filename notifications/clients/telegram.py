@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +18,7 @@ from notifications.clients.aiohttp_request import (
     HeldBackError,
     NotSentError,
 )
+from notifications.clients.telegram_call import Button, Failure, TelegramError
 from signals.telemetry import count_outside_call
 
 Result = TypeVar("Result")
@@ -51,50 +50,6 @@ PICTURE_IS_BAD = (
     "photo in the request",
     "too big for a photo",
 )
-
-
-class Failure(StrEnum):
-    """What a failed call means for the message."""
-
-    HELD_BACK = "held_back"
-    NOT_SENT = "not_sent"
-    RATE_LIMITED = "rate_limited"
-    AMBIGUOUS = "ambiguous"
-    CHAT_GONE = "chat_gone"
-    BAD_TEXT = "bad_text"
-    BAD_PICTURE = "bad_picture"
-    MIGRATED = "migrated"
-    BAD_TOKEN = "bad_token"  # noqa: S105
-    REFUSED = "refused"
-
-
-class TelegramError(Exception):
-    """A call to Telegram failed.
-
-    `retry_after_seconds` comes with RATE_LIMITED, and with AMBIGUOUS where every other call would fail likewise;
-    `new_chat_id` with MIGRATED.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        failure: Failure,
-        *,
-        retry_after_seconds: float = 0.0,
-        new_chat_id: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.failure = failure
-        self.retry_after_seconds = retry_after_seconds
-        self.new_chat_id = new_chat_id
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """One button under a message; `data` comes back when it is pressed, at most 64 bytes."""
-
-    text: str
-    data: str
 
 
 class TelegramClient:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.db.models.functions import Greatest, Now
 
-from notifications.clients.telegram import Failure, TelegramError
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import SenderState
 from users.services import mark_unreachable
 

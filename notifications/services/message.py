@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from notifications.clients.telegram import Button
+from notifications.clients.telegram_call import Button
 from notifications.models import Answer, DeliveryKind
 from notifications.services.risk import Charged, Record, costs_per_unit
 from signals.engine.direction import Direction

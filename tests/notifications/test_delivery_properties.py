@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from psycopg import AsyncConnection
 
-from notifications.clients.telegram import Failure, TelegramError
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, DeliveryState, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up

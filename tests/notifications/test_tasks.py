@@ -13,7 +13,8 @@ from pytest_django.fixtures import Settings
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications import tasks
-from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.clients.telegram import TelegramClient
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, Feedback, ReplyTurn, SenderState, TelegramUpdate
 from notifications.services.fan_out import fan_out
 from notifications.services.inbox import store_update

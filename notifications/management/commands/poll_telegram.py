@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.clients.telegram import TelegramClient
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.services.inbox import store_update
 from notifications.tasks import wake_for_update
 

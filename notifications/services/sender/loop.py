@@ -16,7 +16,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from notifications import telemetry
 from notifications.clients.aiohttp_request import CONNECTIONS, may_begin
-from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.clients.telegram import TelegramClient
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import DeliveryState
 from notifications.services.fan_out import WAKE_CHANNEL
 from notifications.services.sender import rows

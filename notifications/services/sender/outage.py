@@ -1,6 +1,6 @@
 """Telegram out of order: each call then leaves a message of unknown fate, so that few calls must be made."""
 
-from notifications.clients.telegram import Failure
+from notifications.clients.telegram_call import Failure
 
 DOUBTS_IN_A_ROW = 5  # by chance they come singly
 PAUSE_SECONDS = 30.0

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import psycopg
 
-from notifications.clients.telegram import Failure, TelegramError
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import DeliveryState
 
 SHORTEST_BACKOFF_SECONDS = 1.0

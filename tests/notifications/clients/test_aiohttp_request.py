@@ -18,7 +18,8 @@ from telegram.request import BaseRequest, HTTPXRequest
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications.clients.aiohttp_request import AiohttpRequest, HeldBackError, NotSentError, may_begin
-from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.clients.telegram import TelegramClient
+from notifications.clients.telegram_call import Failure, TelegramError
 from tests.notifications.rows import Controls
 
 CHATS = count(5_900_000_001)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifications.clients.telegram import Failure
+from notifications.clients.telegram_call import Failure
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.sender.outage import DOUBTS_IN_A_ROW, PAUSE_SECONDS, Outage

@@ -13,7 +13,8 @@ from psycopg import AsyncConnection
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications import telemetry
-from notifications.clients.telegram import Failure, TelegramClient, TelegramError
+from notifications.clients.telegram import TelegramClient
+from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.message import Message
