@@ -221,7 +221,7 @@ def test_signals_asked_for_are_held_back_when_the_way_to_telegram_is_slow(
     telegram: Controls, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody has looked at the kill switch for too long."""
-    monkeypatch.setattr("notifications.services.reply.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("notifications.services.reply_sending.FRESH_SECONDS", 0.0)
     assert "reply failed (held_back)" in ask(telegram, delivery, 1, "/last")
     ReplyTurn.objects.all().delete()
     assert ask(telegram, delivery, 2, "/status") == "asked for status; replied"
