@@ -37,13 +37,15 @@ class TimeframeMissingError(ProviderError):
 class MarketRules:
     """What an order must keep to, each above zero: steps of price and amount, least amount (base) and value (quote).
 
-    None where the exchange does not tell it, or has no such rule.
+    None where the exchange does not tell it, or has no such rule. is_perpetual: a swap, which has costs of its own and
+    can be shorted. Whether a spot market is traded on margin depends on the subscribers' accounts: that is no rule.
     """
 
     tick_size: Decimal | None = None
     lot_step: Decimal | None = None
     minimum_amount: Decimal | None = None
     minimum_notional: Decimal | None = None
+    is_perpetual: bool = False
 
 
 class MarketDataProvider(Protocol):

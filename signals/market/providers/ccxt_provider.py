@@ -158,7 +158,8 @@ def as_rules(market: Mapping[str, Any], precision_mode: int) -> MarketRules:
     def least(name: str) -> Decimal | None:
         return positive((limits.get(name) or {}).get("min"))
 
-    return MarketRules(step("price"), step("amount"), least("amount"), least("cost"))
+    is_perpetual = market.get("type") == "swap"
+    return MarketRules(step("price"), step("amount"), least("amount"), least("cost"), is_perpetual)
 
 
 def positive(told: float | None) -> Decimal | None:

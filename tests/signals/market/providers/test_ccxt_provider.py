@@ -186,6 +186,11 @@ def test_precisions_that_are_no_step_are_unknown_and_decimals_become_one() -> No
     assert as_rules({}, ccxt.TICK_SIZE) == MarketRules()
 
 
+@pytest.mark.parametrize(("kind", "is_perpetual"), [("swap", True), ("spot", False), ("future", False)])
+def test_a_swap_is_perpetual(kind: str, is_perpetual: bool) -> None:
+    assert as_rules({"type": kind, "margin": True}, ccxt.TICK_SIZE).is_perpetual is is_perpetual
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

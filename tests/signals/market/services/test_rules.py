@@ -8,7 +8,7 @@ import pytest
 
 from signals.market import tasks
 from signals.market.models import Instrument
-from signals.market.providers import ProviderError
+from signals.market.providers import MarketRules, ProviderError
 from signals.market.services.rules import refresh_rules
 from tests.factories import make_instrument
 
@@ -58,3 +58,24 @@ def test_an_exchange_that_does_not_answer_leaves_the_rules_as_they_were(
     bitcoin.refresh_from_db()
     assert bitcoin.rules_known_at == NOW
     assert bitcoin.tick_size is not None
+
+
+class Told:
+    """An exchange with one swap and one spot market."""
+
+    def market_rules(self) -> dict[str, MarketRules]:
+        return {"BTC/USDT:USDT": MarketRules(is_perpetual=True), "BTC/USDT": MarketRules()}
+
+
+def test_a_swap_becomes_perpetual_and_the_admins_margin_stays(
+    bitcoin: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap = make_instrument(exchange=bitcoin.exchange, symbol="BTC/USDT:USDT")
+    Instrument.objects.filter(pk=bitcoin.pk).update(market_type="margin")
+    monkeypatch.setattr("signals.market.services.rules.provider_for", lambda code: Told())
+
+    refresh_rules(exchange=bitcoin.exchange, now=NOW)
+
+    swap.refresh_from_db()
+    bitcoin.refresh_from_db()
+    assert (swap.market_type, bitcoin.market_type) == ("perpetual", "margin")
