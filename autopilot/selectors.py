@@ -64,9 +64,11 @@ def deposits_of(account: Account) -> Decimal:
     return total or NOTHING
 
 
-def trades_begun_today(account: Account, as_of: datetime) -> int:
-    """Entries placed today (UTC) that wait or filled at least in part."""
+def trades_begun_today(account: Account, as_of: datetime, instrument: Instrument | None = None) -> int:
+    """Entries placed today (UTC) that wait or filled at least in part; of one instrument or of all."""
     placed = account.orders.entries().filter(placed_at__gte=day_start(as_of))
+    if instrument is not None:
+        placed = placed.filter(instrument=instrument)
     return placed.filter(Q(state=OrderState.OPEN.value) | Q(filled__gt=0)).count()
 
 

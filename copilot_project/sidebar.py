@@ -63,6 +63,8 @@ GROUPS = (
     (
         "Trading",
         (
+            ("autopilot.Instance", "smart_toy"),
+            ("autopilot.Decision", "psychology"),
             ("autopilot.Account", "account_balance_wallet"),
             ("autopilot.Position", "donut_large"),
             ("autopilot.Order", "receipt"),

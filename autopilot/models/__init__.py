@@ -1,9 +1,11 @@
-"""Accounts and what they trade: orders, fills, positions, trades. Money is exact, balances are sums of rows."""
+"""Accounts and what they trade, and the autopilots that decide it. Money is exact, balances are sums of rows."""
 
 from autopilot.models.account import Account, AccountKind
 from autopilot.models.balance import BalanceEntry, BalanceKind, EquityPoint
 from autopilot.models.bootstrap_config import BootstrapConfig
+from autopilot.models.decision import Decision
 from autopilot.models.fill import Fill
+from autopilot.models.instance import Instance, InstanceQuerySet
 from autopilot.models.order import Order, OrderQuerySet
 from autopilot.models.position import Position, PositionQuerySet
 from autopilot.models.trade import Trade
@@ -14,8 +16,11 @@ __all__ = [
     "BalanceEntry",
     "BalanceKind",
     "BootstrapConfig",
+    "Decision",
     "EquityPoint",
     "Fill",
+    "Instance",
+    "InstanceQuerySet",
     "Order",
     "OrderQuerySet",
     "Position",

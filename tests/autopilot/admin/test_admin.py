@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from autopilot.admin.export import cell
-from autopilot.models import Order, Trade
+from autopilot.models import Decision, Order, Trade
+from autopilot.services.instances import start_instance
 from autopilot.services.orders import close_position
+from signals.engine.timeframe import Timeframe
 from tests.autopilot.accounts import HOUR, START, add_candle, decide, make_account, make_traded, step
 from users.models import User
 
@@ -33,6 +35,18 @@ def traded() -> None:
     )
     step(instrument, 2)
     assert Trade.objects.count() == 1
+    instance, _ = start_instance(
+        instrument=instrument, timeframe=Timeframe.H1, account=account, by="test", now=START
+    )
+    Decision.objects.create(
+        instance=instance,
+        slot=START,
+        decided_at=START,
+        mode="ml",
+        outcome="silent",
+        reason="-",
+        threshold=0.75,
+    )
 
 
 @pytest.mark.usefixtures("traded")
