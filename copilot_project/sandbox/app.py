@@ -18,6 +18,9 @@ from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
 from copilot_project.sandbox.telegram import BOT, CALLS, add_telegram
 from copilot_project.sandbox.telegram_methods import Bot
+from copilot_project.sandbox.trading.binance import BOOK, add_binance_accounts
+from copilot_project.sandbox.trading.control import add_exchange_control
+from copilot_project.sandbox.trading.opening import open_book
 from copilot_project.sandbox.venue import Venue
 from copilot_project.sandbox.webhook import Updates
 
@@ -40,11 +43,13 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY, middlewares=[loopback_only, teach_errors])
     faults = Faults(config.seed)
     bot = _bot(config)
+    add_binance_accounts(app, open_book(config, venue))
     add_exchange(app, venue, faults, config.weight_limit)
     calls = Journal(config.state / "calls.jsonl") if config.record_calls else None
     add_telegram(app, bot, faults, calls)
     add_google(app, config.accounts)
     add_control(app, config)
+    add_exchange_control(app)
     add_pages(app)
     app.cleanup_ctx.append(_running)
     return app
@@ -65,5 +70,6 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     await bot.updates.stop()
     await bot.chats.sent.close()
     await bot.chats.events.close()
+    await app[BOOK].journal.close()
     if (calls := app[CALLS]) is not None:
         await calls.close()

@@ -16,6 +16,7 @@ from copilot_project.sandbox.venue import Venue
 VENUE = web.AppKey("venue", Venue)
 BUDGET = web.AppKey("budget", WeightBudget)
 EXCHANGE_FAULTS = web.AppKey("exchange_faults", Faults)
+CLOCK: web.AppKey[Callable[[], int]] = web.AppKey("clock")
 
 MAX_KLINES = 1000
 DEFAULT_KLINES = 500
@@ -30,7 +31,7 @@ def ping(venue: Venue, request: web.Request) -> Answer:
 
 
 def server_time(venue: Venue, request: web.Request) -> Answer:
-    return {"serverTime": venue.timeline.now_ms()}
+    return {"serverTime": request.app[CLOCK]()}
 
 
 def info(venue: Venue, request: web.Request) -> Answer:

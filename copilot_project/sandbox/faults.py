@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Kind = Literal["429", "403", "400", "500", "502", "hang", "close", "garbage", "late"]
+Kind = Literal["429", "418", "403", "400", "500", "502", "hang", "close", "garbage", "late"]
 Target = Literal["telegram", "exchange"]
 KINDS: tuple[str, ...] = get_args(Kind)
 TARGETS: tuple[str, ...] = get_args(Target)

@@ -1,0 +1,1 @@
+"""An exchange's accounts: one book, which is the judge of tests, behind the dialects of two exchanges."""
