@@ -19,7 +19,9 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("copilot", task_cls="copilot_project.celery:RecordedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["signals.market", "signals", "users", "notifications", "autopilot", "research"])
+app.autodiscover_tasks(
+    ["signals.market", "signals", "users", "notifications", "autopilot", "research", "copilot_project"]
+)
 
 
 logger = structlog.get_logger(__name__)

@@ -1,18 +1,19 @@
 """Typed environment: every value that an operator may set, checked at start.
 
-Each field is explained in `.env.example`. A secret may also come from a file of that name in
-`SECRETS_DIR` (as Docker and Kubernetes mount them); the environment wins over the file.
+Each field is explained in `.env.example`. The environment wins, and `.env`, which is made into one; then Vault
+(`vault.py`), then a file of that name in `SECRETS_DIR` (as Docker and Kubernetes mount them).
 """
 
 import os
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from copilot_project.production import (
     DEVELOPMENT_SECRET,
@@ -23,11 +24,33 @@ from copilot_project.production import (
     Process,
     problems_of,
 )
+from copilot_project.vault import (
+    BOOTSTRAP,
+    DEFAULT_MOUNT,
+    DEFAULT_PATH,
+    DEFAULT_TIMEOUT_SECONDS,
+    VaultAccess,
+    VaultError,
+    access_from,
+    read_at_start,
+)
 from signals.crash_points import parse
 
 TELEGRAM_API_URL = "https://api.telegram.org"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class VaultSource(PydanticBaseSettingsSource):
+    """What Vault says, where environment or `.env` name one."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("values come all at once")
+
+    def __call__(self) -> dict[str, Any]:
+        access = access_from(self.current_state)
+        values = read_at_start(access) if access else {}
+        return {name: values[name] for name in self.settings_cls.model_fields if values.get(name)}
 
 
 class Configuration(BaseSettings):
@@ -75,8 +98,34 @@ class Configuration(BaseSettings):
     google_client_secret: SecretStr = SecretStr("")
     google_issuer_url: str | None = None
 
+    vault_addr: str | None = None
+    vault_token: SecretStr | None = None
+    vault_role_id: str = ""
+    vault_secret_id: SecretStr | None = None
+    vault_namespace: str = ""
+    vault_mount: str = DEFAULT_MOUNT
+    vault_path: str = DEFAULT_PATH
+    vault_timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=60)
+
     log_json: bool | None = None
     copilot_crash_at: str = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            VaultSource(settings_cls),
+            file_secret_settings,
+        )
 
     @field_validator("allowed_hosts", "market_providers", "admin_emails", mode="before")
     @classmethod
@@ -85,7 +134,7 @@ class Configuration(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("public_url", "telegram_api_url", "exchange_api_url", "google_issuer_url")
+    @field_validator("public_url", "telegram_api_url", "exchange_api_url", "google_issuer_url", "vault_addr")
     @classmethod
     def require_http_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -174,11 +223,16 @@ class Configuration(BaseSettings):
             raise ValueError("refusing to start in production: " + "; ".join(problems))
         return self
 
+    def vault_access(self) -> VaultAccess | None:
+        return access_from({name: getattr(self, name) for name in BOOTSTRAP})
+
 
 def load_configuration() -> Configuration:
     """What the environment says. SystemExit with one line for each thing that is wrong, never with a value."""
     try:
         return Configuration(_secrets_dir=os.environ.get("SECRETS_DIR"))
+    except VaultError as error:
+        raise SystemExit(f"No settings from Vault: {error}.") from None
     except ValidationError as error:
         problems = [describe(problem) for problem in error.errors()]
     raise SystemExit(

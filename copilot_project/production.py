@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(
     r"^(change[-_ ]?me.*|your[-_ ].*|placeholder.*|secret|password|example.*|xxx+|<.*>|)$", re.I
 )
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)")
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
 SANDBOX_BOT_TOKEN = "100200300:SANDBOX-token-for-loopback-only"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105
@@ -69,6 +70,12 @@ def problems_of(config: "Configuration") -> list[str]:
     for name in ("telegram_api_url", "exchange_api_url"):
         if (getattr(config, name) or "").startswith("http://"):
             problems.append(f"{name.upper()} must begin with https://")
+    if (
+        config.vault_addr
+        and config.vault_addr.startswith("http://")
+        and not LOOPBACK.match(config.vault_addr)
+    ):
+        problems.append("VAULT_ADDR must begin with https://, but on this machine")
     if config.copilot_process in {"", "web"}:
         problems += problems_of_the_door(config)
     return problems

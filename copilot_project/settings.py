@@ -260,6 +260,7 @@ SANDBOX_URL = f"http://127.0.0.1:{config.sandbox_port}"
 LEDGER_SIGNING_KEY = config.ledger_signing_key.get_secret_value() if config.ledger_signing_key else ""
 LEDGER_HEAD_CHAT_ID = config.ledger_head_chat_id
 LEDGER_GIT_REMOTE = config.ledger_git_remote
+VAULT_ACCESS = config.vault_access()
 METRICS_TOKEN = config.metrics_token.get_secret_value() if config.metrics_token else ""
 WORKER_METRICS_PORT = config.worker_metrics_port
 SENDER_METRICS_PORT = config.sender_metrics_port

@@ -27,6 +27,7 @@ check_environment() {
     local unfilled
     unfilled=$(grep -E '^[A-Z_]+=.*(<|example\.org|=your-)|^[A-Z_]+=your-' .env | cut -d= -f1 | paste -sd' ' || true)
     [ -z "$unfilled" ] || fail "placeholders are left in .env: $unfilled" ".env.example says what belongs there."
+    read_vault
     [ "$(value_of GRAFANA_PASSWORD)" != "$(value_of METRICS_TOKEN)" ] ||
         fail "GRAFANA_PASSWORD is METRICS_TOKEN: whoever reads the dashboards could read /metrics, and the other way round."
     [ "$(value_of DATABASE_URL)" != "$(value_of DATABASE_OWNER_URL)" ] ||
@@ -34,7 +35,23 @@ check_environment() {
 }
 
 value_of() {
-    sed -n "s/^$1=//p" .env | tail -n 1
+    local written
+    written=$(sed -n "s/^$1=//p" .env | tail -n 1)
+    echo "${written:-${!1:-}}"
+}
+
+# Settings that stand in Vault alone: compose wants the passwords of Postgres, Redis and Grafana, our own processes ask
+# Vault again by themselves. Nothing is written to disk.
+read_vault() {
+    local name assignments
+    for name in VAULT_ADDR VAULT_TOKEN VAULT_ROLE_ID VAULT_SECRET_ID VAULT_NAMESPACE VAULT_MOUNT VAULT_PATH \
+        VAULT_TIMEOUT_SECONDS; do
+        export "$name=$(value_of "$name")"
+    done
+    [ -n "$VAULT_ADDR" ] || return 0
+    command -v python3 >/dev/null || fail "VAULT_ADDR is set, and python3, which asks Vault, is missing."
+    assignments=$(python3 deploy/vault_environment.py .env) || fail "Vault gave no settings; what runs, still runs."
+    eval "$assignments"
 }
 
 main() {

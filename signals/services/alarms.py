@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from django.db import connection
 
+from signals.models import Alarm
+
 logger = structlog.get_logger(__name__)
 
 # How old a heartbeat may be: each comes every ten seconds or more often, and whoever looks does so every ten
@@ -19,6 +21,7 @@ PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30, "training
 
 # What of many failed so often in a row, each time its task came to it, and has not been left alone since.
 REPEATED = 3
+LONGEST_DETAIL = 200
 FORGOTTEN_SECONDS = 2 * 3_600
 
 # A silence counts from the moment at which the one who looks began to: after a pause of the whole house
@@ -83,6 +86,23 @@ def look(*, watching_since: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(LOOK, parameters(watching_since=watching_since))
         tell(cursor.fetchall())
+
+
+def set_alarm(*, name: str, detail: str, now: datetime) -> None:
+    """Raise the alarm of that name, or say anew what is wrong; without a detail nothing is, and it is over."""
+    standing = Alarm.objects.filter(name=name, cleared_at=None)
+    if not detail:
+        if standing.update(cleared_at=now):
+            tell([(name, None)])
+        return
+    detail = detail[:LONGEST_DETAIL]
+    _, is_new = Alarm.objects.get_or_create(
+        name=name, cleared_at=None, defaults={"raised_at": now, "detail": detail}
+    )
+    if is_new:
+        tell([(name, detail)])
+    else:
+        standing.update(detail=detail)
 
 
 def tell(changes: Iterable[tuple[str, str | None]]) -> None:

@@ -311,6 +311,9 @@ SECRETS = {
     "DATABASE_URL": set(OURS),
     "REDIS_URL": {"web", "worker", "training-worker", "beat", "redis"},
     "CACHE_URL": {"web", "redis-cache"},
+    # By it each asks Vault, where there is one; VAULT_PATH and a policy may narrow what it is told.
+    "VAULT_TOKEN": set(OURS),
+    "VAULT_SECRET_ID": set(OURS),
 }
 
 

@@ -3,16 +3,20 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+
+from tests.copilot_project.vault_server import ROLE_ID, SECRET_ID, VaultServer
 
 pytestmark = pytest.mark.process
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE = """#!/bin/sh
 printf '%s\\n' "$*" >> "$JOURNAL"
+env >> "$JOURNAL.environment"
 case "$*" in $FAILING) exit 1 ;; esac
 """
 
@@ -20,7 +24,8 @@ case "$*" in $FAILING) exit 1 ;; esac
 @pytest.fixture
 def installation(tmp_path: Path) -> Path:
     (tmp_path / "deploy").mkdir()
-    shutil.copy(REPOSITORY / "deploy/deploy.sh", tmp_path / "deploy")
+    for name in ("deploy.sh", "vault_environment.py"):
+        shutil.copy(REPOSITORY / "deploy" / name, tmp_path / "deploy")
     example = (REPOSITORY / ".env.example").read_text()
     numbers = count()
     filled = re.sub(
@@ -151,6 +156,41 @@ def test_two_doors_have_two_keys(one: str, other: str, installation: Path) -> No
     assert (process.returncode, asked) == (1, [])
     assert f"{one} is {other}" in process.stderr
     assert value not in process.stderr
+
+
+@pytest.fixture
+def vault(installation: Path) -> Iterator[VaultServer]:
+    """Holds what `.env` held; `.env` says only where it is."""
+    lines = (installation / ".env").read_text().splitlines()
+    held = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=.", line))
+    with VaultServer() as server:
+        server.secrets["copilot"] = held | {"SECRET_KEY": "it's one with $HOME and `quotes`"}
+        env = (
+            f"VAULT_ADDR={server.url}\nVAULT_ROLE_ID={ROLE_ID}\nVAULT_SECRET_ID={SECRET_ID}\nWEB_PORT=8123\n"
+        )
+        (installation / ".env").write_text(env)
+        yield server
+
+
+def test_vault_alone_is_enough_and_env_wins_over_it(installation: Path, vault: VaultServer) -> None:
+    process, asked = deploy(installation)
+    assert process.returncode == 0, process.stderr
+    assert asked[0] == "config"
+    given = (installation / "journal.environment").read_text().splitlines()
+    assert "SECRET_KEY=it's one with $HOME and `quotes`" in given
+    assert f"GRAFANA_PASSWORD={vault.secrets['copilot']['GRAFANA_PASSWORD']}" in given
+    assert "WEB_PORT=8123" not in given, "that stands in .env, which compose reads itself"
+    assert "WEB_PORT=8000" not in given
+
+
+def test_sealed_vault_stops_the_deployment_before_anything_is_changed(
+    installation: Path, vault: VaultServer
+) -> None:
+    vault.sealed = True
+    process, asked = deploy(installation)
+    assert (process.returncode, asked) == (1, [])
+    assert "is sealed" in process.stderr
+    assert "what runs, still runs" in process.stderr
 
 
 def test_shellcheck_finds_nothing() -> None:
