@@ -9,7 +9,7 @@ OWNER_VARIABLE = "COPILOT_DATABASE_OWNER"
 OWNER_COMMANDS = frozenset({"migrate", "up", "stress_test", "flush", "dbshell", "backup", "restore", "test"})
 # Those that change rows whose history is kept: it names who ran them.
 ATTRIBUTED_COMMANDS = frozenset(
-    {"changepassword", "createsuperuser", "demo", "kill_switch", "load_tiers", "loaddata", "shell"}
+    {"api_key", "changepassword", "createsuperuser", "demo", "kill_switch", "load_tiers", "loaddata", "shell"}
 )
 INTERRUPTED = 130
 

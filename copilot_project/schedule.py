@@ -39,6 +39,9 @@ SCHEDULE = {
     ),
     "what strangers typed, every hour": every(3600, "notifications.tasks.tidy_inbox"),
     "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),
+    "answers of the API that nobody may ask for again, every hour": every(
+        3600, "users.tasks.forget_api_requests"
+    ),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
     "whether Vault answers and says the same, every minute": every(60, "copilot_project.tasks.watch_vault"),

@@ -58,6 +58,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_prometheus",
     "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "pgtrigger",
     "pghistory",
     "users",
@@ -316,6 +318,35 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 LOGGING_CONFIG = "copilot_project.logs.configure"
 LOGGING = logging_settings(as_json=bool(config.log_json))
+
+# The API. A key and a session of staff are the only ways in; CORS stays off, for nothing here answers another origin.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "users.api.authentication.ApiKeyAuthentication",
+        "users.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["users.api.permissions.ScopePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["users.api.throttling.KeyThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "users.api.schema.HouseSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "users.api.problems.problem_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+API_REQUESTS_PER_MINUTE = {"read": 600, "write": 60}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CoPilot",
+    "DESCRIPTION": "Signals, candles and the autopilot. `manage.py api_key create` makes a key.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["users.api.permissions.ScopePermission"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
+    "COMPONENT_SPLIT_REQUEST": True,
+}
 
 UNFOLD = {
     "SITE_TITLE": "CoPilot",

@@ -115,6 +115,8 @@ GROUPS = (
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),
             ("users.User", "manage_accounts"),
+            ("users.ApiKey", "vpn_key"),
+            ("users.ApiRequest", "sync_alt"),
             ("socialaccount.SocialAccount", "badge"),
             ("auth.Group", "shield_person"),
         ),

@@ -26,7 +26,10 @@ def grant_console_rights(using: str, **kwargs: Any) -> None:
 
     rights = Permission.objects.using(using).filter(
         Q(content_type__app_label__in=WORKED_WITH)
-        | Q(content_type__app_label="users", content_type__model__in=["subscriber", "tier", "linktoken"])
+        | Q(
+            content_type__app_label="users",
+            content_type__model__in=["subscriber", "tier", "linktoken", "apikey", "apirequest"],
+        )
     )
     group, _ = Group.objects.using(using).get_or_create(name=ADMIN_GROUP)
     group.permissions.add(*rights.exclude(codename__startswith="delete_"))

@@ -13,13 +13,15 @@ from django.core.cache import cache
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from notifications.services.fan_out import fan_out
 from signals.market.models import Instrument
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber
-from users.models import LinkToken, Subscriber, User
-from users.services import archive_subscriber
+from users.engine.api_key import ApiScope
+from users.models import ApiKey, LinkToken, Subscriber, User
+from users.services import archive_subscriber, create_api_key
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-password-1"
@@ -104,6 +106,11 @@ def archived() -> Subscriber:
     return subscriber
 
 
+def make_key() -> ApiKey:
+    owner = User.objects.create_superuser("owner", "owner@example.com", PASSWORD)
+    return create_api_key(user=owner, name="robot", scopes=[ApiScope.READ], now=timezone.now())[0]
+
+
 CASES = [
     Case(
         Instrument, "activate", lambda: make_instrument(is_active=False), "change", lambda row: row.is_active
@@ -119,6 +126,7 @@ CASES = [
         lambda row: row.status == "removed",
         (("confirmed", "yes"),),
     ),
+    Case(ApiKey, "revoke", make_key, "change", lambda row: row.revoked_at is not None),
     Case(Subscriber, "link_token", make_subscriber, "change", lambda row: LinkToken.objects.exists()),
 ]
 # They change nothing: each leads to a page that asks for the same right.

@@ -19,7 +19,8 @@ from research.selectors.console import SubscriberCounts, subscriber_counts
 from signals.models import Heartbeat
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.adapters import ADMIN_GROUP
-from users.models import LinkToken, Subscriber, Tier, User
+from users.engine.api_key import key_hash
+from users.models import ApiKey, LinkToken, Subscriber, Tier, User
 from users.services import redeem_link_token
 
 pytestmark = pytest.mark.django_db
@@ -318,3 +319,24 @@ def test_hash_of_a_password_is_not_shown(admin_client: Client, admin_user: User)
 
     assert "algorithm" not in page
     assert f"/admin/users/user/{admin_user.pk}/password/" in page
+
+
+def test_key_of_the_api_is_shown_once_and_belongs_to_whoever_made_it(admin_client: Client) -> None:
+    form = {"name": "dashboard", "scopes": ["read"], "expires_at_0": "", "expires_at_1": ""}
+    made = admin_client.post("/admin/users/apikey/add/", form).content.decode()
+
+    key = ApiKey.objects.get()
+    [secret] = re.findall(r"<code>(copilot_[\w-]+)</code>", made)
+    assert key.key_hash == key_hash(secret)
+    assert key.user.username == "admin"
+    for page in (LIST.replace("subscriber", "apikey"), f"/admin/users/apikey/{key.pk}/change/"):
+        shown = admin_client.get(page).content.decode()
+        assert key.prefix in shown
+        assert secret not in shown
+
+
+def test_key_of_a_tier_that_would_trade_is_refused_by_the_form(admin_client: Client) -> None:
+    form = {"name": "x", "tier": make_tier().pk, "scopes": ["read", "trade"]}
+    page = admin_client.post("/admin/users/apikey/add/", form).content.decode()
+    assert "A key of a tier only reads" in page
+    assert not ApiKey.objects.exists()

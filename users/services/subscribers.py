@@ -5,9 +5,7 @@ import secrets
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from importlib import import_module
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from users.engine.subscriber import AccountType, RiskProfile, SubscriberStatus
@@ -184,8 +182,3 @@ def mark_unreachable(*, chat_id: int, reason: str) -> bool:
 def mark_reachable(*, chat_id: int) -> bool:
     """The chat takes messages again; whether it belongs to anybody."""
     return bool(Subscriber.objects.filter(chat_id=chat_id).update(unreachable_reason=""))
-
-
-def forget_ended_sessions() -> None:
-    """What `manage.py clearsessions` does."""
-    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

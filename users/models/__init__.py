@@ -1,0 +1,15 @@
+"""People: staff, tiers, subscribers; and the keys by which programs speak for them."""
+
+from users.models.api import ApiKey, ApiRequest
+from users.models.people import LinkToken, Subscriber, SubscriberQuerySet, Tier, User, choices
+
+__all__ = [
+    "ApiKey",
+    "ApiRequest",
+    "LinkToken",
+    "Subscriber",
+    "SubscriberQuerySet",
+    "Tier",
+    "User",
+    "choices",
+]

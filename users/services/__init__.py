@@ -1,0 +1,58 @@
+"""What is done with people and with the keys of programs."""
+
+from users.services.api_keys import ApiKeyError, create_api_key, mark_used, revoke_api_key
+from users.services.api_requests import (
+    Answered,
+    BodyChangedError,
+    UnderWayError,
+    answer_request,
+    claim_request,
+    forget_api_requests,
+    release_request,
+)
+from users.services.sessions import forget_ended_sessions
+from users.services.subscribers import (
+    TOKEN_LIFETIME,
+    LinkError,
+    LinkRefusal,
+    SubscriberError,
+    add_subscriber,
+    archive_subscriber,
+    issue_link_token,
+    link_hash,
+    mark_reachable,
+    mark_unreachable,
+    redeem_link_hash,
+    redeem_link_token,
+    remove_subscriber,
+    restore_subscriber,
+)
+
+__all__ = [
+    "TOKEN_LIFETIME",
+    "Answered",
+    "ApiKeyError",
+    "BodyChangedError",
+    "LinkError",
+    "LinkRefusal",
+    "SubscriberError",
+    "UnderWayError",
+    "add_subscriber",
+    "answer_request",
+    "archive_subscriber",
+    "claim_request",
+    "create_api_key",
+    "forget_api_requests",
+    "forget_ended_sessions",
+    "issue_link_token",
+    "link_hash",
+    "mark_reachable",
+    "mark_unreachable",
+    "mark_used",
+    "redeem_link_hash",
+    "redeem_link_token",
+    "release_request",
+    "remove_subscriber",
+    "restore_subscriber",
+    "revoke_api_key",
+]
