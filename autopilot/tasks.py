@@ -4,6 +4,7 @@ Services with compiled code are imported inside: whoever only wakes a worker doe
 """
 
 from datetime import datetime
+from typing import Any
 
 import structlog
 from celery import shared_task
@@ -16,6 +17,7 @@ from signals.market.models import Instrument
 from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.market.services.guard import guarded
+from signals.services.jobs import JobRun
 
 logger = structlog.get_logger(__name__)
 
@@ -59,3 +61,17 @@ def wake_broker(instrument_id: int, timeframe: Timeframe, as_of: datetime) -> No
         fill_paper_orders.delay(instrument_id, timeframe.value, as_of.isoformat())
     except OperationalError as error:
         logger.warning("broker unreachable, the sweeper will fill", error=str(error))
+
+
+@shared_task(job_kind="train_selector", queue="training", job_time_limit_seconds=3600, job_resumable=True)
+def train_selector(run: JobRun) -> dict[str, Any]:
+    from autopilot.services.training_run import train  # noqa: PLC0415  (compiled code, in the child alone)
+    from autopilot.trainers.selector import fit_samples  # noqa: PLC0415
+
+    return train(
+        job=run.job,
+        parameters=run.parameters,
+        fit=fit_samples,
+        progress=run.progress,
+        now=timezone.now(),
+    )

@@ -6,13 +6,14 @@ Prado, Advances in Financial Machine Learning, 2018, ch. 7). Its log-loss is com
 what takes no model: the frequencies of the classes, always the group that paid best, and the rules.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autopilot.engine.bootstrap import Samples
 from autopilot.engine.skill import (
     GROUPS,
     IntArray,
@@ -56,6 +57,12 @@ PARAMETERS = {
     "verbose": -1,
 }
 
+OnFold = Callable[[int, int], None]
+
+
+def unheard(done: int, total: int) -> None:
+    """Progress that nobody listens to."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectorFit:
@@ -63,7 +70,8 @@ class SelectorFit:
 
     promoted: whether it may replace rules; reason: why, or why not. class_counts: rows per group.
     judged_rows, judged_probabilities: rows of the input judged out of sample, and what was told of them,
-    (m,) and (m, 5), for calibration. importance: gain by feature, (k,), summing to 1 or all zero.
+    (m,) and (m, 5), for calibration; judged: the same with labels and baselines.
+    importance: gain by feature, (k,), summing to 1 or all zero.
     """
 
     model_text: str
@@ -74,6 +82,7 @@ class SelectorFit:
     class_counts: tuple[int, ...]
     judged_rows: IntArray
     judged_probabilities: FloatArray
+    judged: Judged
     importance: FloatArray
 
     def predict_proba(self, features: ArrayLike) -> FloatArray:
@@ -93,7 +102,7 @@ def train_selector(
     rules: ArrayLike | None = None,
     seed: int = 0,
 ) -> SelectorFit:
-    """Train on rows in the order of time and judge walk-forward.
+    """Train on rows in the order of time and judge walk-forward (`fit_selector` tells how far it is).
 
     features: float64 (n, k), NaN allowed. labels: int (n,), the group 0 to 4 that paid best. decided_at:
     int64 (n,) UTC ms, not decreasing. horizon_ms: how long a label looks ahead. results: float64 (n, 5),
@@ -102,8 +111,20 @@ def train_selector(
     ValueError for shapes that do not fit, fewer than FEWEST_TO_FIT rows, infinite features, labels or rules
     beyond 0 to 4, times that fall, or a horizon that is not positive.
     """
-    rows = _Rows.checked(features, labels, decided_at, horizon_ms, results, rules)
-    where, judged, rounds = _judge(rows, horizon_ms, seed)
+    rows = Rows.checked(features, labels, decided_at, horizon_ms, results, rules)
+    return fit_selector(rows, horizon_ms, seed=seed)
+
+
+def fit_selector(
+    rows: "Rows",
+    horizon_ms: int,
+    *,
+    seed: int = 0,
+    on_fold: OnFold = unheard,
+) -> SelectorFit:
+    """`train_selector` of checked rows; `on_fold` hears how many of how many parts of the work are done."""
+    where, judged, rounds = _judge(rows, horizon_ms, seed, on_fold)
+    on_fold(FOLDS, FOLDS + 1)
     final = _boosted(rows, len(rows.labels), int(np.median(rounds)) if rounds else USUAL_ROUNDS, seed)
     measured = measure(judged, horizon_ms)
     promoted, reason = verdict(measured)
@@ -120,12 +141,28 @@ def train_selector(
         class_counts=tuple(counts.tolist()),
         judged_rows=where,
         judged_probabilities=judged.model,
+        judged=judged,
         importance=gain / gain.sum() if gain.sum() > 0 else gain,
     )
 
 
+def fit_samples(samples: Samples, on_fold: OnFold = unheard) -> SelectorFit:
+    """`train_selector` of collected samples, with their results and rules as baselines."""
+    rows = Rows.checked(
+        samples.features,
+        samples.labels,
+        samples.decided_at,
+        samples.horizon_ms,
+        samples.results,
+        samples.rules,
+    )
+    return fit_selector(rows, samples.horizon_ms, on_fold=on_fold)
+
+
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
+    """What is trained on, in the order of time; made by `checked`."""
+
     features: FloatArray
     labels: IntArray
     decided_at: IntArray
@@ -140,7 +177,7 @@ class _Rows:
         horizon_ms: int,
         results: ArrayLike | None,
         rules: ArrayLike | None,
-    ) -> "_Rows":
+    ) -> "Rows":
         table = np.asarray(features, dtype=np.float64)
         if table.ndim != 2 or table.shape[0] < FEWEST_TO_FIT or table.shape[1] == 0:
             raise ValueError(f"features must be at least {FEWEST_TO_FIT} rows x 1 column, not {table.shape}")
@@ -157,7 +194,7 @@ class _Rows:
             raise ValueError(f"results must be ({n}, {GROUPS}), not {paid.shape}")
         if paid is not None and np.isinf(paid).any():
             raise ValueError("results may be missing (NaN) but not infinite")
-        return _Rows(
+        return Rows(
             table,
             _groups("labels", labels, n),
             moments,
@@ -201,7 +238,7 @@ def _known_before(decided_at: IntArray, row: int, horizon_ms: int) -> int:
     return int(np.searchsorted(decided_at, decided_at[row] - horizon_ms, side="right"))
 
 
-def _judge(rows: _Rows, horizon_ms: int, seed: int) -> tuple[IntArray, Judged, list[int]]:
+def _judge(rows: Rows, horizon_ms: int, seed: int, on_fold: OnFold) -> tuple[IntArray, Judged, list[int]]:
     """Rows judged, what was told of them by the model and by each baseline, and the rounds of each fold."""
     asked_rows, rounds = [np.empty(0, dtype=np.int64)], []
     told: dict[str, list[FloatArray]] = {
@@ -209,6 +246,7 @@ def _judge(rows: _Rows, horizon_ms: int, seed: int) -> tuple[IntArray, Judged, l
     }
     best_choices = [np.empty(0, dtype=np.int64)]
     for known, asked in _walk_forward(rows.decided_at, horizon_ms):
+        on_fold(len(rounds), FOLDS + 1)
         count = _best_rounds(rows, known, horizon_ms, seed)
         model = _boosted(rows, known, count, seed)
         labels = rows.labels[:known]
@@ -241,7 +279,7 @@ def _judge(rows: _Rows, horizon_ms: int, seed: int) -> tuple[IntArray, Judged, l
     )
 
 
-def _best_rounds(rows: _Rows, known: int, horizon_ms: int, seed: int) -> int:
+def _best_rounds(rows: Rows, known: int, horizon_ms: int, seed: int) -> int:
     """Rounds after which the newest sixth of the known rows was told best by a model of the older ones."""
     import lightgbm  # noqa: PLC0415
 
@@ -259,7 +297,7 @@ def _best_rounds(rows: _Rows, known: int, horizon_ms: int, seed: int) -> int:
     return max(fitted.best_iteration, 1)
 
 
-def _boosted(rows: _Rows, known: int, rounds: int, seed: int) -> "lightgbm.Booster":
+def _boosted(rows: Rows, known: int, rounds: int, seed: int) -> "lightgbm.Booster":
     import lightgbm  # noqa: PLC0415
 
     return lightgbm.train(_parameters(known, seed), _dataset(rows, slice(0, known)), num_boost_round=rounds)
@@ -269,7 +307,7 @@ def _parameters(known: int, seed: int) -> dict[str, Any]:
     return PARAMETERS | {"seed": seed, "min_data_in_leaf": min(LEAF_ROWS, max(known // 20, 5))}
 
 
-def _dataset(rows: _Rows, which: slice) -> "lightgbm.Dataset":
+def _dataset(rows: Rows, which: slice) -> "lightgbm.Dataset":
     import lightgbm  # noqa: PLC0415
 
     quiet = {"verbose": -1, "num_threads": 1, "min_data_in_bin": 1}

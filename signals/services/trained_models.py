@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from signals.engine.packing import BytesAlteredError, require_unaltered, sha256_of
 from signals.models import Job, ModelState, PayloadFormat, TrainedModel
@@ -100,9 +100,15 @@ def roll_back(*, kind: str, scope: str, by: str, now: datetime) -> TrainedModel:
 
 def champion(*, kind: str, scope: str, as_of: datetime) -> TrainedModel | None:
     """Whose turn it was at `as_of`: known, promoted and not yet retired by then."""
+    return champions(kind=kind, scope=scope, as_of=as_of).first()
+
+
+def champions(*, kind: str, scope: str, as_of: datetime) -> QuerySet[TrainedModel]:
+    """The same as rows, the one whose turn it was first: whoever asks often leaves the payload out."""
     models = TrainedModel.objects.filter(kind=kind, scope=scope, promoted_at__lte=as_of).known_at(as_of)
     current = models.filter(Q(retired_at=None) | Q(retired_at__gt=as_of))
-    return current.order_by("-promoted_at", "-id").first()
+    rows: QuerySet[TrainedModel] = current.order_by("-promoted_at", "-id")
+    return rows
 
 
 def verified_payload(model: TrainedModel) -> bytes:

@@ -1,0 +1,226 @@
+"""Everything that is known of a selector: its skill, calibration, importance, drift and how often it would have fired.
+
+All figures are of rows that the judged models had not seen, but for the strategies' records (over all samples).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from autopilot.engine.bootstrap import Samples
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS
+from autopilot.engine.records import NAMES
+from autopilot.engine.selector import calibration_as_json
+from autopilot.engine.skill import GROUPS, IntArray, Judged, measure
+from signals.engine.calibration import Calibration, Method, expected_calibration_error, fit_calibration
+from signals.engine.candle import FloatArray
+from signals.engine.features import MARKET_FEATURES
+
+DAY_MS = 86_400_000
+FIRING_DAYS = 90
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+BINS = 10
+FEWEST_IN_A_YEAR = 50
+DRIFT_SHARE = 5 / 6
+DRIFTED = 0.25  # Siddiqi, Credit Risk Scorecards (2006): above it a population has shifted
+EVEN = 1e-4
+
+
+def fit_group_calibrations(judged: Judged) -> list[Calibration]:
+    """Of each group, from the model's rank to P(its trades end above zero after costs), on rows out of sample."""
+    return [_calibrated(judged, place) for place in range(GROUPS)]
+
+
+def _calibrated(judged: Judged, place: int) -> Calibration:
+    made = np.full(len(judged.labels), np.nan) if judged.results is None else judged.results[:, place]
+    there = np.isfinite(made)
+    if not there.any():
+        nothing = np.empty(0)
+        return Calibration(Method.BASE_RATE, 0, 0.0, np.nan, np.nan, nothing, 0.0, nothing, nothing)
+    return fit_calibration(judged.model[there, place], (made[there] > 0).astype(np.float64))
+
+
+def model_metrics(
+    samples: Samples, judged: Judged, judged_rows: IntArray, importance: FloatArray
+) -> dict[str, Any]:
+    """What `TrainedModel.metrics` keeps of a fit: JSON, None for what could not be computed."""
+    calibrations = fit_group_calibrations(judged)
+    fired = would_have_fired(samples, judged, judged_rows, calibrations)
+    return plain(
+        {
+            "out_of_sample": asdict(measure(judged, samples.horizon_ms)),
+            "by_year": by_year(judged, samples.horizon_ms),
+            "samples": len(samples),
+            "instruments": list(samples.names),
+            "left_out": list(samples.left_out),
+            "class_counts": np.bincount(samples.labels, minlength=GROUPS).tolist(),
+            "horizon_hours": samples.horizon_ms / 3_600_000,
+            "confusion": confusion(judged),
+            "reliability": reliability(judged),
+            "importance": dict(zip(MARKET_FEATURES, importance.tolist(), strict=True)),
+            "drift": drift(samples),
+            "calibrations": [calibration_as_json(each) for each in calibrations],
+            "records": samples.records.as_json(),
+            "firing": fired.as_json(),
+        }
+    )
+
+
+def by_year(judged: Judged, horizon_ms: int) -> list[dict[str, Any]]:
+    """The same figures of each calendar year (UTC) with enough rows."""
+    years = np.array([datetime.fromtimestamp(each / 1000, UTC).year for each in judged.decided_at.tolist()])
+    found = []
+    for year in sorted(set(years.tolist())):
+        rows = years == year
+        if rows.sum() >= FEWEST_IN_A_YEAR:
+            found.append({"year": year} | asdict(measure(part_of(judged, rows), horizon_ms)))
+    return found
+
+
+def part_of(judged: Judged, rows: Any) -> Judged:
+    """Some rows of it."""
+    columns = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
+    return Judged(**{name: None if column is None else column[rows] for name, column in columns.items()})
+
+
+def confusion(judged: Judged) -> list[list[int]]:
+    """Rows: the group that paid best; columns: the group that the model ranked first."""
+    table = np.zeros((GROUPS, GROUPS), dtype=np.int64)
+    if len(judged.labels):
+        np.add.at(table, (judged.labels, judged.model.argmax(axis=1)), 1)
+    counted: list[list[int]] = table.tolist()
+    return counted
+
+
+def reliability(judged: Judged) -> dict[str, Any]:
+    """Promised and seen frequency of profit, on the newer half by maps fitted on the older half.
+
+    `raw_error` is what the uncalibrated rank would have been wrong by, were it read as a probability of profit.
+    """
+    half = len(judged.labels) // 2
+    promised, seen, raw = [], [], []
+    if judged.results is not None and half:
+        older, newer = part_of(judged, slice(0, half)), part_of(judged, slice(half, None))
+        for place, calibration in enumerate(fit_group_calibrations(older)):
+            made = judged.results[half:, place]
+            there = np.isfinite(made)
+            if calibration.n and there.any():
+                promised.append(calibration.probability(newer.model[there, place]))
+                raw.append(newer.model[there, place])
+                seen.append((made[there] > 0).astype(np.float64))
+    if not promised:
+        return {"n": 0, "bins": [], "error": None, "raw_error": None}
+    told, came, rank = np.concatenate(promised), np.concatenate(seen), np.concatenate(raw)
+    parts = [part for part in np.array_split(np.argsort(told, kind="stable"), BINS) if len(part)]
+    return {
+        "n": len(told),
+        "bins": [[float(told[part].mean()), float(came[part].mean()), len(part)] for part in parts],
+        "error": expected_calibration_error(told, came),
+        "raw_error": expected_calibration_error(rank, came),
+    }
+
+
+def drift(samples: Samples) -> dict[str, Any]:
+    """Population stability index of each feature, the newest sixth of the rows against those before."""
+    cut = int(len(samples) * DRIFT_SHARE)
+    edges = {name: _edges(samples.features[:cut, place]) for place, name in enumerate(MARKET_FEATURES)}
+    shifts = {
+        name: stability_index(samples.features[:cut, place], samples.features[cut:, place], edges[name])
+        for place, name in enumerate(MARKET_FEATURES)
+    }
+    return {"index": shifts, "limit": DRIFTED}
+
+
+def stability_index(before: FloatArray, after: FloatArray, edges: Sequence[float]) -> float | None:
+    """Of two samples of a number over the bins between `edges`; None where one of them has no value."""
+    old, new = before[np.isfinite(before)], after[np.isfinite(after)]
+    if len(old) == 0 or len(new) == 0:
+        return None
+    count = len(edges) + 1
+    expected = np.bincount(np.searchsorted(edges, old), minlength=count) / len(old)
+    actual = np.bincount(np.searchsorted(edges, new), minlength=count) / len(new)
+    expected, actual = np.maximum(expected, EVEN), np.maximum(actual, EVEN)
+    return float(((actual - expected) * np.log(actual / expected)).sum())
+
+
+def _edges(values: FloatArray) -> list[float]:
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return []
+    edges: list[float] = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])).tolist()
+    return edges
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """How many decisions of the last FIRING_DAYS would have reached each threshold, over `instruments` together.
+
+    spoken: decisions at which the chosen group's strategy spoke. weekly: the threshold that is reached about once a
+    week on one instrument; None where not even that many were spoken.
+    """
+
+    days: float
+    instruments: int
+    spoken: int
+    counts: Mapping[float, int]
+    weekly: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"counts": [[threshold, count] for threshold, count in self.counts.items()]}
+
+
+def would_have_fired(
+    samples: Samples, judged: Judged, judged_rows: IntArray, calibrations: Sequence[Calibration]
+) -> Firing:
+    """Judged out of sample; the maps and the records are those of the whole training."""
+    confidences = spoken_confidences(samples, judged, judged_rows, calibrations)
+    newest = int(judged.decided_at[-1]) if len(judged.decided_at) else 0
+    late = judged.decided_at > newest - FIRING_DAYS * DAY_MS
+    said = np.sort(confidences[late & np.isfinite(confidences)])[::-1]
+    days = float((newest - judged.decided_at[late][0]) / DAY_MS) if late.any() else 0.0
+    counts = {threshold: int((said >= threshold).sum()) for threshold in THRESHOLDS}
+    weekly = round(days / 7 * len(samples.names))
+    return Firing(
+        days=days,
+        instruments=len(samples.names),
+        spoken=len(said),
+        counts=counts,
+        weekly=float(said[weekly - 1]) if 0 < weekly <= len(said) else None,
+    )
+
+
+def spoken_confidences(
+    samples: Samples, judged: Judged, judged_rows: IntArray, calibrations: Sequence[Calibration]
+) -> FloatArray:
+    """Of each judged row the product of both confidences, NaN where nobody of the chosen group spoke."""
+    told = np.full(len(judged_rows), np.nan)
+    chosen = judged.model.argmax(axis=1) if len(judged_rows) else np.empty(0, dtype=np.int64)
+    mean_r, within = samples.records.mean_r(), samples.records.confidence()
+    fired, regime = samples.fired[judged_rows] != 0, samples.regime[judged_rows].astype(np.int64)
+    for place, group in enumerate(GROUP_ORDER):
+        members = np.array([NAMES.index(name) for name in MEMBERS[group]])
+        rows = np.flatnonzero((chosen == place) & fired[:, members].any(axis=1))
+        if len(rows) == 0 or calibrations[place].n == 0:
+            continue
+        made = np.where(
+            fired[np.ix_(rows, members)],
+            mean_r[np.ix_(members, range(mean_r.shape[1]))][:, regime[rows]].T,
+            -np.inf,
+        )
+        best = members[made.argmax(axis=1)]
+        told[rows] = calibrations[place].probability(judged.model[rows, place]) * within[best, regime[rows]]
+    return told
+
+
+def plain(value: Any) -> Any:
+    """JSON: numbers that are not finite become None."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
