@@ -1,6 +1,6 @@
 """Entries and exits as two columns, market orders, one position: the plain loop and the loop over the step.
 
-Both write the same events and the same equity, bit for bit (tests/autopilot/engine/test_signal_path.py); the
+Both write the same events and the same equity, bit for bit (tests/autopilot/engine/test_simulate_signals.py); the
 plain one knows fixed fees and slippage only.
 """
 
@@ -110,7 +110,7 @@ def _slips(opened: int, side: int, terms: IntArray) -> int:
 
 
 @njit(cache=True)
-def _leave(
+def leave_at_open(
     events: IntArray, found: int, time: int, opened: int, held: int, cash: int, terms: IntArray
 ) -> int:
     side = 1 if held > 0 else -1
@@ -129,7 +129,7 @@ def _leave(
 
 
 @njit(cache=True)
-def _enter(  # noqa: PLR0913, PLR0917  (compiled)
+def enter_at_open(  # noqa: PLR0913, PLR0917  (compiled)
     events: IntArray,
     found: int,
     time: int,
@@ -200,14 +200,14 @@ def run_plain(  # noqa: PLR0913, PLR0917  (one loop, compiled; its parts are cal
         since = row + 1
         opened = int(nearest(opens[row + 1], ticks_per_price))
         if leaves:
-            cash = _leave(events, found, times[row + 1], opened, held, cash, terms)
+            cash = leave_at_open(events, found, times[row + 1], opened, held, cash, terms)
             if cash == TOO_LARGE:
                 return OVERFLOW
             held = 0
             found += 1
         if enters:
             before = cash
-            cash = _enter(events, found, times[row + 1], opened, entry, order, quantity, cash, terms)
+            cash = enter_at_open(events, found, times[row + 1], opened, entry, order, quantity, cash, terms)
             if cash == TOO_LARGE:
                 return OVERFLOW
             held = events[found, E + F_LEFT]
