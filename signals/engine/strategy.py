@@ -16,6 +16,7 @@ from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.direction import Direction
+from signals.engine.exit_plan import ExitPlan, PlanKind
 
 DirectionArray = npt.NDArray[np.int8]
 Number = TypeVar("Number", int, float)
@@ -46,25 +47,39 @@ def require_window(window: OHLCV, minimum_bars: int, strategy: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StrategySignal:
-    """One proposed trade. ValueError unless stop, entry and target stand in the order of its direction."""
+    """One proposed trade. ValueError unless stop, entry and target stand in the order of its direction.
+
+    A trade without a target is managed: it brings the plan by which it is left. One without a plan has a fixed stop
+    and target.
+    """
 
     strategy: str
     direction: Direction
     confidence: float
     entry_price: float
     stop_loss: float
-    take_profit: float
+    take_profit: float | None
     reasons: tuple[str, ...]
+    plan: ExitPlan | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"confidence {self.confidence} is outside 0 to 1")
-        prices = (self.stop_loss, self.entry_price, self.take_profit)
+        prices = (self.stop_loss, self.entry_price, *([] if self.take_profit is None else [self.take_profit]))
         if not (np.isfinite(prices).all() and min(prices) > 0):
             raise ValueError(f"stop, entry and target must be finite and positive, not {prices}")
-        low, middle, high = prices if self.direction is Direction.LONG else prices[::-1]
-        if not low < middle < high:
+        if not (np.diff(prices) * self.direction.sign > 0).all():
             raise ValueError(f"{self.direction} needs its entry between stop and target, not {prices}")
+        plan = self.exit_plan
+        if (plan.stop, plan.target) != (self.stop_loss, self.take_profit):
+            raise ValueError(f"the plan {plan} is not of stop {self.stop_loss} and target {self.take_profit}")
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        """ValueError where there is neither a target nor a plan."""
+        if self.plan is not None:
+            return self.plan
+        return ExitPlan(PlanKind.FIXED, self.stop_loss, self.take_profit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
