@@ -3,9 +3,9 @@
 A signal decided at the close of bar t is entered at the open of bar t+1 as a market order. It ends at its
 stop or target (gaps included, stop first where one bar reaches both) or, after HORIZON_BARS bars, at the
 next open. A managed one (`exit_plan`) has no target: after each close its stop follows the best close, acting
-from the next bar, and its plan says how long it lasts. The horizon is the trade's; a signal's `expires_at` (4 bars) only tells a subscriber until when
-entering still makes sense, and the record does not wait for that. Where candles are missing for good, bars
-that exist are counted.
+from the next bar, and its plan says how long it lasts. The horizon is the trade's; a signal's `expires_at`
+(4 bars) only tells a subscriber until when entering still makes sense, and the record does not wait for that.
+Where candles are missing for good, bars that exist are counted.
 
 R is the result after costs in units of the planned risk |entry_price - stop_loss|; of a managed trade, whose entry may
 stand far from the close, the return on what was paid over that risk as a share of the close. Best and worst

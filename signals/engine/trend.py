@@ -169,7 +169,8 @@ def taken(
 ) -> TrendTrades:
     """Entries at `rows`, each with the rule's exits, of which one at a time is taken.
 
-    directions: 1 for all if left out. The stop of a short entry stands as far above the close. Rows without a range are no entries.
+    directions: 1 for all if left out. The stop of a short entry stands as far above the close.
+    Rows without a range are no entries.
     """
     reach = settings.trail_atr * series.ranges[rows]
     sign = np.ones(len(rows)) if directions is None else np.asarray(directions, dtype=np.float64)

@@ -111,7 +111,7 @@ def test_live_decides_on_a_window_what_the_series_says_of_the_whole() -> None:
     assert signal.take_profit is None
     assert signal.exit_plan.is_managed
     assert signal.stop_loss == pytest.approx(float(series.stop_loss[row]), rel=1e-6)
-    assert "the 4h close is the highest of 120 (20 days)" == signal.reasons[0]
+    assert signal.reasons[0] == "the 4h close is the highest of 120 (20 days)"
     quiet = int(np.flatnonzero(series.direction[600:] == 0)[0]) + 600
     assert decide(candles[quiet - 499 : quiet + 1]) is None
 
