@@ -47,9 +47,10 @@ def report_strategies(run: JobRun) -> dict[str, Any]:
     report = report_from_files(
         folder=Path(asked["data"]),
         pairs=asked["pairs"],
-        start=datetime.fromisoformat(asked["start"]),
-        end=datetime.fromisoformat(asked["end"]),
+        start=datetime.fromisoformat(asked["start"]) if asked["start"] else None,
+        end=datetime.fromisoformat(asked["end"]) if asked["end"] else None,
         every=asked["every"],
+        with_strategies=asked["with_strategies"],
         progress=run.progress,
     )
     if asked["markdown"]:

@@ -74,7 +74,7 @@ def highest_errors(drawn: Drawn) -> float:
 def noise(shape: str, *, kinds: int, seed: int) -> FloatArray:
     """`highest_errors` of kinds that earn nothing, with rates spread evenly (in logarithms) over RATES."""
     rng = np.random.default_rng(seed)
-    rates = np.exp(rng.uniform(*np.log(RATES), kinds))
+    rates = np.exp(rng.uniform(np.log(RATES[0]), np.log(RATES[1]), kinds))
     return np.array(
         [highest_errors(draw(shape, per_day=float(rate), skill=0.0, days=DAYS, rng=rng)) for rate in rates]
     )

@@ -1,58 +1,122 @@
-"""The strategies' report from candle files: real markets, then random walks of the same volatility."""
+"""The report from candle files: the trend rule, the strategies, and random walks of the same volatility."""
 
 import subprocess
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 
 from research.services.strategy_report import Origin, render
 from research.services.strategy_study import random_walks, study
+from research.services.trend_report import render_trend
+from research.services.trend_study import MAJORS, study_trend
 from signals.engine.candle import OHLCV
+from signals.engine.moment import instant, milliseconds
 from signals.engine.quality import inspect
-from signals.engine.timeframe import Timeframe
-from signals.market.providers.candle_file import Reading, read_candle_file
+from signals.engine.timeframe import Timeframe, resample
+from signals.engine.trend import TIMEFRAME
+from signals.market.providers.candle_file import FileRefusedError, Reading, read_candle_file
 
 WALK_SEED = 2025
+STRATEGY_DAYS = 365
 
 
 def report_from_files(
     *,
     folder: Path,
     pairs: Sequence[str],
-    start: datetime,
-    end: datetime,
+    start: datetime | None,
+    end: datetime | None,
     every: int,
+    with_strategies: bool,
     progress: Callable[[int, int, str], None],
 ) -> str:
-    """The report as Markdown; FileRefusedError when a file `<PAIR>_1h.parquet` cannot be read."""
-    version = commit()
-    markets = {pair: load(folder / f"{pair}_1h.parquet", end) for pair in pairs}
-    told = iter(range(2 * len(markets)))
+    """The report as Markdown; FileRefusedError when a file of `pairs` (all of the folder without any) cannot be read.
 
-    def tell(market: str) -> None:
-        progress(next(told), 2 * len(markets), market)
+    The trend rule is judged from `start` to `end`; the fourteen strategies and the fused decision, which take
+    longer, over that stretch's last STRATEGY_DAYS.
+    """
+    pairs = list(pairs) or pairs_in(folder)
+    steps = 3 + 2 * len(pairs) * with_strategies
+    told = iter(range(steps))
 
-    real = study(markets, start=start, end=end, every=every, on_market=tell)
+    def tell(step: str) -> None:
+        progress(next(told, steps), steps, step)
+
+    longer = {pair: load_longer(folder, pair, end) for pair in pairs}
+    page = [f"Written by `{_command(folder, start, end, every)}`, commit {commit()}; do not edit.\n"]
+    page += render_trend(study_trend(longer, since=start, on_step=tell), since=start)
+    if with_strategies:
+        page.append(_strategies(folder, pairs, start, end, every, tell))
+    return "# What the strategies did on recorded candles\n\n" + "\n".join(page)
+
+
+def _strategies(
+    folder: Path,
+    pairs: Sequence[str],
+    start: datetime | None,
+    end: datetime | None,
+    every: int,
+    tell: Callable[[str], None],
+) -> str:
+    markets = {pair: load(file_of(folder, pair, Timeframe.H1), Timeframe.H1, end) for pair in pairs}
+    last = max(int(each.open_time[-1]) for each in markets.values() if len(each))
+    until = end or instant(last + Timeframe.H1.milliseconds)
+    begin = max(start or until - timedelta(days=STRATEGY_DAYS), until - timedelta(days=STRATEGY_DAYS))
+    real = study(markets, start=begin, end=until, every=every, on_market=tell)
     walks = random_walks(markets, seed=WALK_SEED)
-    walk = study(walks, start=start, end=end, every=every, on_market=lambda pair: tell(f"{pair} walk"))
+    walk = study(walks, start=begin, end=until, every=every, on_market=lambda pair: tell(f"{pair} walk"))
     origin = Origin(
-        command=f"manage.py report_strategies --data {folder.name} --every {every}",
-        commit=version,
+        command=_command(folder, start, end, every),
+        commit=commit(),
         markets=pairs,
-        start=start,
-        end=end,
+        start=begin,
+        end=until,
         every=every,
         source=folder.name,
     )
     return render(origin, real, walk)
 
 
-def load(path: Path, end: datetime) -> OHLCV:
-    """The file's 1h candles that closed by `end`."""
+def _command(folder: Path, start: datetime | None, end: datetime | None, every: int) -> str:
+    asked = [f"--from {start:%Y-%m-%d}" if start else "", f"--to {end:%Y-%m-%d}" if end else ""]
+    words = ["manage.py report_strategies", f"--data {folder.name}", *filter(None, asked), f"--every {every}"]
+    return " ".join(words)
+
+
+def pairs_in(folder: Path) -> list[str]:
+    """Pairs of which the folder has 4h or 1h candles, the majors first; FileRefusedError for none."""
+    found = {
+        path.name.rsplit("_", 1)[0]
+        for timeframe in (TIMEFRAME, Timeframe.H1)
+        for path in folder.glob(f"*_{timeframe.value}.*")
+    }
+    if not found:
+        raise FileRefusedError(folder, "holds no candles: <PAIR>_4h.parquet or <PAIR>_1h.parquet")
+    order = [base for base in MAJORS for pair in found if pair.startswith(base)]
+    return sorted(
+        found, key=lambda pair: (next((order.index(b) for b in order if pair.startswith(b)), 99), pair)
+    )
+
+
+def load_longer(folder: Path, pair: str, end: datetime | None) -> OHLCV:
+    """4h candles of the pair's file, else made of its 1h candles."""
+    if stored := sorted(folder.glob(f"{pair}_{TIMEFRAME.value}.*")):
+        return load(stored[0], TIMEFRAME, end)
+    return resample(load(file_of(folder, pair, Timeframe.H1), Timeframe.H1, end), TIMEFRAME, Timeframe.H1)
+
+
+def file_of(folder: Path, pair: str, timeframe: Timeframe) -> Path:
+    stored = sorted(folder.glob(f"{pair}_{timeframe.value}.*"))
+    return stored[0] if stored else folder / f"{pair}_{timeframe.value}.parquet"
+
+
+def load(path: Path, timeframe: Timeframe, end: datetime | None) -> OHLCV:
+    """The file's candles that closed by `end`, all without one."""
     raw = read_candle_file(path, symbol=None, said=Reading()).candles
-    candles, _ = inspect(raw, Timeframe.H1, int(end.timestamp() * 1000))
+    newest = int(raw.open_time.max()) + timeframe.milliseconds if len(raw) else 0
+    candles, _ = inspect(raw, timeframe, milliseconds(end) if end else newest)
     return candles
 
 

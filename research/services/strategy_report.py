@@ -70,8 +70,7 @@ def render(origin: Origin, real: Study, walk: Study) -> str:
 
 def _introduction(origin: Origin, real: Study) -> Iterator[str]:
     costs = SPOT_COSTS
-    yield "# What the strategies did in a year of real candles\n"
-    yield f"Written by `{origin.command}`, commit {origin.commit}; do not edit.\n"
+    yield "## Each of the fourteen strategies, and the fused decision\n"
     yield (
         f"{len(origin.markets)} pairs ({', '.join(origin.markets)}), 1h candles of {origin.source} that closed "
         f"from {origin.start:%Y-%m-%d} to before {origin.end:%Y-%m-%d} UTC; 4h and 1d are made of them. Every "
@@ -100,7 +99,7 @@ def _every(step: int) -> str:
 
 
 def _overview(real: Study, walk: Study) -> Iterator[str]:
-    yield "## Real candles and a random walk\n"
+    yield "### Real candles and a random walk\n"
     yield (
         "| strategy | signals | hit rate | mean R | 95 % | distinct confidences "
         "| walk: signals | hit rate | mean R | 95 % |"
@@ -128,7 +127,7 @@ def _overview(real: Study, walk: Study) -> Iterator[str]:
 def _silent(real: Study) -> Iterator[str]:
     rare = [name for name in NAMES if len(real.trades[name]) < FEW]
     if rare:
-        yield f"### Fewer than {FEW} signals\n"
+        yield f"#### Fewer than {FEW} signals\n"
     for name in rare:
         why = real.missing.get(name, "its condition was met so rarely")
         yield f"- {name}: {len(real.trades[name])} signals; {why}"
@@ -136,7 +135,7 @@ def _silent(real: Study) -> Iterator[str]:
 
 
 def _split(title: str, real: Study, cells: Sequence[Cell]) -> Iterator[str]:
-    yield f"## {title}\n"
+    yield f"### {title}\n"
     yield "Mean R after costs, hit rate, (signals).\n"
     yield f"| strategy | {' | '.join(label for label, _ in cells)} |"
     yield f"|---|{'--:|' * len(cells)}"
@@ -147,7 +146,7 @@ def _split(title: str, real: Study, cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _reliability(real: Study) -> Iterator[str]:
-    yield "## Reliability of confidence (uncalibrated)\n"
+    yield "### Reliability of confidence (uncalibrated)\n"
     yield (
         "Confidence is a ranking, not yet a probability. Each cell: hit rate of the signals whose confidence "
         "lies in that range, (signals). A calibrated strategy would hit as often as its column says.\n"

@@ -127,7 +127,7 @@ def follow(
     if horizon < 1:
         raise ValueError(f"horizon is {horizon} bars, it must be at least 1")
     asked = Asked(row, sign, entry, stop, target, np.zeros(len(row)), np.full(len(row), horizon))
-    return _followed(candles, asked, rates, np.empty(len(candles)))
+    return _followed(candles, asked, rates, np.zeros(len(candles)))
 
 
 def follow_plans(

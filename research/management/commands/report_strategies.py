@@ -1,4 +1,4 @@
-"""`manage.py report_strategies`: a year of candles, each strategy and the fused decision, as a Markdown page."""
+"""`manage.py report_strategies`: the trend rule, each strategy and the fused decision on candle files, as Markdown."""
 
 from argparse import ArgumentParser
 from datetime import datetime
@@ -11,30 +11,38 @@ from research.tasks import report_strategies
 from signals.management.job_command import JobCommand, parse_instant
 from signals.market.providers.candle_file import FileRefusedError
 
-PAIRS = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "AVAX", "LINK", "DOT")
-
 
 class Command(JobCommand):
     help = (
-        "Report what each strategy and the fused decision did on candle files, beside random walks of the same "
-        "volatility. It is computed from the files alone; of it only the job is stored."
+        "Report what the trend rule, each strategy and the fused decision did on candle files, beside entries that "
+        "know nothing and random walks of the same volatility. It is computed from the files alone; of it only the "
+        "job is stored."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--data", type=Path, required=True, metavar="FOLDER", help="holds <PAIR>_1h.parquet"
+            "--data",
+            type=Path,
+            required=True,
+            metavar="FOLDER",
+            help="holds <PAIR>_4h.parquet and <PAIR>_1h.parquet; without the first 4h is made of 1h",
         )
-        parser.add_argument("--pairs", nargs="+", default=[f"{base}USDT" for base in PAIRS], metavar="PAIR")
+        parser.add_argument("--pairs", nargs="+", default=[], metavar="PAIR", help="default: all of FOLDER")
         parser.add_argument(
-            "--from", dest="start", type=parse_instant, default=parse_instant("2025-01-01"), metavar="DATE"
+            "--from",
+            dest="start",
+            type=parse_instant,
+            metavar="DATE",
+            help="count decisions from here on; earlier candles of FOLDER are warm-up. Default: as early as can be",
         )
         parser.add_argument(
-            "--to", dest="end", type=parse_instant, default=parse_instant("2026-01-01"), metavar="DATE"
+            "--to", dest="end", type=parse_instant, metavar="DATE", help="default: the end of the candles"
         )
         parser.add_argument(
-            "--every", type=int, default=1, help="decide (fused) at each n-th close only; 7 takes minutes"
+            "--every", type=int, default=7, help="decide (fused) at each n-th close only; 7 takes minutes"
         )
+        parser.add_argument("--trend-only", action="store_true", help="leave the fourteen strategies out")
         parser.add_argument("--markdown", type=Path, help="write the report here instead of showing it")
 
     def handle(
@@ -42,21 +50,23 @@ class Command(JobCommand):
         *args: Any,
         data: Path,
         pairs: list[str],
-        start: datetime,
-        end: datetime,
+        start: datetime | None,
+        end: datetime | None,
         every: int,
+        trend_only: bool,
         markdown: Path | None,
         background: bool,
         **options: Any,
     ) -> None:
-        if start >= end or every < 1:
+        if (start and end and start >= end) or every < 1:
             raise CommandError("--from must be before --to, and --every at least 1.")
         parameters = {
             "data": str(data.absolute()),
             "pairs": pairs,
-            "start": start.isoformat(),
-            "end": end.isoformat(),
+            "start": start.isoformat() if start else None,
+            "end": end.isoformat() if end else None,
             "every": every,
+            "with_strategies": not trend_only,
             "markdown": str(markdown.absolute()) if markdown else None,
         }
         try:

@@ -9,7 +9,9 @@ import pytest
 from signals.engine.candle import OHLCV
 from signals.engine.costs import NO_COSTS
 from signals.engine.direction import Direction
+from signals.engine.quality import inspect
 from signals.engine.strategy import WindowError
+from signals.engine.timeframe import Timeframe
 from signals.engine.trend import FROZEN, TrendSettings, breakouts, decide, trades
 from signals.market.providers.candle_file import Reading, read_candle_file
 
@@ -145,7 +147,8 @@ def test_the_studys_table_is_reproduced(k: float, published: dict[int, float], s
     years, r = [], []
     for pair in PAIRS:
         path = shared_data / "ohlcv" / "binance_spot_finom" / f"{pair}USDT_4h.parquet"
-        candles = read_candle_file(path, symbol=None, said=Reading()).candles
+        raw = read_candle_file(path, symbol=None, said=Reading()).candles
+        candles, _ = inspect(raw, Timeframe.H4, int(raw.open_time.max()) + H4)
         found = trades(candles, TrendSettings(trail_atr=k))
         closed = (candles.open_time[found.rows] + H4).astype("datetime64[ms]")
         years.append(closed.astype("datetime64[Y]").astype(int) + 1970)
