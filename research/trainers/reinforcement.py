@@ -27,22 +27,53 @@ REPORTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Hyper-parameters that differ from stable-baselines3's own, for a batch of `environments`.
+    """Hyper-parameters that differ from stable-baselines3's own; None and an empty `shared` change nothing.
 
-    rollout: steps over all environments between two updates of PPO. shared: passed on as they are.
+    rollout: steps over all environments between two updates of PPO, at most; fewer where that would leave less than
+    UPDATES of them. batches: how many minibatches a rollout is cut into. steps_a_gradient: steps over all environments
+    for one step of DQN's optimiser. falls_to_zero: whether the rate of learning does, in a straight line.
     """
 
     rollout: int | None = None
+    batches: int = 4
+    steps_a_gradient: int | None = None
+    learning_rate: float | None = None
+    falls_to_zero: bool = False
     shared: dict[str, Any] = field(default_factory=dict)
 
+    def settings(self, *, timesteps: int, environments: int) -> dict[str, Any]:
+        """As stable-baselines3 takes them."""
+        found = dict(self.shared)
+        if self.learning_rate is not None:
+            found["learning_rate"] = (
+                _falling(self.learning_rate) if self.falls_to_zero else self.learning_rate
+            )
+        if self.rollout is not None:
+            steps = min(self.rollout, max(timesteps // UPDATES, LEAST_ROLLOUT)) // environments
+            found["n_steps"] = max(steps, 2)
+            found["batch_size"] = max(found["n_steps"] * environments // self.batches, 2)
+        if self.steps_a_gradient is not None:
+            found["train_freq"] = max(self.steps_a_gradient // environments, 1)
+            found["learning_starts"] = min(found["learning_starts"], timesteps // 10)
+        return found
 
+
+def _falling(rate: float) -> Callable[[float], float]:
+    return lambda left: rate * left
+
+
+UPDATES = 8
+LEAST_ROLLOUT = 1_024
 PRESETS: dict[str, dict[str, Preset]] = {
     "default": {"ppo": Preset(), "dqn": Preset()},
     # Fewer, larger steps of the optimiser: the small batch is what the time goes into, not the market.
     "large_batch": {
-        "ppo": Preset(rollout=8_192, shared={"batch_size": 1_024, "learning_rate": 1e-3}),
+        "ppo": Preset(rollout=16_384, learning_rate=3e-3, falls_to_zero=True),
         "dqn": Preset(
-            shared={"batch_size": 2_048, "learning_rate": 1e-3, "learning_starts": 1_000, "train_freq": 4}
+            steps_a_gradient=256,
+            learning_rate=1e-3,
+            falls_to_zero=True,
+            shared={"batch_size": 2_048, "learning_starts": 1_000},
         ),
     },
 }
@@ -85,12 +116,10 @@ def make_model(
     torch.set_num_threads(1)
     batch = env if isinstance(env, VecEnv) else DummyVecEnv([lambda: env])
     chosen = PRESETS[preset][algorithm]
-    settings: dict[str, Any] = dict(chosen.shared)
+    settings = chosen.settings(timesteps=timesteps, environments=batch.num_envs)
     if algorithm == "dqn":
-        settings["buffer_size"] = min(BUFFER, timesteps + batch.num_envs)
-    elif chosen.rollout is not None:
-        settings["n_steps"] = max(chosen.rollout // batch.num_envs, 2)
-        settings["batch_size"] = min(settings["batch_size"], settings["n_steps"] * batch.num_envs)
+        spare = batch.num_envs * (settings.get("train_freq", 4) + 1)  # the last steps are taken together
+        settings["buffer_size"] = min(BUFFER, timesteps + spare)
     return ALGORITHMS[algorithm]("MlpPolicy", batch, seed=seed, verbose=0, **settings)
 
 
