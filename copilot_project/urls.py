@@ -13,6 +13,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("accounts/", include("users.urls")),
     path("admin/console/", include("research.urls")),
+    path("admin/console/", include("autopilot.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", Schema.as_view(), name="api_schema"),
     path("api/docs/", Docs.as_view(), name="api_docs"),

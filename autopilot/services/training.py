@@ -34,3 +34,7 @@ def start_training(*, owner: str, now: datetime) -> Job:
 
 def running_training() -> Job | None:
     return Job.objects.filter(kind=JOB_KIND).exclude(state__in=ENDED).order_by("created_at").first()
+
+
+def newest_training() -> Job | None:
+    return Job.objects.filter(kind=JOB_KIND).order_by("-created_at").first()

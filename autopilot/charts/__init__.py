@@ -1,0 +1,1 @@
+"""Figures of the autopilot's pages: pure functions from numbers to Plotly's JSON, without a colour."""
