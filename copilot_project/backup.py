@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ AND NOT relispartition ORDER BY relname
 COUNT_AND_HASH = """
 SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint::numeric), 0)::text FROM {} AS t
 """
+
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+LEAVE_SECONDS = 5.0  # for a server to notice that a process has just ended
 
 Tell = Callable[[str], None]
 
@@ -180,15 +187,20 @@ def _snapshot() -> Iterator[str]:
 
 
 def _empty_the_database(database: str) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND backend_type = 'client backend'"
-        )
-        if others := cursor.fetchone()[0]:
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while others := _other_connections():
+        if time.monotonic() > deadline:
             raise BackupError(f"{others} connections to {database} are open: stop the processes first")
+        time.sleep(0.2)
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner")
         cursor.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+
+
+def _other_connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(OTHERS)
+        return int(cursor.fetchone()[0])
 
 
 def _run(program: str, *arguments: str) -> None:
