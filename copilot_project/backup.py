@@ -187,6 +187,10 @@ def _snapshot() -> Iterator[str]:
 
 
 def _empty_the_database(database: str) -> None:
+    # A pool of ours may have a second connection, which would be counted as somebody else's.
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "pool": False}
     deadline = time.monotonic() + LEAVE_SECONDS
     while others := _other_connections():
         if time.monotonic() > deadline:
