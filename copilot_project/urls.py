@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/schema/", Schema.as_view(), name="api_schema"),
     path("api/docs/", Docs.as_view(), name="api_docs"),
+    path("api/autopilot/", include("autopilot.api.urls")),
     path("telegram/", include("notifications.urls")),
     path("track-record/", track_record.track_record, name="track_record"),
     path("track-record/<str:name>", track_record.track_record_file, name="track_record_file"),

@@ -1,6 +1,6 @@
 """Settings of the selector's training: read, and changed with a record of who did it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ def update_bootstrap_config(*, by: str, now: datetime, **changes: Any) -> Bootst
             raise ValidationError({name: ["There is no such setting."] for name in sorted(unknown)})
         for name, value in changes.items():
             setattr(config, name, value)
-        _require_valid(config)
+        _require_valid(config, changed=changes.keys())
         config.changed_by, config.changed_at = by, now
         config.save()
         record_action(
@@ -46,13 +46,14 @@ def update_bootstrap_config(*, by: str, now: datetime, **changes: Any) -> Bootst
     return config
 
 
-def _require_valid(config: BootstrapConfig) -> None:
+def _require_valid(config: BootstrapConfig, *, changed: Collection[str]) -> None:
+    """Symbols that stay are not looked up again: the seed's own may be no instruments here."""
     errors: dict[str, list[str]] = {}
     try:
         config.full_clean(validate_constraints=False)
     except ValidationError as error:
         errors = dict(error.message_dict)
-    if "symbols" not in errors:
+    if "symbols" in changed and "symbols" not in errors:
         found = symbol_errors(config.symbols)
         errors |= {"symbols": found} if found else {}
     if errors:

@@ -98,6 +98,17 @@ def roll_back(*, kind: str, scope: str, by: str, now: datetime) -> TrainedModel:
     return model
 
 
+def retire_champion(*, kind: str, scope: str, by: str, now: datetime) -> TrainedModel | None:
+    """Nobody decides until another is promoted; who did so far, or None."""
+    with transaction.atomic():
+        before = _retire_champion(kind=kind, scope=scope, state=ModelState.RETIRED, now=now)
+        if before is None:
+            return None
+        model = TrainedModel.objects.get(pk=before["id"])
+        _record("model.reset", model, by=by, now=now, before=before, after=_summary(model))
+    return model
+
+
 def champion(*, kind: str, scope: str, as_of: datetime) -> TrainedModel | None:
     """Whose turn it was at `as_of`: known, promoted and not yet retired by then."""
     return champions(kind=kind, scope=scope, as_of=as_of).first()
