@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
-from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, LedgerHead, SignalSource
+from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, LedgerHead, Signal, SignalSource
 
 LOOK_BACK = timedelta(days=7)
 
@@ -90,6 +90,17 @@ def newest_head_before(moment: datetime) -> LedgerHead | None:
 def sending_allowed() -> bool:
     """Whether the kill switch is armed; a row that is gone counts as engaged."""
     return KillSwitch.objects.filter(state=KillSwitchState.ARMED).exists()
+
+
+def standing_of_other_sources(signal: Signal) -> list[int]:
+    """Ids of the instrument's signals of other sources that had neither ended nor expired when it was published."""
+    others = Signal.objects.filter(
+        instrument_id=signal.instrument_id,
+        published_at__lte=signal.published_at,
+        expires_at__gt=signal.published_at,
+    ).exclude(source=signal.source)
+    still_open = Q(outcome=None) | Q(outcome__recorded_at__gt=signal.published_at)
+    return list(others.filter(still_open).order_by("pk").values_list("pk", flat=True))
 
 
 def open_alarms() -> QuerySet[Alarm]:

@@ -31,6 +31,7 @@ class Exclusion(StrEnum):
     PAUSED = "paused"
     QUIET_HOURS = "quiet_hours"
     OTHER_ARM = "other_arm"
+    SUPERSEDED = "superseded"
     DAILY_CAP = "daily_cap"
     EXPIRES_BEFORE_RELEASE = "expires_before_release"
     SIGNAL_NOT_SENT = "signal_not_sent"
@@ -54,6 +55,7 @@ WORDS = {
     Exclusion.PAUSED: "The subscriber paused deliveries.",
     Exclusion.QUIET_HOURS: "Released during the subscriber's quiet hours.",
     Exclusion.OTHER_ARM: "An experiment gives this subscriber the signals of another arm.",
+    Exclusion.SUPERSEDED: "The subscriber was given a signal of another source on this instrument that still stands.",
     Exclusion.DAILY_CAP: "The subscriber's daily number of signals is used up.",
     Exclusion.EXPIRES_BEFORE_RELEASE: "The signal expires before the tier's delay is over.",
     Exclusion.SIGNAL_NOT_SENT: "The signal itself never reached the subscriber for certain.",
@@ -109,6 +111,13 @@ ARM_RULE = """
             FROM (SELECT ('x' || left(encode(sha256(convert_to(g.arm_salt || ':' || s.public_id, 'UTF8')), 'hex'), 8)
                 )::bit(32)::bigint / 4294967296::float8) AS drawn (share)), false) THEN 'other_arm'"""
 
+# One open direction per instrument and subscriber: what still stood at publication and was given to this subscriber.
+STANDING_RULE = """
+    WHEN cardinality(%(standing)s::bigint[]) > 0 AND EXISTS (
+        SELECT FROM notifications_delivery d
+        WHERE d.signal_id = ANY (%(standing)s::bigint[]) AND d.subscriber_id = s.id AND d.kind = 'signal'
+            AND d.state NOT IN ('dead', 'expired')) THEN 'superseded'"""
+
 # What the rule behind a reason compared, of `c`, a row of `candidates_sql`; a share is cut, not rounded, so that one
 # below the limit never reads like the limit. Doubled signs are psycopg's.
 FIGURES = """CASE c.reason
@@ -146,7 +155,7 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     coalesce((SELECT w.weight FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at, p.daily_cap IS NOT NULL AS is_capped,
-    CASE {STANDING_RULES}{ARM_RULE}
+    CASE {STANDING_RULES}{ARM_RULE}{STANDING_RULE}
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given
         WHERE given.subscriber_id = s.id
@@ -187,9 +196,15 @@ class SignalFacts(Protocol):
     def expires_at(self) -> datetime: ...
 
 
-def signal_parameters(signal: SignalFacts, arm: ArmInterval | None = None) -> dict[str, Any]:
-    """What `candidates_sql` must know of a signal; `arm`: whom alone it is for, in an experiment by subscriber."""
+def signal_parameters(
+    signal: SignalFacts, arm: ArmInterval | None = None, standing: Sequence[int] = ()
+) -> dict[str, Any]:
+    """What `candidates_sql` must know of a signal; `arm`: whom alone it is for, in an experiment by subscriber.
+
+    standing: ids of signals of other sources that still stood at its publication (`signals.selectors`).
+    """
     return {
+        "standing": list(standing),
         "arm_salt": arm and arm.salt,
         "arm_low": arm and arm.low,
         "arm_high": arm and arm.high,

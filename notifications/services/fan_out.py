@@ -15,6 +15,7 @@ from notifications.services.eligibility import (
     signal_parameters,
 )
 from signals.models import Signal
+from signals.selectors import standing_of_other_sources
 from signals.services.arms import subscribers_of
 from users.models import Subscriber
 
@@ -67,12 +68,17 @@ def fan_out(*, signal: Signal, capped: bool | None = None) -> int:
     `capped` limits it to subscribers with a daily cap (True) or without (False). While a picture is awaited the
     sender waits for it. Runs inside the caller's transaction: the sender is woken when that commits.
     """
-    parameters = signal_parameters(signal, subscribers_of(signal)) | {"signal_id": signal.pk}
+    parameters = _parameters(signal)
     with connection.cursor() as cursor:
         written = _execute_prepared(cursor.connection, FAN_OUT[capped], parameters)
         if written:
             cursor.execute("SELECT pg_notify(%s, '')", [WAKE_CHANNEL])
     return written
+
+
+def _parameters(signal: Signal) -> dict[str, Any]:
+    told = signal_parameters(signal, subscribers_of(signal), standing_of_other_sources(signal))
+    return told | {"signal_id": signal.pk}
 
 
 def _execute_prepared(connected: Connection[Any], statement: str, parameters: dict[str, Any]) -> int:
@@ -129,7 +135,7 @@ def excluded_subscribers(*, signal: Signal) -> dict[int, Exclusion | None]:
     None where no rule does any more.
     """
     with connection.cursor() as cursor:
-        cursor.execute(EXCLUDED, signal_parameters(signal, subscribers_of(signal)) | {"signal_id": signal.pk})
+        cursor.execute(EXCLUDED, _parameters(signal))
         return {pk: Exclusion(reason) if reason else None for pk, reason in cursor.fetchall()}
 
 

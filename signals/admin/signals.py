@@ -34,6 +34,10 @@ class SignalAdmin(ReadOnlyAdmin):
     date_hierarchy = "published_at"
     fieldsets = [
         (None, {"fields": ["instrument", "timeframe", "direction", "confidence", "reasons"]}),
+        (
+            "Probability of profit after costs",
+            {"fields": ["probability", "probability_n", "probability_low", "probability_high"]},
+        ),
         ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit"]}),
         ("Time", {"fields": ["candle_open_time", "published_at", "expires_at", "sessions"]}),
         ("Origin", {"fields": ["strategy", "source", "variant", "experimental"]}),

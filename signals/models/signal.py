@@ -43,6 +43,12 @@ class Signal(models.Model):
     strategy = models.CharField(max_length=40, help_text="The strategy that contributed most.")
     direction = models.CharField(max_length=5, choices=[(d.value, d.value.title()) for d in Direction])
     confidence = models.FloatField()
+    probability = models.FloatField(
+        null=True, blank=True, help_text="Calibrated P(profit after costs); empty: nobody has estimated it."
+    )
+    probability_n = models.PositiveIntegerField(null=True, blank=True, help_text="Outcomes behind it.")
+    probability_low = models.FloatField(null=True, blank=True)
+    probability_high = models.FloatField(null=True, blank=True)
     entry_price = models.FloatField()
     stop_loss = models.FloatField()
     take_profit = models.FloatField()
@@ -68,6 +74,17 @@ class Signal(models.Model):
             ),
             models.CheckConstraint(
                 name="signals_signal_confidence_is_a_ratio", condition=Q(confidence__gte=0, confidence__lte=1)
+            ),
+            models.CheckConstraint(
+                name="signals_signal_probability_has_its_interval",
+                condition=Q(probability=None, probability_n=None, probability_low=None, probability_high=None)
+                | Q(
+                    probability_n__isnull=False,
+                    probability_low__gte=0,
+                    probability__gte=F("probability_low"),
+                    probability__lte=F("probability_high"),
+                    probability_high__lte=1,
+                ),
             ),
             models.CheckConstraint(
                 name="signals_signal_stop_and_target_enclose_entry",

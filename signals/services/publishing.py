@@ -1,5 +1,6 @@
 """The one way a signal comes into the world: ledger entry and deliveries in a single transaction."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,7 +25,30 @@ from signals.telemetry import SIGNALS_PUBLISHED
 PUBLICATIONS_LOCK = 7_305_002
 
 
-def publish(
+# The first half of a pair of which the second is an instrument: publications on one instrument take turns, so that
+# each sees what the one before gave to whom.
+INSTRUMENT_LOCK = 7_305_003
+
+
+@dataclass(frozen=True, slots=True)
+class Probability:
+    """Estimate of P(profit after costs), from `n` outcomes, with its interval."""
+
+    value: float
+    n: int
+    low: float
+    high: float
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "probability": self.value,
+            "probability_n": self.n,
+            "probability_low": self.low,
+            "probability_high": self.high,
+        }
+
+
+def publish(  # noqa: PLR0913  (what a publication is made of)
     *,
     instrument: Instrument,
     decision: StrategySignal,
@@ -34,6 +58,7 @@ def publish(
     variant: str = "",
     experimental: bool = False,
     valid_for: timedelta | None = None,
+    probability: Probability | None = None,
 ) -> Signal:
     """Write the Signal with its ledger hash and, through `signals.events`, its deliveries.
 
@@ -47,7 +72,7 @@ def publish(
         return standing
     try:
         with transaction.atomic():
-            signal_id, published_at = begin_publication()
+            signal_id, published_at = begin_publication(instrument.pk)
             signal = Signal(
                 pk=signal_id,
                 **key,
@@ -62,6 +87,7 @@ def publish(
                 sessions=sorted(session.value for session in sessions_at(published_at)),
                 published_at=published_at,
                 expires_at=published_at + (valid_for or timedelta(seconds=VALIDITY_BARS * timeframe.seconds)),
+                **(probability.columns() if probability else {}),
             )
             signal_coming.send(sender=Signal, coming=signal)
             append_to_ledger(signal)
@@ -77,9 +103,10 @@ def publish(
     return signal
 
 
-def begin_publication() -> tuple[int, datetime]:
+def begin_publication(instrument_id: int) -> tuple[int, datetime]:
     """The id that the signal will have, and the database's time."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [INSTRUMENT_LOCK, instrument_id])
         cursor.execute(
             "SELECT pg_advisory_xact_lock_shared(%s), nextval(pg_get_serial_sequence('signals_signal', 'id')), "
             "clock_timestamp()",
