@@ -13,7 +13,7 @@ from signals.engine.hybrid import BASE_TIMEFRAME, VALIDITY_BARS, Outcome
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.market.models import Instrument
-from signals.services.evaluation import BASE_PERIOD, CandleMissingError, judge
+from signals.services.evaluation import BASE_PERIOD, CandleMissingError, Recent, judge
 
 NO_CANDLE = "no candle"
 REPLAYED_DELIVERIES = """(
@@ -41,10 +41,13 @@ def replay(
     run.instruments.set(instruments)
     outcomes: Counter[str] = Counter()
     moments = list(closes(start, end))
+    recent = {instrument.pk: Recent() for instrument in instruments}
     for number, as_of in enumerate(moments):
         progress(number, len(moments), f"{as_of:%Y-%m-%d}")
         for instrument in instruments:
-            outcomes[replay_close(run=run, instrument=instrument, as_of=as_of)] += 1
+            outcomes[
+                replay_close(run=run, instrument=instrument, as_of=as_of, recent=recent[instrument.pk])
+            ] += 1
     run.outcomes = dict(sorted(outcomes.items()))
     run.finished_at = timezone.now()
     run.save()
@@ -62,9 +65,9 @@ def closes(start: datetime, end: datetime) -> Iterator[datetime]:
         moment += BASE_PERIOD
 
 
-def replay_close(*, run: ReplayRun, instrument: Instrument, as_of: datetime) -> str:
+def replay_close(*, run: ReplayRun, instrument: Instrument, as_of: datetime, recent: Recent) -> str:
     try:
-        decision = judge(instrument=instrument, as_of=as_of)
+        decision = judge(instrument=instrument, as_of=as_of, recent=recent)
     except CandleMissingError:
         return NO_CANDLE
     if decision.signal:

@@ -1,7 +1,7 @@
 """From a closed candle to an Evaluation row, exactly one, with the signal or the reason why there is none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,12 @@ from signals.engine.hybrid import (
     DEFAULTS,
     TIMEFRAME_WEIGHTS,
     Decision,
+    Heard,
     HybridSettings,
     Outcome,
     explain,
 )
+from signals.engine.moment import milliseconds
 from signals.engine.patterns.multi_timeframe import pattern_scores
 from signals.engine.session import CalendarMissingError, is_tradable
 from signals.engine.strategy import DecisionContext
@@ -68,7 +70,9 @@ def evaluate(*, instrument: Instrument, candle_open_time: datetime, as_of: datet
         missing = str(error)
 
     def decided(settings: HybridSettings) -> Decision:
-        decision = decide_on(known, settings) if known else Decision(Outcome.REFUSED, missing)
+        if known is None:
+            return Decision(Outcome.REFUSED, missing)
+        decision = with_patterns(decide_on(known, settings), known.windows)
         is_late = decision.signal is not None and as_of - closed_at >= BASE_PERIOD
         return too_late(decision, closed_at, as_of) if is_late else decision
 
@@ -108,7 +112,17 @@ class CandleMissingError(Exception):
     """A candle that must have closed by now is not stored; the message names it."""
 
 
-def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = False) -> Decision:
+@dataclass(slots=True)
+class Recent:
+    """What one close of an instrument has in common with the next: who walks over stored candles keeps it."""
+
+    windows: dict[Timeframe, OHLCV] = field(default_factory=dict)
+    heard: Heard = field(default_factory=dict)
+
+
+def judge(
+    *, instrument: Instrument, as_of: datetime, wait_for_partner: bool = False, recent: Recent | None = None
+) -> Decision:
     """The decision at `as_of`, a close of the base timeframe, from what was stored and known by then.
 
     A signal that nobody could enter, because the market is closed at `as_of`, is refused; and one whose stop
@@ -116,7 +130,13 @@ def judge(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool = F
     Raises CandleMissingError when the newest candle of a timeframe, or the partner's with `wait_for_partner`,
     has not arrived.
     """
-    return decide_on(gather(instrument=instrument, as_of=as_of, wait_for_partner=wait_for_partner), DEFAULTS)
+    known = gather(
+        instrument=instrument,
+        as_of=as_of,
+        wait_for_partner=wait_for_partner,
+        recent=recent.windows if recent else None,
+    )
+    return decide_on(known, DEFAULTS, recent.heard if recent else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +149,20 @@ class Known:
     features: Mapping[str, Any]
 
 
-def gather(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool) -> Known:
+def gather(
+    *,
+    instrument: Instrument,
+    as_of: datetime,
+    wait_for_partner: bool,
+    recent: dict[Timeframe, OHLCV] | None = None,
+) -> Known:
     """Raises CandleMissingError as `judge` does."""
     partner = chosen_partner(instrument=instrument, as_of=as_of)
     if partner and wait_for_partner and not _has_newest(partner, as_of):
         raise CandleMissingError(
             f"{BASE_TIMEFRAME}: the newest candle of the partner {partner} has not arrived"
         )
-    windows = load_windows(instrument_id=instrument.pk, as_of=as_of)
+    windows = load_windows(instrument_id=instrument.pk, as_of=as_of, recent=recent)
     missing = missing_candle(windows, as_of)
     if missing:
         raise CandleMissingError(missing)
@@ -154,16 +180,20 @@ def gather(*, instrument: Instrument, as_of: datetime, wait_for_partner: bool) -
     return Known(instrument, windows, context, features)
 
 
-def decide_on(known: Known, settings: HybridSettings) -> Decision:
-    decision = explain(known.windows, known.context, settings)
+def decide_on(known: Known, settings: HybridSettings, heard: Heard | None = None) -> Decision:
+    decision = explain(known.windows, known.context, settings, heard)
     closed = closed_market(known.instrument, known.context.as_of) if decision.signal else None
     if closed:
         decision = refused(decision, closed)
-    features = dict(known.features)
-    if decision.scores:  # the windows could be judged
-        scores = pattern_scores(known.windows)
-        features |= {f"pattern_{name}": float(each[-1]) for name, each in scores.items()}
-    return replace(decision, features=features)
+    return replace(decision, features=dict(known.features))
+
+
+def with_patterns(decision: Decision, windows: Mapping[Timeframe, OHLCV]) -> Decision:
+    """Beside what decided, the patterns that an evaluation keeps for later models; none where nothing was judged."""
+    if not decision.scores:
+        return decision
+    scores = {f"pattern_{name}": float(each[-1]) for name, each in pattern_scores(windows).items()}
+    return replace(decision, features={**decision.features, **scores})
 
 
 def _has_newest(instrument: Instrument, as_of: datetime) -> bool:
@@ -184,14 +214,22 @@ def closed_market(instrument: Instrument, moment: datetime) -> str | None:
     return None if tradable else f"the {instrument.asset_class} market is closed at {moment:%Y-%m-%d %H:%M}Z"
 
 
-def load_windows(*, instrument_id: int, as_of: datetime) -> dict[Timeframe, OHLCV]:
-    """The decision's windows: the newest bars of each timeframe that had closed at `as_of`."""
-    return {
-        timeframe: load_window(
-            instrument_id=instrument_id, timeframe=timeframe, bars=WINDOW_BARS, as_of=as_of
-        )
-        for timeframe in TIMEFRAME_WEIGHTS
-    }
+def load_windows(
+    *, instrument_id: int, as_of: datetime, recent: dict[Timeframe, OHLCV] | None = None
+) -> dict[Timeframe, OHLCV]:
+    """The decision's windows: the newest bars of each timeframe that had closed at `as_of`.
+
+    recent: windows of a close before, kept where no bar has closed since, and brought up to date.
+    """
+    windows = {} if recent is None else recent
+    for timeframe in TIMEFRAME_WEIGHTS:
+        window = windows.get(timeframe)
+        newest = timeframe.floor(milliseconds(as_of)) - timeframe.milliseconds
+        if window is None or not len(window) or window.open_time[-1] != newest:
+            windows[timeframe] = load_window(
+                instrument_id=instrument_id, timeframe=timeframe, bars=WINDOW_BARS, as_of=as_of
+            )
+    return dict(windows)
 
 
 def missing_candle(windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> str | None:

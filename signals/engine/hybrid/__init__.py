@@ -41,7 +41,7 @@ from signals.engine.hybrid.decision import (
     Vote,
     Why,
 )
-from signals.engine.hybrid.explanation import decide, explain, timeframe_of
+from signals.engine.hybrid.explanation import Heard, decide, explain, timeframe_of
 from signals.engine.hybrid.hearing import opinions
 from signals.engine.hybrid.series import decisions
 from signals.engine.hybrid.settings import (
@@ -66,6 +66,7 @@ __all__ = [
     "VALIDITY_BARS",
     "Decision",
     "DecisionSeries",
+    "Heard",
     "HybridSettings",
     "Outcome",
     "Vote",

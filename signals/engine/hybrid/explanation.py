@@ -20,6 +20,9 @@ from signals.engine.strategy import DecisionContext, Direction, StrategySignal, 
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.engine.unusual import is_unusual
 
+# Of the timeframes above the base: when the last bar opened, and what the strategies said of the window up to it.
+Heard = dict[Timeframe, tuple[int, Hearing]]
+
 
 def decide(
     windows: Mapping[Timeframe, OHLCV], context: DecisionContext, settings: HybridSettings = DEFAULTS
@@ -29,15 +32,22 @@ def decide(
 
 
 def explain(
-    windows: Mapping[Timeframe, OHLCV], context: DecisionContext, settings: HybridSettings = DEFAULTS
+    windows: Mapping[Timeframe, OHLCV],
+    context: DecisionContext,
+    settings: HybridSettings = DEFAULTS,
+    heard: Heard | None = None,
 ) -> Decision:
-    """Decide on one window of closed bars per timeframe; never raises for what the market's data may hold."""
+    """Decide on one window of closed bars per timeframe; never raises for what the market's data may hold.
+
+    heard: who decides at one close after the other of one instrument passes the same mapping each time.
+    """
     refusal = _refusal(windows, context.as_of, settings)
     if refusal:
         return Decision(Outcome.REFUSED, refusal)
     base = windows[BASE_TIMEFRAME]
     hearings = [
-        hear(timeframe, windows[timeframe], context, settings) for timeframe in settings.timeframe_weights
+        _hear_once(timeframe, windows[timeframe], context, settings, {} if heard is None else heard)
+        for timeframe in settings.timeframe_weights
     ]
     moments = base.open_time + BASE_TIMEFRAME.milliseconds
     moments[-1] = milliseconds(context.as_of)
@@ -64,6 +74,19 @@ def explain(
     if why is Why.SIGNAL:
         return _told(decision, series, base, context, settings)
     return replace(decision, reason=_silence(why, decision, base, context, settings))
+
+
+def _hear_once(
+    timeframe: Timeframe, window: OHLCV, context: DecisionContext, settings: HybridSettings, heard: Heard
+) -> Hearing:
+    """Longer bars are heard without the context, so until the next of them closes nothing changes."""
+    if timeframe is BASE_TIMEFRAME:
+        return hear(timeframe, window, context, settings)
+    last = int(window.open_time[-1])
+    known = heard.get(timeframe)
+    if known is None or known[0] != last:
+        known = heard[timeframe] = last, hear(timeframe, window, context, settings)
+    return known[1]
 
 
 def _refusal(windows: Mapping[Timeframe, OHLCV], as_of: datetime, settings: HybridSettings) -> str | None:
