@@ -83,6 +83,7 @@ class Configuration(BaseSettings):
     telegram_bot_username: str = "copilot_signals_bot"
     telegram_api_url: str | None = None
     telegram_webhook_secret: SecretStr | None = None
+    staff_chat_ids: Annotated[tuple[int, ...], NoDecode] = ()
     telegram_paid_broadcast_per_second: int = Field(default=0, ge=0, le=1000)
 
     ledger_signing_key: SecretStr | None = None
@@ -127,7 +128,7 @@ class Configuration(BaseSettings):
             file_secret_settings,
         )
 
-    @field_validator("allowed_hosts", "market_providers", "admin_emails", mode="before")
+    @field_validator("allowed_hosts", "market_providers", "admin_emails", "staff_chat_ids", mode="before")
     @classmethod
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -44,6 +44,7 @@ SCHEDULE = {
     ),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
+    "alarms to staff, every 10 seconds": every(10, "notifications.tasks.tell_staff"),
     "whether Vault answers and says the same, every minute": every(60, "copilot_project.tasks.watch_vault"),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

@@ -255,6 +255,7 @@ TELEGRAM_PAID_BROADCAST_PER_SECOND = config.telegram_paid_broadcast_per_second
 TELEGRAM_WEBHOOK_SECRET = (
     config.telegram_webhook_secret.get_secret_value() if config.telegram_webhook_secret else ""
 )
+STAFF_CHAT_IDS = config.staff_chat_ids
 EXCHANGE_API_URL = config.exchange_api_url
 MARKET_PROVIDERS = config.market_providers
 SANDBOX = bool(config.sandbox)

@@ -113,3 +113,11 @@ def wake_for_picture(signal_id: int) -> None:
 def wake_for_update(update_id: int, *, after_seconds: float | None = None) -> None:
     """Ask for an update to be worked off, now or in a while."""
     wake_up(process_update, update_id, countdown=after_seconds)
+
+
+@shared_task(name="notifications.tasks.tell_staff")
+def tell_staff() -> None:
+    """Alarms to the chats of the staff."""
+    from notifications.services import staff_alarms  # noqa: PLC0415 - only workers load the client
+
+    staff_alarms.tell_staff(now=timezone.now())

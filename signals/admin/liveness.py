@@ -15,7 +15,7 @@ class HeartbeatAdmin(ReadOnlyAdmin):
 
 @admin.register(Alarm)
 class AlarmAdmin(ReadOnlyAdmin):
-    list_display = ["name", "raised_at", "cleared_at", "detail"]
+    list_display = ["name", "raised_at", "cleared_at", "told_at", "detail"]
     first_row = "None was ever raised. One comes when a process is silent for more than 30 seconds."
     list_filter = ["name", ("cleared_at", admin.EmptyFieldListFilter)]
     date_hierarchy = "raised_at"

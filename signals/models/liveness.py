@@ -28,6 +28,8 @@ class Alarm(models.Model):
     raised_at = models.DateTimeField()
     cleared_at = models.DateTimeField(null=True, blank=True)
     detail = models.CharField(max_length=200)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When staff chats were told of it.")
+    told_over_at = models.DateTimeField(null=True, blank=True, help_text="And that it is over.")
 
     class Meta:
         ordering = ["-raised_at"]

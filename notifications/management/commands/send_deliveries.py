@@ -9,14 +9,19 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
 from prometheus_client import start_http_server
 
 from notifications.clients.telegram import CALL_SECONDS, TelegramClient
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.loop import Sender, SenderOptions, in_flight_at
 from notifications.services.sender.pace import MESSAGES_PER_SECOND, SECONDS_PER_CHAT, Pace
+from notifications.services.staff_alarms import tell_staff
 
 logger = structlog.get_logger(__name__)
+
+TELL_EVERY_SECONDS = 10
 
 
 class Command(BaseCommand):
@@ -89,4 +94,25 @@ async def send(options: SenderOptions, pace: Pace) -> None:
         sender = Sender(client, options, pace)
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, sender.stop)
-        await sender.run()
+        telling = asyncio.create_task(tell_alarms())
+        try:
+            await sender.run()
+        finally:
+            telling.cancel()
+
+
+async def tell_alarms() -> None:
+    """Beside the sending: whoever else could tell staff may be what the alarm is about. Never returns."""
+    while True:
+        await asyncio.sleep(TELL_EVERY_SECONDS)
+        try:
+            await asyncio.to_thread(tell_once)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("alarms cannot be read", error=str(error).strip())
+
+
+def tell_once() -> None:
+    try:
+        tell_staff(now=timezone.now())
+    finally:
+        connection.close()
