@@ -125,7 +125,10 @@ def forget_old_slots() -> None:
 
 
 def _active_exchanges() -> Iterable[str]:
-    return Instrument.objects.active().values_list("exchange__code", flat=True).distinct()
+    codes = Instrument.objects.active().values_list("exchange__code", flat=True)
+    return codes.order_by(
+        "exchange__code"
+    ).distinct()  # else by symbol too, each exchange once for each instrument
 
 
 def _times(exchange_codes: Iterable[str]) -> Iterator[tuple[str, datetime]]:

@@ -1,14 +1,17 @@
 """From a published signal to the page on which an administrator reads how it ended, by the tasks of the schedule."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from signals import tasks
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Exchange, Instrument
+from signals.market.models import Exchange, Instrument, ItemFailure
 from signals.market.providers import ProviderError
 from signals.models import (
     AnomalyForest,
@@ -16,6 +19,7 @@ from signals.models import (
     SignalOutcome,
     VolatilityFit,
 )
+from signals.services import pairing
 from tests.factories import make_instrument, make_series, store
 from tests.notifications.rows import make_signal
 from users.models import User
@@ -131,3 +135,57 @@ def test_exchange_whose_clock_cannot_be_read_holds_up_nobody_else(
 
     assert VolatilityFit.objects.get().instrument == instrument
     assert AnomalyForest.objects.get().instrument == instrument
+
+
+@pytest.mark.parametrize(
+    ("task", "service", "model"),
+    [
+        ("refresh_volatility", "signals.services.volatility.fit_volatility", VolatilityFit),
+        ("refresh_forests", "signals.services.anomalies.fit_isolation_forest", AnomalyForest),
+    ],
+)
+def test_an_instrument_that_cannot_be_fitted_holds_up_nobody_else(
+    instrument: Instrument, monkeypatch: pytest.MonkeyPatch, task: str, service: str, model: type[Model]
+) -> None:
+    """The first of two cannot; the second is fitted, and the first is on record until it can."""
+    other = make_instrument(exchange=instrument.exchange)
+    store(other, Timeframe.H1, SERIES)
+    fit, calls = import_string(service), []
+
+    def fail_once(*args: Any, **keywords: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            raise ZeroDivisionError("0/0")
+        return fit(*args, **keywords)
+
+    monkeypatch.setattr(service, fail_once)
+    getattr(tasks, task)()
+
+    assert model._default_manager.count() == 1
+    assert ItemFailure.objects.get().error == "ZeroDivisionError: 0/0"
+    getattr(tasks, task)()
+    assert model._default_manager.count() == 2
+    assert not ItemFailure.objects.exists()
+
+
+def test_candles_that_cannot_be_read_leave_the_others_their_partners(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    series = make_series(bars=600, start=START, seed=4)
+    monkeypatch.setattr(tasks, "exchange_time", lambda *, exchange_code: START + timedelta(hours=600))
+    instrument, *others = (make_instrument() for _ in range(3))
+    for each in (instrument, *others):
+        store(each, Timeframe.H1, series)
+    load = pairing.load_range
+
+    def fail_for_one(*, instrument_id: int, **keywords: Any) -> Any:
+        if instrument_id == instrument.pk:
+            raise ValueError("a price of nan")
+        return load(instrument_id=instrument_id, **keywords)
+
+    monkeypatch.setattr(pairing, "load_range", fail_for_one)
+    tasks.refresh_partners()
+
+    chosen = PartnerChoice.objects.exclude(partner=None)
+    assert {choice.instrument: choice.partner for choice in chosen} == dict([others, others[::-1]])
+    assert ItemFailure.objects.get().error == "ValueError: a price of nan"
