@@ -12,7 +12,7 @@ import django_celery_beat.admin  # noqa: F401  (the same)
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django_celery_beat.models import (
@@ -30,6 +30,7 @@ from notifications.models import DeliveryPreference
 from notifications.services.starvation import starvation
 from users.admin import SubscriberAdmin
 from users.models import Subscriber
+from users.selectors import Change, changes_of
 
 UNWANTED = (
     ClockedSchedule,
@@ -71,6 +72,12 @@ class DistributedSubscriberAdmin(SubscriberAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         people = super().get_queryset(request).select_related("tier", "preference")
         return people.prefetch_related("preference__instruments")
+
+    def changes(self, row: Model) -> list[Change]:
+        """With what was set of the deliveries."""
+        wish = DeliveryPreference.objects.filter(subscriber=row.pk).first()
+        found = [*super().changes(row), *(changes_of(wish) if wish else [])]
+        return sorted(found, key=lambda change: change.at, reverse=True)
 
     @display(description="Gets signals", label={"never": "danger", "yes": "success"})
     def gets_signals(self, subscriber: Subscriber) -> tuple[str, str]:

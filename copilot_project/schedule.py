@@ -37,6 +37,7 @@ SCHEDULE = {
     "jobs of dead processes, and jobs of which no worker knows, every 30 seconds": every(
         30, "signals.tasks.sweep_jobs"
     ),
+    "the bot's menu of commands, every hour": every(3600, "notifications.tasks.announce_commands"),
     "what strangers typed, every hour": every(3600, "notifications.tasks.tidy_inbox"),
     "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),
     "answers of the API that nobody may ask for again, every hour": every(

@@ -138,6 +138,9 @@ CACHES = {
 }
 
 LANGUAGE_CODE = "en"
+# Of the bot; the console is in English. Translations: `manage.py translations`.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["copilot_project.formats"]

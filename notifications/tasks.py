@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from notifications.services import bot_state, inbox, pictures, removal
-from notifications.services.reply import TextReply
+from notifications.services.bot.chat_state import forget_states
 from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
 from signals.models import Signal
@@ -39,7 +40,7 @@ def process_update(update_id: int) -> None:
     if why := bot_state.silence(now=timezone.now()):
         inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
         return
-    if isinstance(reply, TextReply) and reply.is_switched and not sending_allowed():
+    if reply.is_switched and not sending_allowed():
         inbox.record_reply(update_id=update_id, result="no reply: the kill switch is engaged")
         return
     reach(CrashPoint.BEFORE_REPLY)
@@ -78,7 +79,18 @@ def sweep_updates() -> None:
 def tidy_inbox() -> None:
     """What strangers typed is emptied, what is a month old is deleted."""
     removal.forget_strangers()
-    removal.forget_old_updates(received_before=timezone.now() - INBOX_KEPT)
+    now = timezone.now()
+    removal.forget_old_updates(received_before=now - INBOX_KEPT)
+    forget_states(before=now - INBOX_KEPT)
+
+
+@shared_task(name="notifications.tasks.announce_commands")
+def announce_commands() -> None:
+    """The menu in Telegram, in each language; nothing without a bot."""
+    if settings.TELEGRAM_BOT_TOKEN:
+        from notifications.services.bot.menu import announce_commands as announce  # noqa: PLC0415  (as above)
+
+        asyncio.run(announce())
 
 
 @shared_task(name="notifications.tasks.draw_picture")

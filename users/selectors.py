@@ -13,13 +13,14 @@ CHANGES_SHOWN = 100
 
 @dataclass(frozen=True)
 class Change:
-    """One field of one change; `by` is empty where nobody was logged in."""
+    """One field of one change; `by` is empty where nobody was logged in, `why` where nothing was said."""
 
     at: datetime
     field: str
     old: Any
     new: Any
     by: str
+    why: str = ""
 
 
 def changes_of(row: Model) -> list[Change]:
@@ -30,6 +31,7 @@ def changes_of(row: Model) -> list[Change]:
 
 def _changes(row: Model, event: Any) -> Iterator[Change]:
     names = {field.attname: str(field.verbose_name) for field in row._meta.concrete_fields}  # noqa: SLF001
-    by = (event.pgh_context or {}).get("user", "")
+    context = event.pgh_context or {}
+    by, why = context.get("user") or context.get("actor", ""), context.get("why", "")
     for name, (old, new) in (event.pgh_diff or {}).items():
-        yield Change(event.pgh_created_at, names.get(name, name), old, new, str(by))
+        yield Change(event.pgh_created_at, names.get(name, name), old, new, str(by), str(why))

@@ -59,7 +59,12 @@ def _bot(config: SandboxConfig) -> Bot:
     sent, events = Journal(config.state / "telegram.jsonl"), Journal(config.state / "chats.jsonl")
     updates = Updates(config.state / "updates.json", config.webhook_url, config.webhook_secret)
     return Bot(
-        config.token, Chats(sent, events), SendGate(config.limits), updates, Photos(config.state / "photos")
+        config.token,
+        Chats(sent, events),
+        SendGate(config.limits),
+        updates,
+        Photos(config.state / "photos"),
+        Photos(config.state / "documents", ".bin"),
     )
 
 

@@ -130,6 +130,21 @@ async def photo(request: web.Request) -> web.Response:
     return web.Response(body=content, content_type="image/png")
 
 
+async def document(request: web.Request) -> web.Response:
+    content = request.app[BOT].documents.find(request.match_info["file_id"])
+    if content is None:
+        raise web.HTTPNotFound(text="no document has this id")
+    return web.Response(body=content, content_type="application/octet-stream")
+
+
+async def commands(request: web.Request) -> web.Response:
+    """What setMyCommands left, by scope and language."""
+    found = request.app[BOT].commands
+    return web.json_response(
+        {f"{scope} {language}".strip(): each for (scope, language), each in found.items()}
+    )
+
+
 def summary(chat: Chat) -> dict[str, object]:
     """A chat's line in the list."""
     last = chat.messages[-1] if chat.messages else {}
@@ -184,5 +199,7 @@ def add_control(app: web.Application, config: SandboxConfig) -> None:
             web.post(chat + "/messages", write_message),
             web.post(chat + "/callbacks", press_button),
             web.get("/_sandbox/photos/{file_id}", photo),
+            web.get("/_sandbox/documents/{file_id}", document),
+            web.get("/_sandbox/commands", commands),
         ]
     )

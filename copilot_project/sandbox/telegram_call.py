@@ -12,11 +12,12 @@ MAX_BUTTON_BYTES = 64
 
 @dataclass(frozen=True)
 class Call:
-    """Parameters as text or JSON values; `files` are uploaded parts by name."""
+    """Parameters as text or JSON values; `files` are uploaded parts by name, `names` what they are called."""
 
     method: str
     values: dict[str, object]
     files: dict[str, bytes] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def chat_id(self) -> int | None:
@@ -79,15 +80,16 @@ async def read_call(request: web.Request) -> Call:
     """Query, form, multipart and JSON parameters together. Raises TelegramError for broken JSON."""
     values: dict[str, object] = dict(request.query)
     files: dict[str, bytes] = {}
+    names: dict[str, str] = {}
     if request.content_type == "application/json" and request.can_read_body:
         values |= _object(await request.text())
     else:
         for name, value in (await request.post()).items():
             if isinstance(value, web.FileField):
-                files[name] = value.file.read()
+                files[name], names[name] = value.file.read(), value.filename
             else:
                 values[name] = value if isinstance(value, str) else bytes(value).decode()
-    return Call(request.match_info["method"], values, files)
+    return Call(request.match_info["method"], values, files, names)
 
 
 def _object(body: str) -> dict[str, object]:

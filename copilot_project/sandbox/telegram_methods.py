@@ -1,10 +1,11 @@
 """The Bot API methods that the sandbox knows."""
 
+import re
 import secrets
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from copilot_project.sandbox.chats import Chat, Chats, Message
 from copilot_project.sandbox.photos import Photos
@@ -14,6 +15,8 @@ from copilot_project.sandbox.telegram_error import bad_request
 from copilot_project.sandbox.telegram_html import find_entities, parse_html, utf16_length
 from copilot_project.sandbox.webhook import Updates
 
+MAX_COMMANDS, MAX_DESCRIPTION = 100, 256
+COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")
 MAX_TEXT = 4096
 MAX_CAPTION = 1024
 MAX_PHOTO_BYTES = 10 * 1024 * 1024
@@ -30,6 +33,9 @@ class Bot:
     gate: SendGate
     updates: Updates
     photos: Photos
+    documents: Photos
+    # By scope and language, as setMyCommands left them.
+    commands: dict[tuple[str, str], list[dict[str, object]]] = field(default_factory=dict)
 
     def user(self) -> dict[str, object]:
         """Telegram's User object of the bot."""
@@ -214,6 +220,49 @@ async def get_updates(bot: Bot, call: Call) -> list[dict[str, object]]:
     return await bot.updates.fetch(call.number("offset"), limit, min(call.number("timeout"), 50))
 
 
+async def send_document(bot: Bot, call: Call) -> Message:
+    chat = _addressee(bot, call)
+    caption, entities = formatted(call, "caption", MAX_CAPTION)
+    named = call.text("document")
+    content = call.files.get("document") or call.files.get(named.removeprefix("attach://"))
+    if not content:
+        raise bad_request("there is no document in the request")
+    bot.gate.admit(chat.id, time.monotonic())
+    file_id = secrets.token_urlsafe(24)
+    bot.documents.keep(file_id, content)
+    name = call.names.get("document") or call.names.get(named.removeprefix("attach://")) or "file"
+    document = {"file_id": file_id, "file_unique_id": file_id[:16], "file_size": len(content)}
+    body: dict[str, object] = {
+        "document": document | {"file_name": name},
+        "caption": caption,
+        "caption_entities": entities,
+    }
+    return await _accept(bot, call, _new_message(bot, chat, body, call.keyboard()))
+
+
+async def set_my_commands(bot: Bot, call: Call) -> bool:
+    given = call.parsed("commands")
+    if not isinstance(given, list) or len(given) > MAX_COMMANDS:
+        raise bad_request("can't parse commands JSON object")
+    for each in given:
+        if not isinstance(each, dict) or not COMMAND_NAME.fullmatch(str(each.get("command", ""))):
+            raise bad_request("BOT_COMMAND_INVALID")
+        if not 1 <= len(str(each.get("description", ""))) <= MAX_DESCRIPTION:
+            raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+    bot.commands[_scope(call)] = given
+    return True
+
+
+async def get_my_commands(bot: Bot, call: Call) -> list[dict[str, object]]:
+    return bot.commands.get(_scope(call), [])
+
+
+def _scope(call: Call) -> tuple[str, str]:
+    scope = call.parsed("scope")
+    kind = str(scope.get("type", "default")) if isinstance(scope, dict) else "default"
+    return kind, call.text("language_code")
+
+
 async def accept_silently(bot: Bot, call: Call) -> bool:
     return True
 
@@ -241,6 +290,8 @@ METHODS: dict[str, Method] = {
     "deletewebhook": delete_webhook,
     "getwebhookinfo": get_webhook_info,
     "getupdates": get_updates,
-    "setmycommands": accept_silently,
+    "senddocument": send_document,
+    "setmycommands": set_my_commands,
+    "getmycommands": get_my_commands,
     "sendchataction": accept_silently,
 }

@@ -6,7 +6,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, Message, ReplyParameters
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScopeAllPrivateChats,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+    ReplyParameters,
+)
 from telegram import error as ptb
 from telegram.constants import ParseMode
 from telegram.request import BaseRequest
@@ -18,7 +26,7 @@ from notifications.clients.aiohttp_request import (
     HeldBackError,
     NotSentError,
 )
-from notifications.clients.telegram_call import Button, Failure, TelegramError
+from notifications.clients.telegram_call import Button, Failure, Keyboard, TelegramError
 from signals.telemetry import count_outside_call
 
 Result = TypeVar("Result")
@@ -98,6 +106,7 @@ class TelegramClient:
         html: bool,
         silent: bool = False,
         buttons: Sequence[Button] = (),
+        rows: Keyboard = (),
         reply_to: int | None = None,
     ) -> int:
         """Send a text, in answer to the message `reply_to` if that is still there; return Telegram's message id."""
@@ -108,7 +117,7 @@ class TelegramClient:
                     text,
                     parse_mode=ParseMode.HTML if html else None,
                     disable_notification=silent,
-                    reply_markup=_keyboard(buttons),
+                    reply_markup=_keyboard(buttons, rows),
                     reply_parameters=_answering(reply_to),
                     allow_paid_broadcast=self._paid_broadcast,
                 )
@@ -152,6 +161,40 @@ class TelegramClient:
                 self._bot.edit_message_reply_markup(
                     chat_id=chat_id, message_id=message_id, reply_markup=_keyboard(buttons)
                 )
+            )
+        )
+
+    async def edit_message(self, *, chat_id: int, message_id: int, text: str, rows: Keyboard = ()) -> None:
+        """Put another text and keyboard in a message's place; nothing happens when they are the same."""
+        await self._call(
+            _unless_the_same(
+                self._bot.edit_message_text(
+                    text,
+                    chat_id=chat_id,
+                    message_id=message_id,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=_keyboard((), rows),
+                )
+            )
+        )
+
+    async def send_document(self, *, chat_id: int, name: str, content: bytes, caption: str) -> int:
+        """Send a file with a caption of Telegram's HTML; return Telegram's message id."""
+        return await self._call(
+            _id_of(
+                self._bot.send_document(
+                    chat_id, content, caption=caption, parse_mode=ParseMode.HTML, filename=name
+                )
+            )
+        )
+
+    async def set_commands(self, *, commands: Sequence[tuple[str, str]], language: str) -> None:
+        """The menu of commands, each with its description; `language` "" is for all who have none of their own."""
+        await self._call(
+            self._bot.set_my_commands(
+                [BotCommand(name, words) for name, words in commands],
+                scope=BotCommandScopeAllPrivateChats(),
+                language_code=language or None,
             )
         )
 
@@ -243,9 +286,11 @@ def _answering(message_id: int | None) -> ReplyParameters | None:
     return ReplyParameters(message_id, allow_sending_without_reply=True) if message_id is not None else None
 
 
-def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-    if not buttons:
+def _keyboard(buttons: Sequence[Button], rows: Keyboard = ()) -> InlineKeyboardMarkup | None:
+    """`buttons` beside each other, or `rows` of them."""
+    rows = rows or ([buttons] if buttons else ())
+    if not rows:
         return None
     return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(button.text, callback_data=button.data) for button in buttons]]
+        [[InlineKeyboardButton(button.text, callback_data=button.data) for button in row] for row in rows]
     )

@@ -1,5 +1,6 @@
 """What a call to Telegram is given and how it can fail; processes that never call it read it too."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,3 +47,7 @@ class Button:
 
     text: str
     data: str
+
+
+# Rows of buttons.
+Keyboard = Sequence[Sequence[Button]]

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext, gettext_noop
+
 from notifications.selectors import last_visible
 from notifications.services.message import past_signal, session_words
 from notifications.services.reply import TextReply, text_reply
@@ -10,14 +12,26 @@ from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber
 
 LAST_SHOWN = 5
-
-
-def help_text(*, chat_id: int) -> TextReply:
-    return text_reply(chat_id, "help")
+PROFILES = {
+    "low": gettext_noop("Low"),
+    "medium": gettext_noop("Medium"),
+    "aggressive": gettext_noop("Aggressive"),
+}
+ACCOUNTS = {"demo": gettext_noop("Demo"), "live": gettext_noop("Live")}
 
 
 def welcome(subscriber: Subscriber, *, chat_id: int) -> TextReply:
-    return text_reply(chat_id, "welcome", subscriber=subscriber, delay=delay_words(subscriber))
+    return text_reply(
+        chat_id, "welcome", subscriber=subscriber, delay=delay_words(subscriber), **kind_words(subscriber)
+    )
+
+
+def kind_words(subscriber: Subscriber) -> dict[str, str]:
+    """Account and risk profile, as they are written."""
+    return {
+        "account": gettext(ACCOUNTS[subscriber.account_type]),
+        "profile": gettext(PROFILES[subscriber.risk_profile]),
+    }
 
 
 def delay_words(subscriber: Subscriber) -> str:
@@ -25,7 +39,9 @@ def delay_words(subscriber: Subscriber) -> str:
     seconds = subscriber.tier.delay_seconds
     if not seconds:
         return ""
-    return f"{seconds // 60} minutes" if seconds % 60 == 0 and seconds > 60 else f"{seconds} seconds"
+    if seconds % 60 == 0 and seconds > 60:
+        return gettext("%(number)d minutes") % {"number": seconds // 60}
+    return gettext("%(number)d seconds") % {"number": seconds}
 
 
 def status(
@@ -40,7 +56,17 @@ def status(
         active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
         over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
         sessions=session_words(chosen_sessions(subscriber)),
+        paused_until=paused_until(subscriber, now),
+        **(kind_words(subscriber) if subscriber else {}),
     )
+
+
+def paused_until(subscriber: Subscriber | None, now: datetime) -> datetime | None:
+    """None when nothing is paused."""
+    if subscriber is None or not hasattr(subscriber, "preference"):
+        return None
+    until: datetime | None = subscriber.preference.paused_until
+    return until if until and until > now else None
 
 
 def chosen_sessions(subscriber: Subscriber | None) -> list[str]:

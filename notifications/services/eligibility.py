@@ -139,12 +139,17 @@ FIGURES = """CASE c.reason
         || to_char(%(expires_at)s::timestamptz AT TIME ZONE 'UTC', 'HH24:MI') || ' UTC'
     ELSE '' END"""
 
+# A publication looks twice: first at those without a daily cap, then at those with one. Whoever lost theirs in between
+# would be looked at by neither, so the second look is at new caps as well; no transaction lasts as long as that.
+CAP_IS_NEW = "interval '1 hour'"
+
 LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
     WHERE kind = 'signal' AND state NOT IN ('dead', 'expired'))"""
 
 
 def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
-    """SELECT subscriber_id, tier, tier_rank, weight, due_at, is_capped, reason (NULL = gets it) for every subscriber.
+    """SELECT subscriber_id, tier, tier_rank, weight, due_at, is_capped, cap_is_new, reason (NULL = gets it) for every
+    subscriber.
 
     Its parameters are those of `signal_parameters`. `deliveries` is a trusted FROM item with the columns
     subscriber_id and due_at, of which the daily cap counts those of the local day: by its date, for where the clock is
@@ -155,6 +160,7 @@ SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
     coalesce((SELECT w.weight FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at, p.daily_cap IS NOT NULL AS is_capped,
+    coalesce(p.cap_changed_at > g.published_at - {CAP_IS_NEW}, false) AS cap_is_new,
     CASE {STANDING_RULES}{ARM_RULE}{STANDING_RULE}
     WHEN p.daily_cap IS NOT NULL AND p.daily_cap <= (
         SELECT count(*) FROM {deliveries} AS given

@@ -51,7 +51,11 @@ WHERE reason IS NULL
     AND subscriber_id NOT IN (
         SELECT subscriber_id FROM notifications_delivery WHERE signal_id = %(signal_id)s AND kind = 'signal')
 """  # noqa: S608
-    for capped, condition in {None: "", True: "AND is_capped", False: "AND NOT is_capped"}.items()
+    for capped, condition in {
+        None: "",
+        True: "AND (is_capped OR cap_is_new)",
+        False: "AND NOT is_capped",
+    }.items()
 }
 
 EXCLUDED = f"""
@@ -65,7 +69,7 @@ WHERE NOT EXISTS (
 def fan_out(*, signal: Signal, capped: bool | None = None) -> int:
     """Write the deliveries of a signal, each due after its tier's delay; return how many. A repeat repeats none.
 
-    `capped` limits it to subscribers with a daily cap (True) or without (False). While a picture is awaited the
+    `capped` limits it to those with a daily cap or a new one (True) or without (False). While a picture is awaited the
     sender waits for it. Runs inside the caller's transaction: the sender is woken when that commits.
     """
     parameters = _parameters(signal)

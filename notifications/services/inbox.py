@@ -3,35 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import pghistory
 from django.db import DataError, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from notifications.models import Answer, Delivery, DeliveryKind, Feedback, TelegramUpdate
-from notifications.selectors import visible_to
+from notifications.models import TelegramUpdate
 from notifications.services import update
-from notifications.services.answers import help_text, last_signals, status, welcome
-from notifications.services.message import pressed_button
-from notifications.services.reply import Reply, answer_reply, text_reply
+from notifications.services.bot import router
+from notifications.services.reply import Effect, Reply
 from signals.crash_points import CrashPoint, reach
-from signals.services.weights import adjust_weight
 from users.models import Subscriber
-from users.services import LinkError, link_hash, mark_reachable, mark_unreachable, redeem_link_hash
+from users.services import mark_reachable, mark_unreachable
 
 MOST_ATTEMPTS = 5
 GIVEN_UP = "failed: given up, its errors are in the worker's log"
 NOBODY_KNOWS = "; reply unknown"  # stands until the worker that sends the reply says how it went
 BLOCKED = "The subscriber blocked the bot."
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What an update did, in words for the record, and what is to be answered once that is committed."""
-
-    outcome: str
-    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +50,12 @@ def store_update(*, payload: Any, now: datetime) -> int | None:
 def open_question(*, update_id: int) -> Question | None:
     """An open update that only asks for a text; None for anything else. A link that is opened is more."""
     row = TelegramUpdate.objects.filter(update_id=update_id, processed_at=None).first()
-    match update.parse(row.payload) if row else None:
-        case update.Asked(chat_id=chat_id) | update.Start(chat_id=chat_id, token=""):
-            return Question(chat_id, row.turn_at if row else None)
+    parsed = update.parse(row.payload) if row else None
+    match parsed:
+        case (
+            update.Start(chat_id=chat_id) | update.Asked(chat_id=chat_id) | update.GroupAsked(chat_id=chat_id)
+        ):
+            return Question(chat_id, row.turn_at if row else None) if router.only_asks(parsed) else None
     return None
 
 
@@ -115,78 +105,16 @@ def _count_attempt(update_id: int, now: datetime) -> bool:
 
 def _apply(row: TelegramUpdate, now: datetime) -> Effect:
     match update.parse(row.payload):
-        case update.Start(token="", chat_id=chat_id):
-            effect = _greet(chat_id, now)
-        case update.Start() as start:
-            effect = _link(start, now)
-            row.payload["message"]["text"] = "/start"  # the token is kept as a hash only
-        case update.Asked(chat_id=chat_id, command="status"):
-            effect = Effect("asked for status", status(_linked_to(chat_id), chat_id=chat_id, now=now))
-        case update.Asked(chat_id=chat_id, command="last"):
-            reply = last_signals(_linked_to(chat_id), chat_id=chat_id, now=now)
-            effect = Effect("asked for the last signals", reply)
-        case update.Asked(chat_id=chat_id):
-            effect = Effect("asked for help", help_text(chat_id=chat_id))
-        case update.Tap() as tap:
-            effect = _feedback(tap, now)
         case update.Membership() as membership:
-            effect = Effect(_membership(membership, row.update_id))
+            return Effect(_membership(membership, row.update_id))
         case None:
-            effect = Effect("ignored")
-    return effect
-
-
-def _greet(chat_id: int, now: datetime) -> Effect:
-    """`/start` without a token: a linked chat is told that it is, and how it stands."""
-    subscriber = _linked_to(chat_id)
-    if subscriber is None:
-        return Effect("asked for help", text_reply(chat_id, "start"))
-    return Effect("asked for status", status(subscriber, chat_id=chat_id, now=now, is_greeting=True))
-
-
-def _link(start: update.Start, now: datetime) -> Effect:
-    known = start.token.startswith(update.HASHED)
-    token_hash = start.token.removeprefix(update.HASHED) if known else link_hash(start.token)
-    try:
-        with pghistory.context(actor="Telegram: the subscriber's chat"):
-            subscriber = redeem_link_hash(
-                token_hash=token_hash, chat_id=start.chat_id, telegram_username=start.username, now=now
-            )
-    except LinkError as error:
-        return Effect(
-            f"not linked: {error.reason}", text_reply(start.chat_id, "not_linked", reason=error.reason.value)
-        )
-    return Effect("linked", welcome(subscriber, chat_id=start.chat_id))
-
-
-def _linked_to(chat_id: int) -> Subscriber | None:
-    return Subscriber.objects.select_related("tier", "preference").filter(chat_id=chat_id).first()
-
-
-def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) -> Delivery | None:
-    signals = visible_to(subscriber, now).filter(kind=DeliveryKind.SIGNAL)
-    return signals.select_related("signal__instrument").filter(public_id=public_id).first()
-
-
-def _feedback(tap: update.Tap, now: datetime) -> Effect:
-    """The first answer stands; the weight moves with it and with no other."""
-    pressed = pressed_button(tap.data)
-    subscriber = _linked_to(tap.user_id)
-    delivery = _pressed_delivery(subscriber, pressed[0], now) if subscriber and pressed else None
-    if pressed is None or delivery is None:
-        return Effect("not a button of this chat", answer_reply(tap, known=False))
-    feedback, created = Feedback.objects.get_or_create(
-        delivery=delivery, defaults={"answer": pressed[1].value, "answered_at": now}
-    )
-    answer = Answer(feedback.answer)
-    if created:
-        adjust_weight(
-            strategy=delivery.signal.strategy,
-            instrument=delivery.signal.instrument,
-            acted=answer is Answer.ACTED,
-        )
-    outcome = f"{answer.value}" if created else f"already answered: {answer.value}"
-    return Effect(outcome, answer_reply(tap, delivery_id=delivery.public_id, answer=answer, first=created))
+            return Effect("ignored")
+        case update.Start(token=token) as start if token:
+            effect = router.answer(start, now=now)
+            row.payload["message"]["text"] = "/start"  # the token is kept as a hash only
+            return effect
+        case parsed:
+            return router.answer(parsed, now=now)
 
 
 def _membership(membership: update.Membership, update_id: int) -> str:

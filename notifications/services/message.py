@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
+from django.utils.translation import get_language, gettext, gettext_noop, override
 
 from notifications.clients.telegram_call import Button
 from notifications.models import Answer, DeliveryKind
@@ -32,8 +33,14 @@ REASONS_SHOWN = 3
 LATE_SECONDS = 120  # from that age on a message says how old its prices are, whatever the tier
 SIGNIFICANT_DIGITS = 5
 BUTTON_PREFIXES: Mapping[Answer, str] = {Answer.ACTED: "fa:", Answer.IGNORED: "fi:"}
-BUTTON_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "I acted", Answer.IGNORED: "I ignored it"}
-CHOSEN_TEXTS: Mapping[Answer, str] = {Answer.ACTED: "✓ You acted", Answer.IGNORED: "✓ You ignored it"}
+BUTTON_TEXTS: Mapping[Answer, str] = {
+    Answer.ACTED: gettext_noop("I acted"),
+    Answer.IGNORED: gettext_noop("I ignored it"),
+}
+CHOSEN_TEXTS: Mapping[Answer, str] = {
+    Answer.ACTED: gettext_noop("✓ You acted"),
+    Answer.IGNORED: gettext_noop("✓ You ignored it"),
+}
 
 
 class DeliveredSignal(Charged, Protocol):
@@ -136,6 +143,8 @@ class Deliverable(DeliveredOutcome, Protocol):
     @property
     def is_plain(self) -> bool: ...
     @property
+    def language(self) -> str: ...
+    @property
     def picture_id(self) -> int | None: ...
 
 
@@ -181,7 +190,15 @@ class Levels:
 
 
 def compose(row: Deliverable) -> Message:
-    """The message of a delivery, whichever kind it is. One whose text was refused goes without its picture."""
+    """The message of a delivery, whichever kind it is, in the subscriber's language.
+
+    One whose text was refused goes without its picture.
+    """
+    with override(row.language):
+        return _composed(row)
+
+
+def _composed(row: Deliverable) -> Message:
     is_html = not row.is_plain
     if row.kind == DeliveryKind.OUTCOME:
         text = outcome_text(row, html=is_html)
@@ -274,12 +291,13 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "sessions": session_words(signal.sessions),
         **_time_context(signal),
     }
-    return _rendered(f"notifications/telegram/signal.{'html' if html else 'txt'}", tuple(context.items()))
+    template = f"notifications/telegram/signal.{'html' if html else 'txt'}"
+    return _rendered(template, get_language() or "", tuple(context.items()))
 
 
 @lru_cache(maxsize=1024)
-def _rendered(template: str, context: tuple[tuple[str, Hashable], ...]) -> str:
-    """Subscribers with the same size read the same words, and a template takes as long as the call to Telegram."""
+def _rendered(template: str, language: str, context: tuple[tuple[str, Hashable], ...]) -> str:
+    """Subscribers with the same size and language read the same words; a template takes as long as Telegram's call."""
     return tidy(render_to_string(template, dict(context)))
 
 
@@ -447,13 +465,19 @@ def cut(text: str, longest: int) -> str:
 def feedback_buttons(delivery_id: UUID) -> Sequence[Button]:
     """The two buttons under a signal; their data name the delivery by its random id and nothing else."""
     return [
-        Button(BUTTON_TEXTS[answer], prefix + delivery_id.hex) for answer, prefix in BUTTON_PREFIXES.items()
+        Button(gettext(BUTTON_TEXTS[answer]), prefix + delivery_id.hex)
+        for answer, prefix in BUTTON_PREFIXES.items()
     ]
 
 
-def chosen_button(delivery_id: UUID, answer: Answer) -> Sequence[Button]:
-    """What replaces them after the answer."""
-    return [Button(CHOSEN_TEXTS[answer], BUTTON_PREFIXES[answer] + delivery_id.hex)]
+def chosen_buttons(delivery_id: UUID, chosen: Answer) -> Sequence[Button]:
+    """What replaces them after the answer: the other one stays, for a change of mind."""
+    return [
+        Button(
+            gettext((CHOSEN_TEXTS if answer is chosen else BUTTON_TEXTS)[answer]), prefix + delivery_id.hex
+        )
+        for answer, prefix in BUTTON_PREFIXES.items()
+    ]
 
 
 def pressed_button(data: str) -> tuple[UUID, Answer] | None:

@@ -4,15 +4,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils.translation import override
+
 from notifications.models import DeliveryKind, SignalPicture
 from notifications.selectors import visible_to
-from notifications.services.answers import help_text, last_signals, status, welcome
+from notifications.services.answers import last_signals, status, welcome
+from notifications.services.bot.ask import Ask
+from notifications.services.bot.commands import COMMANDS
 from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
+from notifications.services.reply import TextReply
 from notifications.services.risk import Record
 from notifications.services.sender.rows import RECORD_SIGNALS, Claimed
 from signals.models import Signal, SignalOutcome
 from users.models import Subscriber
 
+# What a command answers without changing anything.
+ASKED = ("settings", "tier", "performance", "verify", "help")
 NOBODYS = UUID(int=0)  # a preview's buttons name no delivery
 
 
@@ -53,15 +60,20 @@ def preview(*, signal: Signal, subscriber: Subscriber, kind: DeliveryKind, now: 
 
 
 def preview_answers(*, subscriber: Subscriber, now: datetime) -> dict[str, str]:
-    """Telegram's HTML of each answer, by what the subscriber does for it."""
+    """Telegram's HTML of each answer, by what the subscriber does for it, in the subscriber's language."""
     chat_id = subscriber.chat_id or 0
-    answers = {
-        "Opening the link": welcome(subscriber, chat_id=chat_id),
-        "/status": status(subscriber, chat_id=chat_id, now=now),
-        "/last": last_signals(subscriber, chat_id=chat_id, now=now),
-        "/help": help_text(chat_id=chat_id),
-    }
-    return {question: answer.html for question, answer in answers.items()}
+    ask = Ask(chat_id=chat_id, now=now, subscriber=subscriber)
+    with override(subscriber.language):
+        answers = {
+            "Opening the link": welcome(subscriber, chat_id=chat_id).html,
+            "/status": status(subscriber, chat_id=chat_id, now=now).html,
+            "/last": last_signals(subscriber, chat_id=chat_id, now=now).html,
+        }
+        for name in ASKED:
+            reply = COMMANDS[name].answer(ask).reply
+            if isinstance(reply, TextReply):
+                answers[f"/{name}"] = reply.html
+    return answers
 
 
 def record_before(signal: Signal) -> Record:
@@ -118,6 +130,7 @@ def _row(
         expires_at=signal.expires_at,
         seconds_left=0.0,
         chat_id=subscriber.chat_id or 0,
+        language=subscriber.language,
         capital=subscriber.capital,
         capital_currency=subscriber.capital_currency,
         risk_fraction=subscriber.risk_fraction,

@@ -4,7 +4,13 @@ from datetime import datetime
 
 from django.db import connection
 
-from notifications.models import DeliveryPreference, ReplyTurn, TelegramUpdate
+from notifications.models import (
+    ChatState,
+    DeliveryPreference,
+    PreferenceInstrument,
+    ReplyTurn,
+    TelegramUpdate,
+)
 from users.models import Subscriber
 
 # Of any kind of update, also of those that nobody here acts on.
@@ -34,6 +40,7 @@ def forget_chat(*, chat_id: int) -> int:
     Open deliveries need nothing: the sender judges the subscriber again before it sends.
     """
     ReplyTurn.objects.filter(chat_id=chat_id).delete()
+    ChatState.objects.filter(chat_id=chat_id).delete()
     with connection.cursor() as cursor:
         cursor.execute(FORGET, {"chat_id": str(chat_id)})
         return cursor.rowcount
@@ -47,7 +54,13 @@ def forget_strangers() -> int:
 
 
 def forget_preferences(*, subscriber: Subscriber) -> None:
-    DeliveryPreference.objects.filter(subscriber=subscriber).delete()
+    """What was set, and the history of it: when a person sleeps is theirs."""
+    gone = list(DeliveryPreference.objects.filter(subscriber=subscriber).values_list("pk", flat=True))
+    DeliveryPreference.objects.filter(pk__in=gone).delete()
+    history = DeliveryPreference.pgh_event_model.objects  # type: ignore[attr-defined]  # pghistory adds it
+    history.filter(pgh_obj_id__in=gone).delete()
+    chosen = PreferenceInstrument.pgh_event_model.objects
+    chosen.filter(deliverypreference_id__in=gone).delete()
 
 
 def forget_old_updates(*, received_before: datetime) -> int:

@@ -6,9 +6,18 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
+from notifications.clients.telegram_call import Keyboard
 from notifications.models import Answer
 from notifications.services.message import tidy
 from notifications.services.update import Tap
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that goes with a text."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +27,16 @@ class TextReply:
     chat_id: int
     html: str
     is_switched: bool = False
+    rows: Keyboard = ()
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerReply:
-    """The notice for a pressed button; with `message_id`, the buttons are replaced by the answer given."""
+    """The notice for a pressed button; with `message_id`, the buttons are replaced by the answer given.
+
+    With `html` the message that had the button becomes that text with `rows`; `followed_by` comes as one of its own.
+    """
 
     callback_id: str
     text: str
@@ -30,15 +44,36 @@ class AnswerReply:
     message_id: int | None = None
     delivery_id: UUID | None = None
     answer: Answer | None = None
+    html: str = ""
+    rows: Keyboard = ()
+    followed_by: TextReply | None = None
+
+    @property
+    def is_switched(self) -> bool:
+        return self.followed_by is not None and self.followed_by.is_switched
 
 
 Reply = TextReply | AnswerReply
 
 
-def text_reply(chat_id: int, template: str, *, is_switched: bool = False, **context: Any) -> TextReply:
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an update did, in words for the record, and what is to be answered once that is committed."""
+
+    outcome: str
+    reply: Reply | None = None
+
+
+def text_reply(
+    chat_id: int, template: str, *, is_switched: bool = False, rows: Keyboard = (), **context: Any
+) -> TextReply:
     """Render `templates/notifications/telegram/<template>.html` now, so that the reply says what was true then."""
-    html = tidy(render_to_string(f"notifications/telegram/{template}.html", context))
-    return TextReply(chat_id, html, is_switched)
+    return TextReply(chat_id, rendered(template, **context), is_switched, rows)
+
+
+def rendered(template: str, **context: Any) -> str:
+    """Telegram's HTML in the language that is active."""
+    return tidy(render_to_string(f"notifications/telegram/{template}.html", context))
 
 
 def answer_reply(
@@ -47,8 +82,9 @@ def answer_reply(
     known: bool = True,
     delivery_id: UUID | None = None,
     answer: Answer | None = None,
-    first: bool = True,
+    is_late: bool = False,
 ) -> AnswerReply:
-    context = {"known": known, "answer": answer.label.lower() if answer else "", "first": first}
+    """`is_late`: the answer that is given is the earlier one, which stands."""
+    context = {"known": known, "answer": answer.value if answer else "", "is_late": is_late}
     text = tidy(render_to_string("notifications/telegram/answer.txt", context))
     return AnswerReply(tap.callback_id, text, tap.user_id, tap.message_id, delivery_id, answer)

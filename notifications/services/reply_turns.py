@@ -16,6 +16,7 @@ SECONDS_BETWEEN_TEXTS = 0.5  # the sender plans 28 of 30 a second
 LONGEST_WAIT_SECONDS = 25.0  # shorter than from sweep to sweep
 SECONDS_PER_CHAT = 1.2  # Telegram allows one; the rest is for ways to it of different length
 BURST = 2
+SECONDS_PER_GROUP = 60.0  # a group may ask as often as it likes: it is refused once a minute
 
 # In one statement, so that two workers never take the same turn. `free_at` runs ahead of the clock by what was taken.
 TAKE = """
@@ -30,6 +31,8 @@ RETURNING extract(epoch FROM free_at - clock_timestamp())::float8
 
 def take_turn(*, chat_id: int) -> bool:
     """Whether a reply may go to that chat now; then the turn is taken."""
+    if chat_id < 0:
+        return _taken(chat_id, pause=SECONDS_PER_GROUP, ahead=0.0) is not None
     return _taken(chat_id, pause=SECONDS_PER_CHAT, ahead=SECONDS_PER_CHAT * (BURST - 1)) is not None
 
 

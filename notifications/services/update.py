@@ -1,7 +1,8 @@
 """Telegram's update objects, read down to what we act on. Whatever else they are is nothing to us."""
 
+import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,6 +10,10 @@ from users.services import link_hash
 
 HASHED = "#"  # no token has it
 GONE = ("kicked", "left")
+GROUPS = ("group", "supergroup")
+# The shape of a token that is typed without a command, and of its hash in our spelling.
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32}|#[0-9a-f]{64}")
+NAME = re.compile(r"/[A-Za-z0-9_]{1,32}")
 
 
 class _Read(BaseModel):
@@ -18,6 +23,8 @@ class _Read(BaseModel):
 class _Person(_Read):
     id: int = Field(ge=-(2**63), lt=2**63)
     username: str = ""
+    first_name: str = ""
+    language_code: str = ""
 
 
 class _Chat(_Read):
@@ -62,12 +69,34 @@ class Start:
     chat_id: int
     username: str
     token: str
+    first_name: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
+    """A command in a private chat, by its owner; `command` in small letters, known or not."""
+
     chat_id: int
-    command: Literal["help", "last", "status"]
+    command: str
+    argument: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Text that is no command, in a private chat by its owner; empty where it was a picture or the like."""
+
+    chat_id: int
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAsked:
+    """A command in a group, or the bot was put into one."""
+
+    chat_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +107,7 @@ class Tap:
     user_id: int
     message_id: int | None
     data: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +119,7 @@ class Membership:
     is_member: bool
 
 
-Parsed = Start | Asked | Tap | Membership | None
+Parsed = Start | Asked | Typed | GroupAsked | Tap | Membership | None
 
 
 def parse(payload: Any) -> Parsed:
@@ -101,9 +131,12 @@ def parse(payload: Any) -> Parsed:
     if read.callback_query:
         callback = read.callback_query
         message_id = callback.message.message_id if callback.message else None
-        return Tap(callback.id, callback.sender.id, message_id, callback.data)
+        language = callback.sender.language_code
+        return Tap(callback.id, callback.sender.id, message_id, callback.data, language)
     if read.my_chat_member:
         change = read.my_chat_member
+        if change.chat.type in GROUPS:
+            return None if change.new_chat_member.status in GONE else GroupAsked(change.chat.id)
         return Membership(change.chat.id, change.date, change.new_chat_member.status not in GONE)
     return _command(read.message) if read.message else None
 
@@ -117,7 +150,11 @@ def redacted(payload: Any) -> Any:
 
 def _without_token(part: Any) -> Any:
     text = part.get("text") if isinstance(part, dict) else None
-    command, *rest = text.split(maxsplit=1) if isinstance(text, str) and text.startswith("/start") else [""]
+    if not isinstance(text, str):
+        return part
+    if TOKEN.fullmatch(text.strip()):
+        return part | {"text": f"{HASHED}{link_hash(text.strip())}"}
+    command, *rest = text.split(maxsplit=1) if text[:6].lower() == "/start" else [""]
     if not rest:
         return part
     return part | {"text": f"{command} {HASHED}{link_hash(rest[0].strip())}"}
@@ -136,19 +173,23 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
-def _command(message: _Message) -> Start | Asked | None:
+def _command(message: _Message) -> Start | Asked | Typed | GroupAsked | None:
     """Commands count in a private chat only, from its owner: a forwarded or group message links nothing.
 
-    In any case of letters, as phones write them; whatever else is written there asks for help.
+    In any case of letters, as phones write them; a token alone is as good as after `/start`.
     """
-    if message.chat.type != "private" or message.sender is None or message.sender.id != message.chat.id:
+    chat, sender, text = message.chat, message.sender, message.text.strip()
+    if chat.type in GROUPS:
+        return GroupAsked(chat.id) if NAME.match(text) else None
+    if chat.type != "private" or sender is None or sender.id != chat.id:
         return None
-    command, *rest = message.text.split(maxsplit=1) or [""]
-    match command.partition("@")[0].lower():
-        case "/start":
-            return Start(message.chat.id, message.sender.username, "".join(rest).strip())
-        case "/last":
-            return Asked(message.chat.id, "last")
-        case "/status":
-            return Asked(message.chat.id, "status")
-    return Asked(message.chat.id, "help")
+    language = sender.language_code
+    if TOKEN.fullmatch(text):
+        return Start(chat.id, sender.username, text, sender.first_name, language)
+    if not text.startswith("/"):
+        return Typed(chat.id, text, language)
+    command, *rest = text.split(maxsplit=1)
+    name, argument = command.partition("@")[0].removeprefix("/").lower(), "".join(rest).strip()
+    if name == "start":
+        return Start(chat.id, sender.username, argument, sender.first_name, language)
+    return Asked(chat.id, name, argument, language)

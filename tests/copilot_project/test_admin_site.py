@@ -20,7 +20,7 @@ from signals.market.models import Instrument
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber
 from users.engine.api_key import ApiScope
-from users.models import ApiKey, LinkToken, Subscriber, User
+from users.models import ApiKey, LinkToken, StaffChat, Subscriber, User
 from users.services import archive_subscriber, create_api_key
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +111,10 @@ def make_key() -> ApiKey:
     return create_api_key(user=owner, name="robot", scopes=[ApiScope.READ], now=timezone.now())[0]
 
 
+def a_colleague() -> User:
+    return User.objects.create_user("colleague", "colleague@example.com", PASSWORD, is_staff=True)
+
+
 CASES = [
     Case(
         Instrument, "activate", lambda: make_instrument(is_active=False), "change", lambda row: row.is_active
@@ -127,6 +131,7 @@ CASES = [
         (("confirmed", "yes"),),
     ),
     Case(ApiKey, "revoke", make_key, "change", lambda row: row.revoked_at is not None),
+    Case(User, "staff_chat", a_colleague, "change", lambda row: StaffChat.objects.exists()),
     Case(Subscriber, "link_token", make_subscriber, "change", lambda row: LinkToken.objects.exists()),
 ]
 # They change nothing: each leads to a page that asks for the same right.

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,12 +20,13 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from users.engine.subscriber import SubscriberStatus
 from users.forms import TierForm
-from users.models import Subscriber, Tier, User
-from users.selectors import changes_of
+from users.models import StaffChat, Subscriber, Tier, User
+from users.selectors import Change, changes_of
 from users.services import (
     SubscriberError,
     archive_subscriber,
     issue_link_token,
+    issue_staff_token,
     remove_subscriber,
     restore_subscriber,
 )
@@ -34,6 +35,13 @@ admin.site.unregister(Group)
 
 CHAT_LABELS = {"linked": "success", "not linked": "info", "unreachable": "danger"}
 STATUS_LABELS = {"Active": "success", "Ended": "warning", "Archived": "warning", "Removed": "danger"}
+
+
+def ways_to_link(token: str) -> dict[str, str]:
+    """What the page of a token shows besides the token."""
+    if settings.TELEGRAM_IS_REAL:  # else the bot of that name is a stranger's
+        return {"token": token, "link": f"https://t.me/{settings.TELEGRAM_BOT_USERNAME}?start={token}"}
+    return {"token": token} | ({"chats": settings.SANDBOX_URL} if settings.SANDBOX else {})
 
 
 class HistoryAdmin(ModelAdmin):
@@ -45,8 +53,11 @@ class HistoryAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        changes = changes_of(row) if row is not None and self.has_view_permission(request, row) else []
+        changes = self.changes(row) if row is not None and self.has_view_permission(request, row) else []
         return super().history_view(request, object_id, {**(extra_context or {}), "changes": changes})
+
+    def changes(self, row: Model) -> list[Change]:
+        return changes_of(row)
 
 
 @admin.register(Tier)
@@ -234,11 +245,7 @@ class SubscriberAdmin(HistoryAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:users_subscriber_change", args=[object_id]))
         self.log_change(request, subscriber, "Link token issued.")
-        context = {"subscriber": subscriber, "token": token}
-        if settings.TELEGRAM_IS_REAL:  # else the bot of that name is a stranger's
-            context["link"] = f"https://t.me/{settings.TELEGRAM_BOT_USERNAME}?start={token}"
-        elif settings.SANDBOX:
-            context["chats"] = settings.SANDBOX_URL
+        context = {"subscriber": subscriber} | ways_to_link(token)
         return self.page(request, "link_token", "Link a Telegram chat", **context)
 
     def page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
@@ -255,6 +262,7 @@ class UserAdmin(DjangoUserAdmin, HistoryAdmin):  # type: ignore[misc]  # both na
     list_display = ["username", "email", "is_staff", "is_superuser", "is_active", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     search_fields = ["username", "email", "first_name", "last_name"]
+    actions_detail = ["staff_chat"]
     readonly_fields = ["password_state", "last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["username", "email", "first_name", "last_name", "password_state"]}),
@@ -274,6 +282,17 @@ class UserAdmin(DjangoUserAdmin, HistoryAdmin):  # type: ignore[misc]  # both na
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Staff are made inactive: what they did keeps its author."""
         return False
+
+    @action(description="Link a staff chat", icon="link", url_path="staff-chat", permissions=["change"])
+    def staff_chat(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET asks, POST issues: the token is in that one answer and nowhere else."""
+        staff = self.get_object(request, object_id)
+        context: dict[str, Any] = {"staff": staff, "chat": StaffChat.objects.filter(user=staff).first()}
+        if staff is not None and request.method == "POST":
+            context |= ways_to_link(issue_staff_token(user=staff, now=timezone.now()))
+            self.log_change(request, staff, "Token for a staff chat issued.")
+        frame = self.admin_site.each_context(request) | {"title": "Link a staff chat", "opts": self.opts}
+        return TemplateResponse(request, "admin/users/user/staff_chat.html", frame | context)
 
     @display(description="Password")
     def password_state(self, user: User) -> str:

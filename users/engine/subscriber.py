@@ -16,6 +16,17 @@ class RiskProfile(StrEnum):
     AGGRESSIVE = "aggressive"
 
 
+class Language(StrEnum):
+    """What the bot speaks."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+    @property
+    def label(self) -> str:
+        return {"en": "English", "de": "Deutsch"}[self.value]
+
+
 class SubscriberStatus(StrEnum):
     """Removed means that personal data are gone; the accounts of deliveries stay."""
 

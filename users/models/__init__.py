@@ -2,11 +2,13 @@
 
 from users.models.api import ApiKey, ApiRequest
 from users.models.people import LinkToken, Subscriber, SubscriberQuerySet, Tier, User, choices
+from users.models.staff_chat import StaffChat
 
 __all__ = [
     "ApiKey",
     "ApiRequest",
     "LinkToken",
+    "StaffChat",
     "Subscriber",
     "SubscriberQuerySet",
     "Tier",

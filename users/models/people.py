@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
-from users.engine.subscriber import AccountType, RiskProfile, SubscriberStatus
+from users.engine.subscriber import AccountType, Language, RiskProfile, SubscriberStatus
 
 
 def choices(enum: type) -> list[tuple[str, str]]:
@@ -102,6 +102,12 @@ class Subscriber(models.Model):
         default="0.0100",
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Share of the capital that one signal may lose at its stop, 0 to 1.",
+    )
+    language = models.CharField(
+        max_length=8,
+        choices=[(member.value, member.label) for member in Language],
+        default=Language.ENGLISH.value,
+        help_text="Of the bot's messages.",
     )
     subscription_ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty = no end.")
     chat_id = models.BigIntegerField(

@@ -11,6 +11,8 @@ from users.services.api_requests import (
     release_request,
 )
 from users.services.sessions import forget_ended_sessions
+from users.services.settings import SettingError, change_settings
+from users.services.staff_chats import issue_staff_token, redeem_staff_hash, staff_of
 from users.services.subscribers import (
     TOKEN_LIFETIME,
     LinkError,
@@ -35,24 +37,29 @@ __all__ = [
     "BodyChangedError",
     "LinkError",
     "LinkRefusal",
+    "SettingError",
     "SubscriberError",
     "UnderWayError",
     "add_subscriber",
     "answer_request",
     "archive_subscriber",
+    "change_settings",
     "claim_request",
     "create_api_key",
     "forget_api_requests",
     "forget_ended_sessions",
     "issue_link_token",
+    "issue_staff_token",
     "link_hash",
     "mark_reachable",
     "mark_unreachable",
     "mark_used",
     "redeem_link_hash",
     "redeem_link_token",
+    "redeem_staff_hash",
     "release_request",
     "remove_subscriber",
     "restore_subscriber",
     "revoke_api_key",
+    "staff_of",
 ]

@@ -68,6 +68,9 @@ function bubble(message) {
   for (const photo of (message.photo || []).slice(-1)) {
     box.append(make("img", { src: `/_sandbox/photos/${photo.file_id}`, alt: message.caption || "Picture", width: photo.width, height: photo.height }));
   }
+  if (message.document) {
+    box.append(make("a", { className: "document", href: `/_sandbox/documents/${message.document.file_id}`, download: message.document.file_name }, `📄 ${message.document.file_name}`));
+  }
   const entities = message.entities || message.caption_entities || [];
   box.append(make("div", { className: "text" }, render(message.text || message.caption || "", entities)));
   const meta = make("div", { className: "meta" });

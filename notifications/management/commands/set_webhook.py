@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import TelegramError
+from notifications.services.bot.menu import announce_commands
 
 
 class Command(BaseCommand):
@@ -38,3 +39,4 @@ class Command(BaseCommand):
 async def register(url: str) -> None:
     async with TelegramClient.configured() as client:
         await client.set_webhook(url=url, secret=settings.TELEGRAM_WEBHOOK_SECRET)
+    await announce_commands()

@@ -96,7 +96,7 @@ WITH leader AS MATERIALIZED (
         coalesce(others.short, 0) AS open_shorts,
         extract(epoch FROM clock_timestamp() - g.published_at)::float8 AS age_seconds, t.delay_seconds,
         g.candle_open_time, g.published_at, i.asset_class, i.market_type, i.maker_bps, i.taker_bps, i.slippage_bps,
-        s.chat_id, s.capital, s.capital_currency, s.risk_fraction,
+        s.chat_id, s.language, s.capital, s.capital_currency, s.risk_fraction,
         g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
         g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
         i.symbol, i.base, i.quote, i.tick_size, i.lot_step, i.minimum_amount, i.minimum_notional,
@@ -144,7 +144,7 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     judged.candle_open_time, judged.published_at, judged.asset_class, judged.market_type, judged.maker_bps,
     judged.taker_bps, judged.slippage_bps,
     d.expires_at, extract(epoch FROM d.expires_at - clock_timestamp())::float8 AS seconds_left,
-    judged.chat_id, judged.capital, judged.capital_currency, judged.risk_fraction, judged.signal_id,
+    judged.chat_id, judged.language, judged.capital, judged.capital_currency, judged.risk_fraction, judged.signal_id,
     judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
@@ -294,6 +294,7 @@ class Claimed:
     expires_at: datetime
     seconds_left: float
     chat_id: int
+    language: str
     capital: Decimal
     capital_currency: str
     risk_fraction: Decimal

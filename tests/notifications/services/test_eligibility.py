@@ -375,8 +375,34 @@ def publish_one(instrument: Instrument, *, hour: int) -> Signal:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("change", ["UPDATE %s SET daily_cap = NULL", "DELETE FROM %s"])
-def test_daily_cap_that_ends_during_a_publication_costs_nobody_the_signal(change: str) -> None:
+@pytest.mark.parametrize(("before", "after"), [("1", "NULL"), ("NULL", "1"), ("1", "2")])
+def test_daily_cap_that_changes_during_a_publication_waits_for_nothing_and_costs_nobody_the_signal(
+    before: str, after: str
+) -> None:
+    make_subscriber(preference={"daily_cap": None if before == "NULL" else int(before)})
+    signal = make_signal()
+    with ThreadPoolExecutor(1) as thread, transaction.atomic():
+        begin_publication()
+        fan_out(signal=signal, capped=False)
+        change = f"UPDATE notifications_deliverypreference SET daily_cap = {after}"
+        thread.submit(elsewhere, execute, change).result(timeout=20)
+        fan_out(signal=signal, capped=True)
+        assert Delivery.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_open_change_of_a_daily_cap_holds_up_no_publication() -> None:
+    make_subscriber(preference={"daily_cap": 1})
+    instrument = make_instrument()
+    with ThreadPoolExecutor(1) as thread, transaction.atomic():
+        execute("UPDATE notifications_deliverypreference SET daily_cap = 2")
+        published = thread.submit(elsewhere, publish_one, instrument, hour=1).result(timeout=20)
+    assert Delivery.objects.get().signal == published
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["DELETE FROM %s"])
+def test_preference_that_goes_during_a_publication_costs_nobody_the_signal(change: str) -> None:
     make_subscriber(preference={"daily_cap": 1})
     signal = make_signal()
     with ThreadPoolExecutor(1) as thread:

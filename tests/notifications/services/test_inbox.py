@@ -10,11 +10,12 @@ import pytest
 
 from notifications.models import Delivery, Feedback, ReplyTurn, TelegramUpdate
 from notifications.services import inbox, removal
+from notifications.services.bot import feedback
 from notifications.services.fan_out import fan_out
 from notifications.services.reply import AnswerReply, Reply, TextReply
 from notifications.services.reply_turns import take_turn
 from signals.models import StrategyWeight
-from tests.notifications.rows import make_signal, make_subscriber, make_tier
+from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from users.models import LinkToken
 from users.services import issue_link_token, remove_subscriber
 
@@ -83,8 +84,8 @@ def test_start_with_a_token_links_the_chat_and_welcomes() -> None:
 @pytest.mark.parametrize(
     "update",
     [
-        lambda text: says(text, type="group"),
         lambda text: says(text, id=78),
+        lambda text: says(text, type="channel"),
         lambda text: {"edited_message": says(text)["message"]},
     ],
 )
@@ -94,6 +95,21 @@ def test_token_outside_its_owners_private_chat_links_nothing(update: Any) -> Non
     assert receive(update(f"/start {token}")) == ("ignored", None)
     subscriber.refresh_from_db()
     assert subscriber.chat_id is None
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup"])
+def test_group_is_refused_politely_and_links_nothing(kind: str) -> None:
+    subscriber = make_subscriber(chat_id=None)
+    token = issue_link_token(subscriber=subscriber, now=NOW)
+    outcome, reply = receive(says(f"/start {token}", type=kind))
+    subscriber.refresh_from_db()
+    assert (outcome, subscriber.chat_id) == ("refused: a group", None)
+    assert isinstance(reply, TextReply)
+    assert "private chat" in reply.html
+    assert receive(says("hello everybody", type=kind)) == ("ignored", None)
+    added = membership(-100123, "member")
+    added["my_chat_member"]["chat"]["type"] = kind
+    assert receive(added)[0] == "refused: a group"
 
 
 def test_bad_token_is_answered_with_what_to_do() -> None:
@@ -150,11 +166,30 @@ def test_anything_else_gets_help(text: str) -> None:
     assert "What I do" in reply.html
 
 
-def test_first_answer_stands_and_moves_the_weight_once(delivery: Delivery) -> None:
-    outcomes = [receive(presses(delivery, prefix))[0] for prefix in ("fa:", "fi:", "fa:")]
-    assert outcomes == ["acted", "already answered: acted", "already answered: acted"]
+def test_change_of_mind_counts_and_moves_the_weight_back(delivery: Delivery) -> None:
+    outcomes = [receive(presses(delivery, prefix))[0] for prefix in ("fa:", "fi:", "fi:")]
+    assert outcomes == ["acted", "changed to ignored", "already answered: ignored"]
+    feedback = Feedback.objects.get()
+    assert (feedback.answer, feedback.changes) == ("ignored", 1)
+    assert StrategyWeight.objects.get().weight == pytest.approx(0.9)
+
+
+def test_answer_stands_once_the_end_may_be_known(delivery: Delivery) -> None:
+    receive(presses(delivery, "fa:"))
+    make_outcome(signal=delivery.signal, recorded_at=NOW)
+    assert receive(presses(delivery, "fi:"))[0] == "too late, stands: acted"
     assert Feedback.objects.get().answer == "acted"
     assert StrategyWeight.objects.get().weight == pytest.approx(1.1)
+
+
+def test_change_of_mind_does_not_tell_a_delayed_tier_that_the_signal_has_ended() -> None:
+    make_subscriber(tier=make_tier(delay_seconds=900))
+    fan_out(signal=make_signal(published_at=NOW - timedelta(hours=1)))
+    Delivery.objects.update(state="sent", sent_at=NOW)
+    delivery = Delivery.objects.get()
+    receive(presses(delivery, "fa:"))
+    make_outcome(signal=delivery.signal, recorded_at=NOW - timedelta(minutes=14))
+    assert receive(presses(delivery, "fi:"))[0] == "changed to ignored"
 
 
 def test_same_update_delivered_again_has_no_second_effect(delivery: Delivery) -> None:
@@ -295,7 +330,7 @@ def test_update_that_always_fails_is_given_up_and_says_so(
     def fail(**values: Any) -> float:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(inbox, "adjust_weight", fail)
+    monkeypatch.setattr(feedback, "adjust_weight", fail)
     inbox.store_update(payload=presses(delivery, "fa:") | {"update_id": 7}, now=NOW)
     for _ in range(inbox.MOST_ATTEMPTS):
         assert inbox.waiting_updates(received_before=NOW) == [7]

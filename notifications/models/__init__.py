@@ -1,0 +1,39 @@
+"""Who gets which signal when, what became of it, and what came back."""
+
+from notifications.models.delivery import (
+    OPEN_STATES,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    ExclusionRecord,
+)
+from notifications.models.feedback import Answer, Feedback
+from notifications.models.inbox import ChatState, ReplyTurn, TelegramUpdate
+from notifications.models.picture import SignalPicture
+from notifications.models.preference import (
+    DeliveryPreference,
+    LocalTime,
+    PreferenceInstrument,
+    require_timezone,
+)
+from notifications.models.sender import SenderLease, SenderState
+
+__all__ = [
+    "OPEN_STATES",
+    "Answer",
+    "ChatState",
+    "Delivery",
+    "DeliveryKind",
+    "DeliveryPreference",
+    "DeliveryState",
+    "ExclusionRecord",
+    "Feedback",
+    "LocalTime",
+    "PreferenceInstrument",
+    "ReplyTurn",
+    "SenderLease",
+    "SenderState",
+    "SignalPicture",
+    "TelegramUpdate",
+    "require_timezone",
+]
