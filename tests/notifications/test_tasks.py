@@ -47,7 +47,8 @@ def test_press_is_thanked_and_the_buttons_show_the_answer(telegram: Controls, de
     press(telegram, delivery, 1)
     chat = telegram.get(f"/chats/{delivery.subscriber.chat_id}")
     assert [toast["text"] for toast in chat["toasts"]] == ["Thank you: recorded as acted."]
-    assert [b["text"] for b in chat["messages"][-1]["reply_markup"]["inline_keyboard"][0]] == ["✓ You acted"]
+    buttons = chat["messages"][-1]["reply_markup"]["inline_keyboard"][0]
+    assert [button["text"] for button in buttons] == ["✓ You acted", "I ignored it"]
     assert TelegramUpdate.objects.get().outcome == "acted; replied"
 
 
@@ -182,7 +183,7 @@ def test_buttons_show_the_answer_even_where_its_notice_comes_too_late(
     press(telegram, delivery, 1)
     assert "reply failed (refused)" in TelegramUpdate.objects.get(update_id=1).outcome
     (message,) = telegram.get(f"/chats/{delivery.subscriber.chat_id}")["messages"]
-    assert len(message["reply_markup"]["inline_keyboard"][0]) == 1
+    assert message["reply_markup"]["inline_keyboard"][0][0]["text"] == "✓ You acted"
 
 
 def test_question_is_answered_when_its_turn_comes_whoever_is_woken_before(
