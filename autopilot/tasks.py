@@ -4,6 +4,7 @@ Services with compiled code are imported inside: whoever only wakes a worker doe
 """
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -75,3 +76,29 @@ def train_selector(run: JobRun) -> dict[str, Any]:
         progress=run.progress,
         now=timezone.now(),
     )
+
+
+@shared_task(job_kind="report_model_card", queue="training", job_time_limit_seconds=3600)
+def report_model_card(run: JobRun) -> dict[str, Any]:
+    from autopilot.services.model_card_report import report_on_files  # noqa: PLC0415
+    from autopilot.trainers.selector import fit_samples  # noqa: PLC0415
+
+    asked = run.parameters
+    report = report_on_files(
+        folder=Path(asked["data"]),
+        timeframes=[Timeframe(each) for each in asked["timeframes"]],
+        pairs=asked["pairs"],
+        fit=fit_samples,
+        progress=run.progress,
+    )
+    if asked["markdown"]:
+        Path(asked["markdown"]).write_text(report)
+    return {"report": report}
+
+
+@shared_task(job_kind="selector_on_noise", queue="training", job_time_limit_seconds=3600)
+def selector_on_noise(run: JobRun) -> dict[str, Any]:
+    from autopilot.trainers.on_noise import promoted_on_noise  # noqa: PLC0415
+
+    asked = run.parameters
+    return promoted_on_noise(seeds=asked["seeds"], rows=asked["rows"], progress=run.progress)

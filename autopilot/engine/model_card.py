@@ -182,14 +182,22 @@ def would_have_fired(
     said = np.sort(confidences[late & np.isfinite(confidences)])[::-1]
     days = float((newest - judged.decided_at[late][0]) / DAY_MS) if late.any() else 0.0
     counts = {threshold: int((said >= threshold).sum()) for threshold in THRESHOLDS}
-    weekly = round(days / 7 * len(samples.names))
     return Firing(
         days=days,
         instruments=len(samples.names),
         spoken=len(said),
         counts=counts,
-        weekly=float(said[weekly - 1]) if 0 < weekly <= len(said) else None,
+        weekly=_reached_about(said, days / 7 * len(samples.names)),
     )
+
+
+def _reached_about(said: FloatArray, times: float) -> float | None:
+    """The confidence that is reached nearest to `times`; None where fewer were said, or once is too often."""
+    if not 1 <= times <= len(said):
+        return None
+    levels, counts = np.unique(said, return_counts=True)
+    reached = np.cumsum(counts[::-1])[::-1]
+    return float(levels[np.abs(reached - times).argmin()])
 
 
 def spoken_confidences(

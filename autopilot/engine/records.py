@@ -1,6 +1,6 @@
 """How each strategy did in each regime, and which one of a group is chosen by it.
 
-Few trades say little: a record is drawn to the strategy's own mean over all regimes, that one to the mean of all
+Few trades say little: a record is drawn to the strategy's own mean in the other regimes, that one to the mean of all
 strategies (James & Stein 1961, with a fixed weight in trades).
 """
 
@@ -100,6 +100,7 @@ def best_strategy(records: StrategyRecords, candidates: Sequence[str], regime: i
 
 def _shrunk(sums: FloatArray, counts: FloatArray, usual: float) -> FloatArray:
     every = (sums.sum() + PRIOR_TRADES * usual) / (counts.sum() + PRIOR_TRADES)
-    own = (sums.sum(axis=1) + PRIOR_TRADES * every) / (counts.sum(axis=1) + PRIOR_TRADES)
-    shrunk: FloatArray = (sums + PRIOR_TRADES * own[:, np.newaxis]) / (counts + PRIOR_TRADES)
+    elsewhere, trades = sums.sum(axis=1, keepdims=True) - sums, counts.sum(axis=1, keepdims=True) - counts
+    own = (elsewhere + PRIOR_TRADES * every) / (trades + PRIOR_TRADES)
+    shrunk: FloatArray = (sums + PRIOR_TRADES * own) / (counts + PRIOR_TRADES)
     return shrunk

@@ -1,0 +1,69 @@
+"""What a model's record says, against plain counting."""
+
+import json
+
+import numpy as np
+import pytest
+
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS
+from autopilot.engine.model_card import (
+    THRESHOLDS,
+    fit_group_calibrations,
+    spoken_confidences,
+    stability_index,
+    would_have_fired,
+)
+from autopilot.engine.records import NAMES, best_strategy
+from tests.autopilot.selector_rows import noise
+
+
+def test_record_is_json_without_nan() -> None:
+    _, _, metrics = noise()
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_confusion_and_balance_count_every_row() -> None:
+    samples, fitted, metrics = noise()
+    table = np.array(metrics["confusion"])
+    assert table.sum() == fitted.out_of_sample.n
+    assert np.trace(table) / table.sum() == pytest.approx(fitted.out_of_sample.accuracy)
+    assert metrics["class_counts"] == np.bincount(samples.labels, minlength=5).tolist()
+
+
+def test_firing_counts_are_those_of_a_plain_loop() -> None:
+    samples, fitted, _ = noise()
+    judged, rows = fitted.judged, fitted.judged_rows
+    calibrations = fit_group_calibrations(judged)
+    expected = []
+    for number, row in enumerate(rows.tolist()):
+        place = int(judged.model[number].argmax())
+        speaking = [
+            name for name in MEMBERS[GROUP_ORDER[place]] if samples.fired[row, NAMES.index(name)] != 0
+        ]
+        regime = int(samples.regime[row])
+        strategy = best_strategy(samples.records, speaking, regime)
+        if strategy is None:
+            expected.append(np.nan)
+            continue
+        sure = calibrations[place].probability([judged.model[number, place]])[0]
+        expected.append(sure * samples.records.confidence()[NAMES.index(strategy), regime])
+
+    told = spoken_confidences(samples, judged, rows, calibrations)
+    np.testing.assert_allclose(told, expected)
+    firing = would_have_fired(samples, judged, rows, calibrations)
+    assert firing.spoken == np.isfinite(told).sum() > 10
+    for threshold in THRESHOLDS:
+        assert firing.counts[threshold] == np.sum(np.array(expected) >= threshold)
+    assert firing.weekly is not None
+    said = [each for each in expected if np.isfinite(each)]
+    misses = {level: abs(sum(each >= level for each in said) - firing.days / 7) for level in said}
+    assert misses[firing.weekly] == min(misses.values())
+
+
+def test_stability_index_is_zero_for_the_same_and_large_for_another() -> None:
+    rng = np.random.default_rng(5)
+    one, same, moved = rng.normal(size=5_000), rng.normal(size=5_000), rng.normal(1, 1, 5_000)
+    edges = np.quantile(one, np.linspace(0.1, 0.9, 9)).tolist()
+    assert stability_index(one, same, edges) == pytest.approx(0, abs=0.02)
+    assert stability_index(one, moved, edges) > 0.5
+    assert stability_index(one, np.array([np.nan]), edges) is None
