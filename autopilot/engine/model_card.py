@@ -14,7 +14,7 @@ from autopilot.engine.bootstrap import Samples
 from autopilot.engine.groups import GROUP_ORDER, MEMBERS
 from autopilot.engine.records import NAMES
 from autopilot.engine.selector import calibration_as_json
-from autopilot.engine.skill import GROUPS, IntArray, Judged, measure
+from autopilot.engine.skill import GROUPS, IntArray, Judged, measure, result_gain_bounds
 from signals.engine.calibration import Calibration, Method, expected_calibration_error, fit_calibration
 from signals.engine.candle import FloatArray
 from signals.engine.features import MARKET_FEATURES
@@ -52,6 +52,7 @@ def model_metrics(
     return plain(
         {
             "out_of_sample": asdict(measure(judged, samples.horizon_ms)),
+            "result_gain_bounds": result_gain_bounds(judged, samples.horizon_ms),
             "by_year": by_year(judged, samples.horizon_ms),
             "samples": len(samples),
             "instruments": list(samples.names),

@@ -188,3 +188,38 @@ def verdict(measured: OutOfSample) -> tuple[bool, str]:
         f"no proven gain out of sample: log-loss {measured.log_loss:.4f}, and the gain over {name} may be as low "
         f"as {least:.4f} (99 %); rules go on"
     )
+
+
+def result_gain_bounds(judged: Judged, horizon_ms: int) -> dict[str, float]:
+    """By baseline, the 99 % lower bound of how much more the model's choices made a decision, in R.
+
+    A choice whose group then did not trade made nothing. Empty without results.
+    """
+    if judged.results is None or len(judged.labels) == 0:
+        return {}
+    made = np.nan_to_num(judged.results)
+    rows = np.arange(len(made))
+    mine = made[rows, judged.model.argmax(axis=1)]
+    choices = {"always the best-paid group": judged.best_group_choice, "the rules": judged.rules_choice}
+    return {
+        name: gain_bound(mine - made[rows, choice], judged.decided_at, horizon_ms)
+        for name, choice in choices.items()
+        if choice is not None
+    }
+
+
+def pays_verdict(judged: Judged, horizon_ms: int) -> tuple[bool, str]:
+    """(whether following the model made more than following any baseline, what to say where it did not).
+
+    A gain in log-loss may be no more than knowing which groups will trade at all; that earns nothing.
+    """
+    bounds = result_gain_bounds(judged, horizon_ms)
+    if not bounds:
+        return False, "no results are known to compare what was earned"
+    name, least = min(bounds.items(), key=lambda item: item[1])
+    if least > 0:
+        return True, f"its choices made at least {least:.3f} R a decision more than {name} (99 %)"
+    return False, (
+        f"its choices earn no more: the gain over {name} may be as low as {least:.3f} R a decision (99 %), "
+        "so what it knows is which groups trade, not which pay; rules go on"
+    )

@@ -7,7 +7,7 @@ import numpy as np
 
 from autopilot.engine.bootstrap import Samples
 from autopilot.engine.selector import SchemaError, SelectorModel
-from autopilot.engine.skill import FEWEST_BLOCKS, IntArray, Judged, gain_bound, row_log_loss
+from autopilot.engine.skill import FEWEST_BLOCKS, IntArray, Judged, gain_bound, pays_verdict, row_log_loss
 from signals.engine.moment import milliseconds
 from signals.models import TrainedModel
 from signals.services.trained_models import (
@@ -30,12 +30,21 @@ class JudgedFit(Protocol):
     def judged_rows(self) -> IntArray: ...
 
 
+def proof(fitted: JudgedFit, horizon_ms: int) -> tuple[bool, str]:
+    """(whether it beats every baseline, in log-loss and in what its choices made; the whole reason)."""
+    if not fitted.promoted:
+        return False, fitted.reason
+    pays, why = pays_verdict(fitted.judged, horizon_ms)
+    return pays, f"{fitted.reason}; {why if pays else 'but ' + why}"
+
+
 def settle(
     *, model: TrainedModel, samples: Samples, fitted: JudgedFit, by: str, now: datetime
 ) -> TrainedModel:
     """Promote, reject, or leave as challenger until there are enough decisions to compare it with the champion."""
-    if not fitted.promoted:
-        return reject_model(model=model, reason=fitted.reason, now=now)
+    proved, reason = proof(fitted, samples.horizon_ms)
+    if not proved:
+        return reject_model(model=model, reason=reason, now=now)
     standing = champion(kind=model.kind, scope=model.scope, as_of=now)
     if standing is None:
         return promote_model(model=model, by=by, now=now)
@@ -46,7 +55,7 @@ def settle(
     bound, blocks = gain_over(asked, standing, samples, fitted)
     if blocks < FEWEST_BLOCKS:
         model.reason = (
-            f"{fitted.reason}; the champion stays: only {blocks} separate horizons since its data ended, "
+            f"{reason}; the champion stays: only {blocks} separate horizons since its data ended, "
             f"{FEWEST_BLOCKS} are needed to compare"
         )
         model.save(update_fields=["reason"])

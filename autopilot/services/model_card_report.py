@@ -7,7 +7,8 @@ from typing import Any
 from autopilot.engine.bootstrap import HORIZON, LOOK_BARS, TrainingMarket, collect_samples, thinned
 from autopilot.engine.groups import GROUP_ORDER
 from autopilot.engine.model_card import model_metrics
-from autopilot.services.training_run import MOST_ROWS, Fit, SelectorFitted
+from autopilot.services.challenger import proof
+from autopilot.services.training_run import MOST_ROWS, Fit
 from signals.engine.candle import OHLCV
 from signals.engine.quality import inspect
 from signals.engine.timeframe import Timeframe
@@ -47,7 +48,7 @@ def report_on_files(
         at = done + pairs
         fitted = fit(samples, lambda part, total, at=at: progress(at, steps, f"part {part} of {total}"))
         card = model_metrics(samples, fitted.judged, fitted.judged_rows, fitted.importance)
-        parts.append(_section(timeframe, card, collected, fitted))
+        parts.append(_section(timeframe, card, collected, proof(fitted, samples.horizon_ms)))
     return "\n".join(parts) + "\n"
 
 
@@ -75,16 +76,18 @@ The model ranks the five groups of strategies by the probability that each pays 
 is the group whose trades, opened on the next {LOOK_BARS} bars and followed to stop, target or time by the fill code,
 made most R on the mean, after costs. Spot pairs are traded long only. Every figure is walk-forward: trained on the
 past, less what reaches into the judged rows ({HORIZON} bars are purged). A model may decide only where its gain in
-log-loss over every baseline has a one-sided 99 % lower bound above zero, by blocks of that horizon.
+log-loss over every baseline has a one-sided 99 % lower bound above zero, by blocks of that horizon, and so has what its
+choices made over what the baselines' made: a group that does not trade cannot pay best, and knowing which will trade
+lowers the log-loss without earning anything.
 """
 
 
-def _section(timeframe: Timeframe, card: dict[str, Any], collected: int, fitted: SelectorFitted) -> str:
-    verdict = "Promoted" if fitted.promoted else "Not promoted"
+def _section(timeframe: Timeframe, card: dict[str, Any], collected: int, judged: tuple[bool, str]) -> str:
+    verdict = "Promoted" if judged[0] else "Not promoted"
     lines = [
         f"## {timeframe.value}: {verdict.lower()}",
         "",
-        f"{verdict}: {fitted.reason}.",
+        f"{verdict}: {judged[1]}.",
         "",
         f"{', '.join(card['instruments'])}; {collected:,} samples, of which {card['samples']:,} were fitted.",
         "",
@@ -96,6 +99,8 @@ def _section(timeframe: Timeframe, card: dict[str, Any], collected: int, fitted:
         "| group | paid best | mean calibrated out of |",
         "|---|---:|---:|",
         *_groups(card),
+        "",
+        _results(card["result_gain_bounds"]),
         "",
         _reliability(card["reliability"]),
         "",
@@ -129,6 +134,11 @@ def _groups(card: dict[str, Any]) -> list[str]:
         f"{each['n']:,} outcomes, {each['method']}, base rate {each['base_rate']:.1%} |"
         for group, count, each in zip(GROUP_ORDER, card["class_counts"], card["calibrations"], strict=True)
     ]
+
+
+def _results(bounds: dict[str, float | None]) -> str:
+    told = ", ".join(f"{name} {_number(each, '+.3f')} R" for name, each in bounds.items())
+    return f"Least gain of its choices a decision (99 %) over: {told or 'nothing that could be computed'}."
 
 
 def _reliability(found: dict[str, Any]) -> str:

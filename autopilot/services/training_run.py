@@ -11,7 +11,7 @@ from autopilot.engine.model_card import model_metrics
 from autopilot.engine.sampling import Sampling
 from autopilot.engine.selector import feature_schema
 from autopilot.engine.skill import IntArray, Judged
-from autopilot.services.challenger import settle
+from autopilot.services.challenger import proof, settle
 from autopilot.services.training import ALL_INSTRUMENTS, KIND
 from signals.engine.candle import FloatArray
 from signals.engine.cost_rates import MarketType
@@ -82,11 +82,12 @@ def train(
         ),
     )
     metrics = model_metrics(samples, fitted.judged, fitted.judged_rows, fitted.importance)
+    proved, reason = proof(fitted, samples.horizon_ms)
     metrics |= {
         "parameters": parameters,
         "collected": collected,
         "rounds": fitted.rounds,
-        "proved": fitted.promoted,
+        "proved": proved,
     }
     progress(steps, steps, "registers the model")
     with transaction.atomic():
@@ -101,7 +102,7 @@ def train(
                 max(timeframe.close_time(int(market.candles.open_time[-1])) for market in markets)
             ),
             metrics=metrics,
-            reason=fitted.reason,
+            reason=reason,
             known_at=now,
             now=now,
             job=job,

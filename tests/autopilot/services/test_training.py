@@ -54,7 +54,18 @@ def trained(fit: Callable[..., SelectorFit] = fit_samples) -> tuple[Job, Trained
 
 def proved(samples: Samples, on_fold: Any) -> SelectorFit:
     """As if it had beaten every baseline; what is told of it is a real fit."""
-    return replace(fit_samples(samples, on_fold), promoted=True, reason="planted by the test")
+    fitted = fit_samples(samples, on_fold)
+    chosen = fitted.judged.model.argmax(axis=1)
+    results = np.full((len(chosen), 5), -1.0)
+    results[np.arange(len(chosen)), chosen] = 1.0 + np.arange(len(chosen)) % 7
+    others = np.where(chosen == 0, 1, 0)
+    judged = replace(
+        fitted.judged,
+        results=results,
+        best_group_choice=others,
+        rules_choice=others,
+    )
+    return replace(fitted, promoted=True, reason="planted by the test", judged=judged)
 
 
 def test_one_training_at_a_time_and_it_takes_the_settings_of_now(bitcoin: Instrument) -> None:
@@ -105,6 +116,17 @@ def test_second_attempt_of_a_job_registers_nothing_twice(bitcoin: Instrument) ->
 
     assert again["model"] == model.pk
     assert TrainedModel.objects.count() == 1
+
+
+def test_model_that_only_knows_who_trades_is_not_promoted(bitcoin: Instrument) -> None:
+    def better_in_log_loss_alone(samples: Samples, on_fold: Any) -> SelectorFit:
+        return replace(fit_samples(samples, on_fold), promoted=True, reason="better in log-loss")
+
+    _, model = trained(better_in_log_loss_alone)
+
+    assert model.state == ModelState.REJECTED
+    assert "better in log-loss; but its choices earn no more" in model.reason
+    assert model.metrics["proved"] is False
 
 
 def test_without_candles_it_says_what_is_missing() -> None:
