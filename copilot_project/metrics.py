@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from copilot_project.house_gauges import read_all
 from notifications.models import OPEN_STATES, Delivery, SenderState
 from research.selectors.console import oldest_due
 from signals.models import Heartbeat
@@ -111,3 +112,4 @@ class HouseCollector(Collector):
         yield GaugeMetricFamily(
             "copilot_oldest_due_seconds", "How late the oldest due delivery is.", value=late
         )
+        yield from read_all()

@@ -20,3 +20,7 @@ def count_outside_call(service: str, outcome: Literal["ok", "error"]) -> None:
 
 
 SIGNALS_PUBLISHED = Counter("copilot_signals_published", "Signals published, by source.", ["source"])
+
+MODEL_LOADS = Counter("copilot_model_loads", "Models read for a decision, by outcome.", ["outcome"])
+for outcome in ("ok", "error"):
+    MODEL_LOADS.labels(outcome=outcome)

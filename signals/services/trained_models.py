@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from signals.engine.packing import BytesAlteredError, require_unaltered, sha256_of
 from signals.models import Job, ModelState, PayloadFormat, TrainedModel
 from signals.services.actions import record_action
+from signals.telemetry import MODEL_LOADS
 
 SYSTEM = "system"
 
@@ -128,9 +129,11 @@ def verified_payload(model: TrainedModel) -> bytes:
     try:
         require_unaltered(payload, sha256=model.sha256)
     except BytesAlteredError as error:
+        MODEL_LOADS.labels(outcome="error").inc()
         raise ModelCorruptError(
             f"{model} has been altered: reject it or roll back, then train anew"
         ) from error
+    MODEL_LOADS.labels(outcome="ok").inc()
     return payload
 
 

@@ -86,7 +86,9 @@ def test_compose_refuses_a_missing_value_that_it_hands_on(name: str, deployment:
 def test_every_process_of_production_is_there() -> None:
     processes = {"migrate", "web", "worker", "training-worker", "beat", "sender"}
     assert set(OURS) == processes
-    assert SERVICES.keys() - processes == {"postgres", "redis", "redis-cache", "prometheus", "grafana"}
+    assert SERVICES.keys() - processes == {
+        *("postgres", "redis", "redis-cache", "prometheus", "alertmanager", "grafana")
+    }
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -128,7 +130,7 @@ def test_only_web_and_grafana_are_published_and_only_on_loopback() -> None:
 def test_what_needs_no_outside_cannot_reach_it() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     reach_out = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert reach_out == {"web", "worker", "sender", "grafana"}
+    assert reach_out == {"web", "worker", "sender", "alertmanager", "grafana"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 
@@ -305,7 +307,8 @@ SECRETS = {
     "GOOGLE_CLIENT_SECRET": {"web"},
     "METRICS_TOKEN": {"web", "prometheus"},
     "GRAFANA_PASSWORD": {"grafana"},
-    "TELEGRAM_BOT_TOKEN": {"worker", "sender"},
+    "ALERT_SMTP_PASSWORD": {"alertmanager"},
+    "TELEGRAM_BOT_TOKEN": {"worker", "sender", "alertmanager"},
     "TELEGRAM_WEBHOOK_SECRET": {"web", "worker"},
     "DATABASE_OWNER_URL": {"migrate", "postgres"},
     "DATABASE_URL": set(OURS),

@@ -13,13 +13,20 @@ from copilot_project.config import Configuration
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINES = (REPOSITORY / ".env.example").read_text().splitlines()
 ASSIGNMENTS = {number: line.partition("=") for number, line in enumerate(LINES) if re.match(r"[A-Z]", line)}
+OF_OTHERS = [
+    "GRAFANA_PASSWORD",
+    *("ALERT_EMAIL_TO", "ALERT_EMAIL_FROM", "ALERT_SMTP_HOST", "ALERT_SMTP_USER", "ALERT_SMTP_PASSWORD"),
+    *("ALERT_TELEGRAM_CHAT_ID", "ALERT_WEBHOOK_URL"),
+]
 EXAMPLE = {name: value for name, _, value in ASSIGNMENTS.values()}
 
 
 def test_it_names_every_field_of_the_configuration_once_and_nothing_else() -> None:
     names = [name for name, _, _ in ASSIGNMENTS.values()]
     ours = [field.upper() for field in Configuration.model_fields]
-    assert sorted(names) == sorted([*ours, "GRAFANA_PASSWORD"]), "Grafana's own is in no process of ours"
+    assert sorted(names) == sorted([*ours, *OF_OTHERS]), (
+        "those of Grafana and Alertmanager are in no process of ours"
+    )
 
 
 @pytest.mark.parametrize("number", ASSIGNMENTS, ids=lambda number: ASSIGNMENTS[number][0])
