@@ -107,6 +107,7 @@ class Signals:
             entry_price=DECISION.entry_price,
             stop_loss=DECISION.stop_loss,
             take_profit=DECISION.take_profit,
+            plan=DECISION.exit_plan.as_json(),
             reasons=list(DECISION.reasons),
             sessions=[],
             published_at=datetime.now(UTC),

@@ -57,7 +57,9 @@ class ReplaySignalAdmin(ReadOnlyAdmin):
 
     @display(description="Target", ordering="take_profit")
     def target(self, signal: ReplaySignal) -> str:
-        return price_text(signal.take_profit, signal.instrument.tick_size)
+        return (
+            "–" if signal.take_profit is None else price_text(signal.take_profit, signal.instrument.tick_size)
+        )
 
     @display(description="Replay", ordering="run")
     def run_number(self, signal: ReplaySignal) -> int:

@@ -41,8 +41,10 @@ class Chart:
     direction: Direction
     entry: float
     stop: float
-    target: float
-    labels: tuple[str, str, str]  # entry, stop and target as the message writes them
+    target: float | None
+    labels: tuple[
+        str, str, str
+    ]  # entry, stop and target as the message writes them, the last empty without one
     decided_at: datetime
     is_simulated: bool
     strategy: str
@@ -131,12 +133,14 @@ def _levels(axes: Axes, chart: Chart) -> None:
     last = min(len(chart.candles), SHOWN_BARS) - 1
     right = last + ROOM_BARS
     axes.set_xlim(-1, right)
-    for level, colour in ((chart.stop, STOP), (chart.target, TARGET)):
+    target = [] if chart.target is None else [chart.target]
+    for level, colour in ((chart.stop, STOP), *((each, TARGET) for each in target)):
         axes.fill_between([last, right], chart.entry, level, color=colour, alpha=0.16, linewidth=0, zorder=1)
-    named = (("Entry", chart.entry, ENTRY), ("Stop", chart.stop, STOP), ("Target", chart.target, TARGET))
-    texts = [f"{name}\n{label}" for (name, _, _), label in zip(named, chart.labels, strict=True)]
+    named = [("Entry", chart.entry, ENTRY), ("Stop", chart.stop, STOP)]
+    named += [("Target", each, TARGET) for each in target]
+    texts = [f"{name}\n{label}" for (name, _, _), label in zip(named, chart.labels, strict=False)]
     low, high = axes.get_ylim()
-    low, high = min(low, chart.stop, chart.target), max(high, chart.stop, chart.target)
+    low, high = min(low, chart.stop, *target), max(high, chart.stop, chart.entry, *target)
     axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
     for text, (_, level, colour) in zip(texts, named, strict=True):
         axes.plot([last, right], [level, level], color=colour, linewidth=2.2, zorder=5)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from html import unescape
 from math import floor, log10
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -18,7 +18,9 @@ from notifications.clients.telegram_call import Button
 from notifications.models import Answer, DeliveryKind
 from notifications.services.risk import Charged, Record, costs_per_unit
 from signals.engine.direction import Direction
-from signals.engine.horizon import out_by
+from signals.engine.exit_plan import ExitPlan, PlanKind
+from signals.engine.horizon import HORIZON_BARS, out_by
+from signals.engine.plan_words import exit_words
 from signals.engine.session import TradingSession
 from signals.engine.sizing import PositionSize, is_same_money, position_size
 from signals.engine.timeframe import Timeframe
@@ -67,7 +69,11 @@ class DeliveredSignal(Charged, Protocol):
     @property
     def stop_loss(self) -> float: ...
     @property
-    def take_profit(self) -> float: ...
+    def take_profit(self) -> float | None: ...
+    @property
+    def plan(self) -> Mapping[str, Any] | None: ...
+    @property
+    def evidence(self) -> str: ...
     @property
     def reasons(self) -> list[str]: ...
     @property
@@ -170,23 +176,23 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Entry, stop and target in prices that the exchange takes."""
+    """Entry, stop and, unless the plan has none, target in prices that the exchange takes."""
 
     entry: Decimal
     stop: Decimal
-    target: Decimal
+    target: Decimal | None
 
     @property
     def risk(self) -> Decimal:
         return abs(self.entry - self.stop)
 
     @property
-    def reward(self) -> Decimal:
-        return abs(self.target - self.entry)
+    def reward(self) -> Decimal | None:
+        return None if self.target is None else abs(self.target - self.entry)
 
     @property
     def reward_per_risk(self) -> Decimal | None:
-        return self.reward / self.risk if self.risk else None
+        return self.reward / self.risk if self.risk and self.reward is not None else None
 
 
 def compose(row: Deliverable) -> Message:
@@ -222,17 +228,22 @@ class Priced(Protocol):
     @property
     def stop_loss(self) -> float: ...
     @property
-    def take_profit(self) -> float: ...
+    def take_profit(self) -> float | None: ...
 
 
 def level_labels(signal: Priced, tick_size: Decimal | None) -> tuple[str, str, str]:
-    """Entry, stop and target as a message writes them: to be copied into an order, so without separators."""
+    """Entry, stop and target as a message writes them: to be copied into an order, so without separators.
+
+    The target is empty where the plan has none.
+    """
     levels = levels_of(signal, tick_size)
-    return f"{levels.entry:f}", f"{levels.stop:f}", f"{levels.target:f}"
+    return f"{levels.entry:f}", f"{levels.stop:f}", "" if levels.target is None else f"{levels.target:f}"
 
 
 def levels_of(signal: Priced, tick_size: Decimal | None) -> Levels:
-    return Levels(*_rounded(tick_size, signal.entry_price, signal.stop_loss, signal.take_profit))
+    prices = [signal.stop_loss, *([] if signal.take_profit is None else [signal.take_profit])]
+    entry, stop, *target = _rounded(tick_size, signal.entry_price, *prices)
+    return Levels(entry, stop, target[0] if target else None)
 
 
 def _rounded(tick_size: Decimal | None, entry: float, *others: float) -> list[Decimal]:
@@ -279,9 +290,13 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "stop": stop,
         "target": target,
         "stop_percent": _percent(levels.stop, levels.entry),
-        "target_percent": _percent(levels.target, levels.entry),
+        "target_percent": _percent(levels.target, levels.entry) if levels.target is not None else "",
         "risk": f"{levels.risk:,f}",
-        "reward": f"{levels.reward:,f}",
+        "reward": f"{levels.reward:,f}" if levels.reward is not None else "",
+        "exit_words": exit_words(
+            exit_plan_of(signal), signal.timeframe, signal.direction, signal.entry_price
+        ),
+        "evidence": one_line(signal.evidence, LONGEST_REASON),
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
         "after_costs": _after_costs(signal, levels),
         "score": f"{signal.confidence * 100:.0f}",
@@ -334,6 +349,13 @@ def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]
     }
 
 
+def exit_plan_of(signal: DeliveredSignal) -> ExitPlan:
+    """Of a signal from before there were plans a fixed one."""
+    if signal.plan is not None:
+        return ExitPlan.from_json(signal.plan)
+    return ExitPlan(PlanKind.FIXED, signal.stop_loss, signal.take_profit, None, HORIZON_BARS)
+
+
 def session_words(names: Sequence[str]) -> str:
     """London, New York."""
     return ", ".join(TradingSession(name).label for name in names)
@@ -374,7 +396,9 @@ def _size_context(signal: DeliveredSignal, levels: Levels) -> dict[str, Hashable
 
 
 def _after_costs(signal: DeliveredSignal, levels: Levels) -> str:
-    """Reward per risk once fees and slippage are paid; empty where the risk is none."""
+    """Reward per risk once fees and slippage are paid; empty where the risk is none, or there is no target."""
+    if levels.target is None or levels.reward is None:
+        return ""
     risk = levels.risk + costs_per_unit(signal, levels.entry, levels.stop)
     reward = levels.reward - costs_per_unit(signal, levels.entry, levels.target)
     return f"{reward / risk:.2f}" if levels.risk else ""
@@ -396,6 +420,7 @@ def _time_context(signal: DeliveredSignal) -> dict[str, Hashable]:
         candle_open_time=signal.candle_open_time,
         period=timedelta(seconds=Timeframe(signal.timeframe).seconds),
         published_at=signal.published_at,
+        hold_bars=exit_plan_of(signal).longest_hold_bars or HORIZON_BARS,
     )
     is_late = signal.delay_seconds > 0 or signal.age_seconds >= LATE_SECONDS
     return {

@@ -141,6 +141,8 @@ def _row(
         entry_price=signal.entry_price,
         stop_loss=signal.stop_loss,
         take_profit=signal.take_profit,
+        plan=signal.plan,
+        evidence=signal.evidence,
         reasons=signal.reasons,
         sessions=signal.sessions,
         experimental=signal.experimental,

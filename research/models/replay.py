@@ -4,7 +4,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from signals.engine.direction import Direction
-from signals.market.models import Instrument
+from signals.engine.exit_plan import ExitPlan, PlanKind
+from signals.engine.horizon import HORIZON_BARS
+from signals.engine.timeframe import BASE_TIMEFRAME
+from signals.market.models import TIMEFRAME_CHOICES, Instrument
 from users.models import Subscriber
 
 
@@ -35,7 +38,10 @@ class ReplaySignal(models.Model):
     confidence = models.FloatField()
     entry_price = models.FloatField()
     stop_loss = models.FloatField()
-    take_profit = models.FloatField()
+    take_profit = models.FloatField(null=True)
+    timeframe = models.CharField(max_length=3, choices=TIMEFRAME_CHOICES, default=BASE_TIMEFRAME.value)
+    plan = models.JSONField(null=True, help_text="How it is left (signals.engine.exit_plan).")
+    verdict = models.CharField(max_length=300, blank=True, help_text="What the gate would have said.")
     experimental = models.BooleanField(default=False)
     sessions = ArrayField(models.CharField(max_length=10), blank=True)
     published_at = models.DateTimeField()
@@ -45,12 +51,18 @@ class ReplaySignal(models.Model):
         ordering = ["published_at", "instrument"]
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "instrument", "published_at"], name="research_replay_signal_once"
+                fields=["run", "instrument", "published_at", "timeframe"], name="research_replay_signal_once"
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.direction} {self.published_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        if self.plan is not None:
+            return ExitPlan.from_json(self.plan)
+        return ExitPlan(PlanKind.FIXED, self.stop_loss, self.take_profit, None, HORIZON_BARS)
 
 
 class ReplayDelivery(models.Model):

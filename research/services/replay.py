@@ -14,6 +14,7 @@ from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.market.models import Instrument
 from signals.services.evaluation import BASE_PERIOD, CandleMissingError, Recent, judge
+from signals.services.publishing import plan_of
 
 NO_CANDLE = "no candle"
 REPLAYED_DELIVERIES = """(
@@ -88,6 +89,7 @@ def record_signal(
         entry_price=decision.entry_price,
         stop_loss=decision.stop_loss,
         take_profit=decision.take_profit,
+        plan=plan_of(decision).as_json(),
         sessions=sorted(session.value for session in sessions_at(published_at)),
         published_at=published_at,
         expires_at=published_at + timedelta(seconds=VALIDITY_BARS * BASE_TIMEFRAME.seconds),

@@ -10,7 +10,7 @@ from django.db.models import Min
 from research.models import ReplayRun
 from signals.engine.direction import Direction
 from signals.engine.horizon import HORIZON_BARS
-from signals.engine.outcome import follow
+from signals.engine.outcome import follow_plans
 from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
 from signals.market.models import Candle, Instrument
 from signals.market.selectors import load_range
@@ -84,13 +84,12 @@ def replay_results(run: ReplayRun) -> Results:
         ]
         if not decided:
             continue
-        outcomes = follow(
+        outcomes = follow_plans(
             candles,
             rows=[row for _, row in decided],
             directions=[Direction(signal.direction).sign for signal, _ in decided],
             entry_prices=[signal.entry_price for signal, _ in decided],
-            stop_losses=[signal.stop_loss for signal, _ in decided],
-            take_profits=[signal.take_profit for signal, _ in decided],
+            plans=[signal.exit_plan for signal, _ in decided],
             rates=instrument.cost_rates(),
         )
         ends += zip(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, VALIDITY_BARS, explain, opinions
 from signals.engine.moment import instant, milliseconds
-from signals.engine.outcome import follow
+from signals.engine.outcome import follow_plans
 from signals.engine.pairing import best_partners
 from signals.engine.regime import regimes
 from signals.engine.session import TradingSession, sessions_at
@@ -176,13 +176,12 @@ def _followed(candles: OHLCV, signals: Mapping[int, StrategySignal]) -> Trades:
     """What became of signals by the row of `candles` at whose close they were decided."""
     rows = np.fromiter(signals, dtype=np.int64, count=len(signals))
     each = list(signals.values())
-    outcomes = follow(
+    outcomes = follow_plans(
         candles,
         rows=rows,
         directions=[signal.direction.sign for signal in each],
         entry_prices=[signal.entry_price for signal in each],
-        stop_losses=[signal.stop_loss for signal in each],
-        take_profits=[signal.take_profit for signal in each],
+        plans=[signal.exit_plan for signal in each],
     )
     closes = (instant(int(moment) + BASE_TIMEFRAME.milliseconds) for moment in candles.open_time[rows])
     open_sessions = [[session in open_now for session in SESSIONS] for open_now in map(sessions_at, closes)]

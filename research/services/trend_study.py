@@ -171,9 +171,9 @@ def _daily(markets: Markets, columns: Mapping[str, FloatArray], *, mean: bool = 
         table[np.searchsorted(times, markets[name].open_time), place] = column
     known = np.maximum((~np.isnan(table)).sum(axis=1), 1)
     total = np.nansum(table, axis=1) / (known if mean else 1)
-    days, place = np.unique(times // Timeframe.D1.milliseconds, return_inverse=True)
+    days, of_day = np.unique(times // Timeframe.D1.milliseconds, return_inverse=True)
     growth = np.zeros(len(days))
-    np.add.at(growth, place, np.log1p(np.maximum(total, -0.999)))
+    np.add.at(growth, of_day, np.log1p(np.maximum(total, -0.999)))
     return Curve(days * Timeframe.D1.milliseconds, np.expm1(growth))
 
 

@@ -38,7 +38,8 @@ class SignalAdmin(ReadOnlyAdmin):
             "Probability of profit after costs",
             {"fields": ["probability", "probability_n", "probability_low", "probability_high"]},
         ),
-        ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit"]}),
+        ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit", "plan"]}),
+        ("Gate", {"fields": ["standing", "evidence"]}),
         ("Time", {"fields": ["candle_open_time", "published_at", "expires_at", "sessions"]}),
         ("Origin", {"fields": ["strategy", "source", "variant", "experimental"]}),
         ("Ledger", {"fields": ["ledger_entry", "public_id"]}),
@@ -70,7 +71,9 @@ class SignalAdmin(ReadOnlyAdmin):
 
     @display(description="Target", ordering="take_profit")
     def target(self, signal: Signal) -> str:
-        return price_text(signal.take_profit, signal.instrument.tick_size)
+        return (
+            "–" if signal.take_profit is None else price_text(signal.take_profit, signal.instrument.tick_size)
+        )
 
 
 @admin.register(SignalOutcome)

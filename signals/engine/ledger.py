@@ -17,7 +17,7 @@ from typing import Any
 import rfc8785
 
 GENESIS_HASH = "0" * 64
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: signals carry their exit plan and what the gate said of them; docs/ledger.md
 SALT_BYTES = 32
 LEAF, LINK = b"\x00", b"\x02"  # 0x01 marks an inner node of the tree (`merkle`)
 

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from signals.engine.direction import Direction
+from signals.engine.exit_plan import ExitPlan, PlanKind
+from signals.engine.horizon import HORIZON_BARS
 from signals.engine.session import TradingSession
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 from signals.models.ledger import LedgerEntry
@@ -51,7 +53,12 @@ class Signal(models.Model):
     probability_high = models.FloatField(null=True, blank=True)
     entry_price = models.FloatField()
     stop_loss = models.FloatField()
-    take_profit = models.FloatField()
+    take_profit = models.FloatField(null=True, help_text="Empty where a managed plan has no target.")
+    plan = models.JSONField(null=True, help_text="How it is left (signals.engine.exit_plan).")
+    standing = models.CharField(
+        max_length=10, blank=True, help_text="Which bound of the gate held, or why none did (experimental)."
+    )
+    evidence = models.CharField(max_length=300, blank=True, help_text="What the gate said, as it was told.")
     reasons = ArrayField(models.CharField(max_length=300))
     experimental = models.BooleanField(default=False)
     sessions = ArrayField(
@@ -91,13 +98,17 @@ class Signal(models.Model):
                 condition=Q(
                     direction=Direction.LONG.value,
                     stop_loss__lt=F("entry_price"),
-                    take_profit__gt=F("entry_price"),
                 )
+                & (Q(take_profit=None) | Q(take_profit__gt=F("entry_price")))
                 | Q(
                     direction=Direction.SHORT.value,
                     stop_loss__gt=F("entry_price"),
-                    take_profit__lt=F("entry_price"),
-                ),
+                )
+                & (Q(take_profit=None) | Q(take_profit__lt=F("entry_price"))),
+            ),
+            models.CheckConstraint(
+                name="signals_signal_without_target_has_a_plan",
+                condition=Q(take_profit__isnull=False) | Q(plan__isnull=False),
             ),
             models.CheckConstraint(
                 name="signals_signal_expires_after_publication", condition=Q(expires_at__gt=F("published_at"))
@@ -110,6 +121,13 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.direction} {self.published_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        """Signals from before there were plans have a fixed stop and target."""
+        if self.plan is not None:
+            return ExitPlan.from_json(self.plan)
+        return ExitPlan(PlanKind.FIXED, self.stop_loss, self.take_profit, None, HORIZON_BARS)
 
     @property
     def sequence(self) -> int:

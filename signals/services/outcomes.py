@@ -14,7 +14,7 @@ from signals.engine.costs import CostRates
 from signals.engine.entry import entered_from, publication_ms
 from signals.engine.ledger import EntryKind
 from signals.engine.moment import milliseconds
-from signals.engine.outcome import REASONS, Outcomes, follow
+from signals.engine.outcome import REASONS, Outcomes, follow_plans
 from signals.engine.strategy import Direction
 from signals.engine.timeframe import Timeframe
 from signals.events import outcomes_recorded
@@ -27,6 +27,7 @@ logger = structlog.get_logger(__name__)
 
 # So long a hole in the candles may still be filled; after that it was the exchange that stood still.
 WAIT_FOR_CANDLES = timedelta(days=1)
+WARM_UP_BARS = 300  # before the first signal, after which the average true range has forgotten its first bars
 
 
 def record_outcomes(*, exchange_code: str, as_of: datetime, now: datetime) -> int:
@@ -88,7 +89,7 @@ def _ended(
     candles = load_range(
         instrument_id=instrument_id,
         timeframe=timeframe,
-        start=signals[0].candle_open_time,
+        start=signals[0].candle_open_time - WARM_UP_BARS * period,
         end=as_of - period + timedelta(milliseconds=1),
     )
     moments = entered_from(
@@ -125,13 +126,12 @@ def _follow(
     rows: np.ndarray[tuple[int], np.dtype[np.int64]],
     rates: CostRates,
 ) -> Outcomes:
-    return follow(
+    return follow_plans(
         candles,
         rows=rows,
         directions=[Direction(signal.direction).sign for signal in signals],
         entry_prices=[signal.entry_price for signal in signals],
-        stop_losses=[signal.stop_loss for signal in signals],
-        take_profits=[signal.take_profit for signal in signals],
+        plans=[signal.exit_plan for signal in signals],
         rates=rates,
     )
 

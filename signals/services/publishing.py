@@ -1,6 +1,6 @@
 """The one way a signal comes into the world: ledger entry and deliveries in a single transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from signals.crash_points import CrashPoint, reach
-from signals.engine.hybrid import VALIDITY_BARS
+from signals.engine.exit_plan import ExitPlan
+from signals.engine.horizon import HORIZON_BARS, VALIDITY_BARS
 from signals.engine.ledger import EntryKind
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
@@ -23,6 +24,7 @@ from signals.telemetry import SIGNALS_PUBLISHED
 # Any number that no other advisory lock of this database uses. Every publication shares it from its beginning to its
 # commit, so whoever takes it alone finds none half done.
 PUBLICATIONS_LOCK = 7_305_002
+LONGEST_EVIDENCE = 300
 
 
 # The first half of a pair of which the second is an instrument: publications on one instrument take turns, so that
@@ -59,17 +61,19 @@ def publish(  # noqa: PLR0913  (what a publication is made of)
     experimental: bool = False,
     valid_for: timedelta | None = None,
     probability: Probability | None = None,
+    standing: str = "",
+    evidence: str = "",
 ) -> Signal:
     """Write the Signal with its ledger hash and, through `signals.events`, its deliveries.
 
     A repeat is harmless: the signal that stands for this candle, source and variant is returned.
     The instant of publication is the database's, which is also the clock that releases deliveries. It is that at which
     the publication begins, so tiers' delays count from there, and two at the same time may enter the ledger in either
-    order. `valid_for` counts from it too; by default VALIDITY_BARS bars.
+    order. `valid_for` counts from it too; by default VALIDITY_BARS bars. standing, evidence: what the gate said.
     """
     key = CandleKey(instrument, candle_open_time, timeframe, source, variant).columns()
-    if standing := Signal.objects.filter(**key).first():
-        return standing
+    if published := Signal.objects.filter(**key).first():
+        return published
     try:
         with transaction.atomic():
             signal_id, published_at = begin_publication(instrument.pk)
@@ -82,6 +86,9 @@ def publish(  # noqa: PLR0913  (what a publication is made of)
                 entry_price=decision.entry_price,
                 stop_loss=decision.stop_loss,
                 take_profit=decision.take_profit,
+                plan=plan_of(decision).as_json(),
+                standing=standing,
+                evidence=evidence[:LONGEST_EVIDENCE],
                 reasons=list(decision.reasons),
                 experimental=experimental,
                 sessions=sorted(session.value for session in sessions_at(published_at)),
@@ -101,6 +108,12 @@ def publish(  # noqa: PLR0913  (what a publication is made of)
             return came_first
         raise
     return signal
+
+
+def plan_of(decision: StrategySignal) -> ExitPlan:
+    """The decision's plan; a fixed one without a longest hold lasts HORIZON_BARS."""
+    plan = decision.exit_plan
+    return plan if plan.longest_hold_bars else replace(plan, longest_hold_bars=HORIZON_BARS)
 
 
 def begin_publication(instrument_id: int) -> tuple[int, datetime]:
@@ -139,6 +152,9 @@ def ledger_facts(signal: Signal) -> dict[str, Any]:
         "entry_price": signal.entry_price,
         "stop_loss": signal.stop_loss,
         "take_profit": signal.take_profit,
+        "plan": signal.plan,
+        "standing": signal.standing,
+        "evidence": signal.evidence,
         "reasons": signal.reasons,
         "experimental": signal.experimental,
         "sessions": signal.sessions,

@@ -93,7 +93,7 @@ def test_the_payload_that_was_hashed_holds_what_the_signal_says() -> None:
 
     entry = LedgerEntry.objects.get()
 
-    header = {"kind": "signal", "schema": 1, "sequence": 1}
+    header = {"kind": "signal", "schema": 2, "sequence": 1}
     assert bytes(entry.payload) == canonical_json(ledger_facts(Signal.objects.get()) | header)
     assert signal.sequence == entry.sequence == 1
     assert len(entry.salt) == 32

@@ -25,7 +25,7 @@ HEARTBEAT_SECONDS = 10
 WAITING_SECONDS = 60
 MOST_EXPIRED = 10_000
 RECORD_SIGNALS = 200  # the newest that had ended by publication: no tier may know of a later one yet
-OPEN_AT_MOST = "3 days"  # beyond any signal's horizon and an outage of the market
+OPEN_AT_MOST = "23 days"  # beyond any signal's longest hold and an outage of the market
 SECONDS_TO_SEND = 0.5  # what expires sooner would not be sent any more by the time of the call
 
 # The subscriber's other signals whose end the tier may not know yet, less those that were ignored.
@@ -98,7 +98,7 @@ WITH leader AS MATERIALIZED (
         g.candle_open_time, g.published_at, i.asset_class, i.market_type, i.maker_bps, i.taker_bps, i.slippage_bps,
         s.chat_id, s.language, s.capital, s.capital_currency, s.risk_fraction,
         g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
-        g.entry_price, g.stop_loss, g.take_profit, g.reasons, g.sessions, g.experimental,
+        g.entry_price, g.stop_loss, g.take_profit, g.plan, g.evidence, g.reasons, g.sessions, g.experimental,
         i.symbol, i.base, i.quote, i.tick_size, i.lot_step, i.minimum_amount, i.minimum_notional,
         e.name AS exchange, e.is_simulated
     FROM locked JOIN notifications_delivery d USING (id)
@@ -146,7 +146,8 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     d.expires_at, extract(epoch FROM d.expires_at - clock_timestamp())::float8 AS seconds_left,
     judged.chat_id, judged.language, judged.capital, judged.capital_currency, judged.risk_fraction, judged.signal_id,
     judged.direction,
-    judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.reasons,
+    judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.plan,
+    judged.evidence, judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
     judged.is_simulated, judged.tick_size, judged.lot_step, judged.minimum_amount, judged.minimum_notional,
     %(fencing_token)s::bigint AS fencing_token
@@ -304,7 +305,9 @@ class Claimed:
     confidence: float
     entry_price: float
     stop_loss: float
-    take_profit: float
+    take_profit: float | None
+    plan: dict[str, Any] | None
+    evidence: str
     reasons: list[str]
     sessions: list[str]
     experimental: bool

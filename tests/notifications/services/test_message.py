@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -28,6 +28,7 @@ from notifications.services.message import (
     utf16_length,
     visible_length,
 )
+from signals.engine.horizon import out_by
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Told:
     confidence: float = 0.62
     entry_price: float = 67123.456
     stop_loss: float = 66000.0
-    take_profit: float = 69000.0
+    take_profit: float | None = 69000.0
+    plan: dict[str, Any] | None = None
+    evidence: str = ""
     reasons: list[str] = field(default_factory=lambda: ["RSI left oversold <30 & turned up", "b", "c", "d"])
     sessions: list[str] = field(default_factory=lambda: ["london", "new_york"])
     experimental: bool = False
@@ -479,6 +482,31 @@ def test_prices_below_a_millionth_are_written_out() -> None:
         entry_price=4.56e-7, stop_loss=4.4e-7, take_profit=4.9e-7, paid_price=4.561e-7, exit_price=4.9e-7
     )
     assert "0.0000004561" in outcome_text(ended, html=False)
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_a_managed_exit_is_told_in_words_and_figures_with_what_the_gate_said(html: bool) -> None:
+    plan = {"kind": "managed", "stop": 66000.0, "target": None, "trail_atr": 4.0, "longest_hold_bars": 120}
+    told = Told(
+        take_profit=None,
+        timeframe="4h",
+        plan=plan,
+        evidence="promising, not proven: mean +0.45 R [-0.02, +0.92], n 216",
+    )
+    text = signal_text(told, html=html)
+    rule = "stop 1.7 % below; it follows the highest 4h close at 4 average ranges; out after 20 days at the latest"
+    assert f"No target: {rule}" in text
+    assert "Evidence" in text
+    assert "promising, not proven: mean +0.45 R [-0.02, +0.92], n 216" in text
+    assert "reward" not in text
+    assert "Target" not in text
+    last = out_by(
+        candle_open_time=told.candle_open_time,
+        period=timedelta(hours=4),
+        published_at=told.published_at,
+        hold_bars=120,
+    )
+    assert f"{last:%Y-%m-%d %H:%M} UTC" in text
 
 
 def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_size() -> None:

@@ -65,7 +65,7 @@ def test_numbers_are_spelled_as_rfc_8785_has_them() -> None:
 
 def test_the_hash_can_be_recomputed_with_a_hash_function_alone() -> None:
     made = new_entry(EntryKind.OUTCOME, {"r": 1.25}, sequence=7, prev_hash="ab" * 32, salt=b"s" * 32)
-    payload = b'{"kind":"outcome","r":1.25,"schema":1,"sequence":7}'
+    payload = b'{"kind":"outcome","r":1.25,"schema":2,"sequence":7}'
     leaf = hashlib.sha256(b"\x00" + b"s" * 32 + payload).digest()
 
     assert made.payload == payload
@@ -116,7 +116,7 @@ def test_an_untouched_chain_is_whole() -> None:
         lambda row: {"prev_hash": "0" * 63 + "1"},
         lambda row: {"hash": "0" * 63 + "1"},
         lambda row: {"kind": EntryKind.OUTCOME},
-        lambda row: {"schema_version": 2},
+        lambda row: {"schema_version": 3},
         lambda row: {"sequence": row.sequence + 1},
     ],
 )
