@@ -7,7 +7,7 @@ import numpy as np
 from django.db.models import Max, Q, Sum
 
 from autopilot.engine.order import FillReason, OrderPurpose, OrderState
-from autopilot.models import Account, BalanceEntry, BalanceKind, EquityPoint, Order, Position, Trade
+from autopilot.models import Account, BalanceEntry, BalanceKind, Decision, EquityPoint, Order, Position, Trade
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_window
@@ -70,6 +70,21 @@ def trades_begun_today(account: Account, as_of: datetime, instrument: Instrument
     if instrument is not None:
         placed = placed.filter(instrument=instrument)
     return placed.filter(Q(state=OrderState.OPEN.value) | Q(filled__gt=0)).count()
+
+
+def closed_results(*, since: datetime, until: datetime) -> list[tuple[str, str, float]]:
+    """(strategy, regime, R after costs) of autopilots' signals that have ended, and of trades whose signal has not."""
+    decided = Decision.objects.filter(signal__isnull=False).order_by()
+    ended = decided.filter(signal__outcome__recorded_at__range=(since, until))
+    traded = decided.filter(
+        signal__outcome=None,
+        signal__trades__recorded_at__range=(since, until),
+        signal__trades__r_multiple__isnull=False,
+    )
+    return [
+        *ended.values_list("strategy", "regime", "signal__outcome__r_multiple"),
+        *traded.values_list("strategy", "regime", "signal__trades__r_multiple"),
+    ]
 
 
 def seconds_since_stop(account: Account, instrument: Instrument, as_of: datetime) -> float | None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from autopilot.models import AccountKind, Position
+from autopilot.services import tidy
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.market.providers import ProviderError
@@ -54,6 +55,18 @@ def sweep_paper_orders() -> None:
                 fill_orders(
                     instrument=instrument, timeframe=Timeframe(timeframe), as_of=as_of, now=timezone.now()
                 )
+
+
+@shared_task(name="autopilot.tasks.run_cycles")
+def run_cycles() -> None:
+    from autopilot.services.cycle_run import run_due_cycles  # noqa: PLC0415
+
+    run_due_cycles(now=timezone.now())
+
+
+@shared_task(name="autopilot.tasks.tidy_decisions")
+def tidy_decisions() -> None:
+    tidy.tidy_decisions(now=timezone.now())
 
 
 def wake_broker(instrument_id: int, timeframe: Timeframe, as_of: datetime) -> None:

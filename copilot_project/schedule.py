@@ -21,6 +21,10 @@ SCHEDULE = {
     ),
     "closed candles without an evaluation, every 30 seconds": every(30, "signals.tasks.sweep_evaluations"),
     "paper orders that no candle woke, every 30 seconds": every(30, "autopilot.tasks.sweep_paper_orders"),
+    "autopilots that are due, looked for every 10 seconds": every(10, "autopilot.tasks.run_cycles"),
+    "autopilots' decisions on which nothing stands, once a day": every(
+        86400, "autopilot.tasks.tidy_decisions"
+    ),
     "signals that have ended, every minute": every(60, "signals.tasks.record_outcomes"),
     # Asked often, done once a day for each instrument: a new one need not wait for tomorrow.
     "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),

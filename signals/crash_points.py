@@ -27,6 +27,8 @@ class CrashPoint(StrEnum):
     AFTER_EFFECT_BEFORE_COMMIT = "after_effect_before_commit"
     BEFORE_REPLY = "before_reply"
     AFTER_REPLY = "after_reply"
+    # Cycle of an autopilot.
+    BEFORE_CYCLE_COMMIT = "before_cycle_commit"
 
 
 _visits_left: dict[CrashPoint, int] = {}

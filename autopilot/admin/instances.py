@@ -14,6 +14,7 @@ OUTCOME_LABELS = {
     "Order refused": "warning",
     "Refused": "warning",
     "Frozen": "danger",
+    "Failed": "danger",
 }
 
 

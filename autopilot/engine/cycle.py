@@ -25,6 +25,7 @@ class DecisionOutcome(StrEnum):
     """What came of a cycle."""
 
     SKIPPED = "skipped"  # nothing could be judged: no candles, or old ones
+    FAILED = "failed"  # an error that was expected of something; it is logged
     UNCHANGED = "unchanged"  # no candle has closed since the last decision
     SILENT = "silent"  # judged, and no strategy spoke
     BELOW_THRESHOLD = "below_threshold"

@@ -40,6 +40,9 @@ class Instance(models.Model):
     risk_fraction = models.FloatField(
         default=0.01, help_text="Of equity, lost at the stop of one trade before dynamic risk lowers it."
     )
+    stop_costs = models.FloatField(
+        default=3.0, help_text="A stop nearer than so many round trips of costs is refused."
+    )
     experimental = models.BooleanField(
         default=False, help_text="Its signals go only to tiers that get experimental ones."
     )

@@ -25,11 +25,13 @@ CONFIGURED = (
     "auto_execute",
     "hold_bars",
     "risk_fraction",
+    "stop_costs",
     "experimental",
     "label",
 )
 RATIOS = ("min_confidence_threshold", "risk_fraction")
 MOST_TRADES = 1_000
+MOST_COSTS = 100
 
 
 class InstanceConflictError(Exception):
@@ -84,6 +86,7 @@ def start_instance(  # noqa: PLR0913  (what can be configured)
     account: Account | None = None,
     hold_bars: int = 24,
     risk_fraction: float = 0.01,
+    stop_costs: float = 3.0,
     experimental: bool = False,
     label: str = "",
 ) -> tuple[Instance, bool]:
@@ -103,6 +106,7 @@ def start_instance(  # noqa: PLR0913  (what can be configured)
         "auto_execute": auto_execute,
         "hold_bars": hold_bars,
         "risk_fraction": risk_fraction,
+        "stop_costs": stop_costs,
         "experimental": experimental,
         "label": label,
     }
@@ -268,6 +272,8 @@ def _check(wanted: dict[str, Any]) -> None:
             raise InvalidSettingError(name, "must be between 0 and 1")
     if not wanted.get("risk_fraction", 1) > 0:
         raise InvalidSettingError("risk_fraction", "must be above 0")
+    if not 0 <= wanted.get("stop_costs", 0) <= MOST_COSTS:
+        raise InvalidSettingError("stop_costs", f"must be between 0 and {MOST_COSTS}")
     for name, least, most in (("max_trades_per_day", 0, MOST_TRADES), ("hold_bars", 1, MOST_TRADES)):
         if not least <= wanted.get(name, least) <= most:
             raise InvalidSettingError(name, f"must be between {least} and {most}")

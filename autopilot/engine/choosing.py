@@ -1,0 +1,124 @@
+"""Who is listened to at a close: the rules, the model, or both together. All three answer with the same Choice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autopilot.engine.analysis import Analysis
+from autopilot.engine.cycle import Mode
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS
+from autopilot.engine.records import NAMES, PRIOR_TRADES, StrategyRecords
+from autopilot.engine.selector import Choice, SelectorModel, choose_by_rules, strategy_confidence, wilson
+from signals.engine.hybrid import SUITED
+from signals.engine.strategy import StrategyGroup
+
+BY_RULES = "rules were asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """fallbacks: what was missing where a model was wanted. is_calibrated: whether the score is a calibrated one."""
+
+    choice: Choice
+    fallbacks: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        return self.choice.probability
+
+    @property
+    def is_calibrated(self) -> bool:
+        return not self.choice.by_rules and self.choice.probability is not None
+
+
+def choose(
+    mode: Mode,
+    analysis: Analysis,
+    *,
+    model: SelectorModel | None,
+    why_no_model: str,
+    records: StrategyRecords,
+    recent: StrategyRecords,
+) -> Chosen:
+    """pattern: rules. ml: the model; rules where there is none, told as a fallback. hybrid: the model where its
+    group is made for the regime and speaks, else the rules.
+
+    records: of this instrument's past, for the rules. recent: what was traded since, for both.
+    """
+    known = records + recent
+    if mode is Mode.PATTERN:
+        return Chosen(by_rules(analysis, known, BY_RULES))
+    if model is None:
+        return Chosen(by_rules(analysis, known, why_no_model), (f"no model: {why_no_model}",))
+    told = model.choose(analysis.row, analysis.place, analysis.speaking, recent)
+    if mode is Mode.HYBRID:
+        suits = analysis.regime is None or analysis.regime in SUITED[told.group]
+        if told.strategy is None or not suits:
+            why = "none of it speaks" if suits else f"it is not made for {analysis.regime}"
+            rules = by_rules(
+                analysis, known, f"the model ranks {told.group.value} first, but {why}; rules go on"
+            )
+            return Chosen(replace(rules, group_probabilities=told.group_probabilities, reasons=told.reasons))
+    return Chosen(told)
+
+
+def by_rules(analysis: Analysis, records: StrategyRecords, why: str) -> Choice:
+    """The regime's group and its best strategy on record, with the frequencies of that record."""
+    choice = choose_by_rules(analysis.place, analysis.speaking, records, why)
+    if choice.strategy is None:
+        return replace(
+            choice, why=f"{why}; {choice.group.value} is made for this market and none of it speaks"
+        )
+    return replace(choice, **frequencies(choice.group, choice.strategy, analysis.place, records))
+
+
+def frequencies(
+    group: StrategyGroup, strategy: str, place: int, records: StrategyRecords
+) -> dict[str, float | int | None]:
+    """Of the record, drawn to the means: nothing is told where no trade is on record."""
+    if not records.trades.sum():
+        return {}
+    members = [NAMES.index(name) for name in MEMBERS[group]]
+    columns: Sequence[int] = [place] if place >= 0 else list(range(records.trades.shape[1]))
+    well = records.well_trades[np.ix_(members, columns)].sum()
+    counted = records.trades[np.ix_(members, columns)].sum()
+    usual = records.well_trades.sum() / records.trades.sum()
+    sure = float((well + PRIOR_TRADES * usual) / (counted + PRIOR_TRADES))
+    within = strategy_confidence(records, strategy, place)
+    seen = int(records.trades[NAMES.index(strategy), columns].sum())
+    low, high = wilson(sure * within, seen)
+    return {
+        "group_confidence": sure,
+        "strategy_confidence": within,
+        "probability": sure * within,
+        "probability_n": seen,
+        "probability_low": low,
+        "probability_high": high,
+    }
+
+
+def ranking(
+    choice: Choice, analysis: Analysis, records: StrategyRecords
+) -> list[dict[str, str | float | bool | None]]:
+    """Groups, best first, and who of them speaks, with the record of each in this regime (R after costs, shrunk)."""
+    told = choice.group_probabilities
+    made = records.mean_r()
+    rows: list[dict[str, str | float | bool | None]] = []
+    places = np.argsort([-each for each in told], kind="stable") if told else range(len(GROUP_ORDER))
+    for place in places:
+        group = GROUP_ORDER[int(place)]
+        for name in MEMBERS[group]:
+            if name in analysis.speaking:
+                column = made[NAMES.index(name)]
+                mean = column[analysis.place] if analysis.place >= 0 else column.mean()
+                rows.append(
+                    {
+                        "group": group.value,
+                        "rank": None if told is None else round(told[int(place)], 4),
+                        "strategy": name,
+                        "record": round(float(mean), 4),
+                        "chosen": name == choice.strategy,
+                    }
+                )
+    return rows

@@ -1,0 +1,341 @@
+"""One cycle of an autopilot: look, choose, propose, publish, order. One transaction, one Decision row, always.
+
+A worker that dies in the middle leaves nothing behind; the next tick does the same cycle again. Two that come to the
+same cycle find the row locked or the slot taken. Publication and order have names made of the candle, so that even an
+autopilot that is stopped and started anew repeats neither.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import DataError, IntegrityError, transaction
+
+from autopilot.engine.analysis import Analysis, analyse
+from autopilot.engine.choosing import Chosen, choose, ranking
+from autopilot.engine.cycle import DecisionOutcome, InstanceState, Mode, slot_of
+from autopilot.engine.order import OrderState
+from autopilot.models import Decision, Instance
+from autopilot.selectors import trades_begun_today
+from autopilot.services.acting import act_on_decision
+from autopilot.services.champion import LoadedChampion, loaded_champion
+from autopilot.services.instances import freeze
+from autopilot.services.looking import Seen, context_at, look, objection
+from autopilot.services.record_keeping import instrument_records, recent_records
+from autopilot.services.sizing import order_request
+from signals.crash_points import CrashPoint, reach
+from signals.engine.costs import MarketType
+from signals.engine.decided import Outcome
+from signals.engine.hybrid import DEFAULTS
+from signals.engine.strategy import DecisionContext, StrategySignal, WindowError
+from signals.engine.timeframe import Timeframe
+from signals.models import Evaluation, Signal, SignalSource
+from signals.services.candle_key import CandleKey
+from signals.services.publishing import Probability, publish
+
+logger = structlog.get_logger(__name__)
+
+WHO = "autopilot"
+ORDER_FAILS_WITH = (ValueError, ArithmeticError, LookupError, DataError, IntegrityError)
+
+
+def run_cycle(*, instance_id: int, as_of: datetime, now: datetime, data_error: str = "") -> Decision | None:
+    """The decision of the slot that `now` falls into; None where it stands already, or the autopilot is not due.
+
+    data_error: why the candles could not be fetched anew; what is stored is used, and the decision says so.
+    """
+    with transaction.atomic():
+        running = Instance.objects.select_related("instrument__exchange", "account").filter(
+            pk=instance_id, state=InstanceState.RUNNING.value, next_run_at__lte=now
+        )
+        instance = running.select_for_update(skip_locked=True, of=("self",)).first()
+        if instance is None:
+            return None
+        slot = slot_of(now, instance.interval_seconds)
+        instance.next_run_at = slot + timedelta(seconds=instance.interval_seconds)
+        if Decision.objects.filter(instance=instance, slot=slot).exists():
+            instance.save(update_fields=["next_run_at"])
+            return None
+        cycle = _Cycle(instance, slot, as_of, now, data_error)
+        decision = cycle.run()
+        decision.save(force_insert=True)
+        instance.last_analysis_at = now
+        instance.save(
+            update_fields=[
+                "next_run_at",
+                "last_analysis_at",
+                "last_candle_at",
+                "selected_strategy",
+                "score",
+            ]
+        )
+        reach(CrashPoint.BEFORE_CYCLE_COMMIT)
+    return decision
+
+
+def record_failure(*, instance_id: int, error: Exception, now: datetime) -> Decision | None:
+    """A cycle whose transaction ended by an error leaves a Decision as well; the next slot tries again."""
+    with transaction.atomic():
+        running = Instance.objects.filter(pk=instance_id, state=InstanceState.RUNNING.value)
+        instance = running.select_for_update(skip_locked=True).first()
+        if instance is None:
+            return None
+        slot = slot_of(now, instance.interval_seconds)
+        instance.next_run_at = slot + timedelta(seconds=instance.interval_seconds)
+        instance.save(update_fields=["next_run_at"])
+        decision, _ = Decision.objects.get_or_create(
+            instance=instance,
+            slot=slot,
+            defaults={
+                "decided_at": now,
+                "mode": instance.mode,
+                "threshold": instance.min_confidence_threshold,
+                "outcome": DecisionOutcome.FAILED.value,
+                "reason": f"{type(error).__name__}: {error}"[:500],
+                "reason_code": "failed",
+            },
+        )
+    return decision
+
+
+class _Cycle:
+    """The steps of one cycle; each returns the decision as soon as nothing follows."""
+
+    def __init__(
+        self, instance: Instance, slot: datetime, as_of: datetime, now: datetime, data_error: str
+    ) -> None:
+        self.instance, self.as_of, self.now = instance, as_of, now
+        self.timeframe, self.mode = Timeframe(instance.timeframe), Mode(instance.mode)
+        self.decision = Decision(
+            instance=instance,
+            slot=slot,
+            decided_at=now,
+            as_of=as_of,
+            mode=instance.mode,
+            threshold=instance.min_confidence_threshold,
+        )
+        if data_error:
+            self._fall_back(f"candles could not be fetched, stored ones are used: {data_error}")
+
+    def run(self) -> Decision:
+        seen = look(instrument=self.instance.instrument, timeframe=self.timeframe, as_of=self.as_of)
+        self.decision.candle_open_time = seen.candle_open_time
+        if seen.candle_open_time is None or seen.closed_at is None or seen.too_old:
+            return self._end(DecisionOutcome.SKIPPED, seen.too_old, "stale_data")
+        if self.instance.last_candle_at == seen.candle_open_time:
+            opened = f"{seen.candle_open_time:%Y-%m-%d %H:%M}Z"
+            return self._end(DecisionOutcome.UNCHANGED, f"no candle has closed since that of {opened}")
+        self.instance.last_candle_at = seen.candle_open_time
+        return self._judge(seen, seen.candle_open_time, seen.closed_at)
+
+    def _judge(self, seen: Seen, opened_at: datetime, closed_at: datetime) -> Decision:
+        instrument = self.instance.instrument
+        context = context_at(instrument=instrument, timeframe=self.timeframe, closed_at=closed_at)
+        key = CandleKey(instrument, opened_at, self.timeframe, SignalSource.AUTOPILOT)
+        standing = Evaluation.objects.filter(**key.columns()).first()
+        if standing:
+            self.decision.evaluation = standing
+            return self._end(DecisionOutcome.UNCHANGED, "an autopilot has judged this candle before")
+        can_short = instrument.market_type != MarketType.SPOT
+        try:
+            analysis = analyse(seen.window, context, can_short=can_short)
+        except (WindowError, ValueError) as error:
+            self._end(DecisionOutcome.SKIPPED, str(error), "window")
+            return self._evaluated(key, Outcome.REFUSED)
+        chosen = self._choose(analysis, closed_at)
+        signal = self._proposed(analysis, chosen, context, is_late=seen.is_late)
+        if signal is None:
+            refused = self.decision.outcome == DecisionOutcome.REFUSED
+            return self._evaluated(key, Outcome.REFUSED if refused else Outcome.NONE)
+        published = self._publish(key, signal, chosen)
+        self._evaluated(key, Outcome.SIGNAL)
+        return self._execute(signal, published, chosen, analysis, opened_at)
+
+    def _choose(self, analysis: Analysis, closed_at: datetime) -> Chosen:
+        instance, decision = self.instance, self.decision
+        champion = self._champion(closed_at)
+        records = instrument_records(
+            instrument=instance.instrument, timeframe=self.timeframe, as_of=closed_at
+        )
+        recent = recent_records(as_of=closed_at)
+        chosen = choose(
+            self.mode,
+            analysis,
+            model=champion.model,
+            why_no_model=champion.why,
+            records=records,
+            recent=recent,
+        )
+        for each in chosen.fallbacks:
+            self._fall_back(each)
+        choice = chosen.choice
+        decision.regime = analysis.regime or ""
+        decision.seen = {"conditions": analysis.conditions, "unable": list(analysis.unable)}
+        decision.ranking = ranking(choice, analysis, records + recent)
+        decision.group, decision.strategy = choice.group.value, choice.strategy or ""
+        decision.group_confidence = choice.group_confidence
+        decision.strategy_confidence = choice.strategy_confidence
+        decision.score, decision.score_n = choice.probability, choice.probability_n
+        decision.score_low, decision.score_high = choice.probability_low, choice.probability_high
+        decision.is_calibrated = chosen.is_calibrated
+        decision.reasons = [
+            {"feature": each.feature, "value": each.value, "effect": each.effect} for each in choice.reasons
+        ]
+        if champion.model is not None and not choice.by_rules:
+            decision.model = champion.row
+        instance.selected_strategy, instance.score = choice.strategy or "", choice.probability
+        return chosen
+
+    def _champion(self, closed_at: datetime) -> LoadedChampion:
+        """Who decides; a model of another timeframe's candles is none for this one."""
+        if self.mode is Mode.PATTERN:
+            return LoadedChampion(None, None, "")
+        champion = loaded_champion(as_of=closed_at)
+        if champion.model is not None and champion.model.timeframe not in {"", self.timeframe.value}:
+            why = f"the model was trained on {champion.model.timeframe} candles: rules go on"
+            return LoadedChampion(None, None, why)
+        return champion
+
+    def _proposed(
+        self, analysis: Analysis, chosen: Chosen, context: DecisionContext, *, is_late: bool
+    ) -> StrategySignal | None:
+        """The signal to publish; None where there is none, and the decision says why."""
+        instance, choice = self.instance, chosen.choice
+        signal = analysis.signal(choice.strategy) if choice.strategy else None
+        if signal is None:
+            self._end(DecisionOutcome.SILENT, choice.why)
+            return None
+        self.decision.direction, self.decision.strength = signal.direction.value, signal.confidence
+        told = "not known" if chosen.score is None else f"{chosen.score:.3f}"
+        if (chosen.score or 0.0) < instance.min_confidence_threshold:
+            self._end(
+                DecisionOutcome.BELOW_THRESHOLD,
+                f"{choice.strategy} says {signal.direction}; its probability of profit is {told}, "
+                f"below {instance.min_confidence_threshold:g}",
+                "below_threshold",
+            )
+            return None
+        against = objection(
+            signal=signal,
+            context=context,
+            instrument=instance.instrument,
+            stop_costs=instance.stop_costs,
+            stop_ticks=DEFAULTS.stop_ticks,
+        )
+        if is_late:
+            against = ("too_late", "its candle was found too late to be published")
+        if against:
+            self._end(
+                DecisionOutcome.REFUSED,
+                f"{choice.strategy} says {signal.direction}; {against[1]}",
+                against[0],
+            )
+            return None
+        self._end(
+            DecisionOutcome.SIGNAL,
+            f"{choice.strategy} says {signal.direction} ({choice.why}); probability of profit {told}",
+        )
+        return signal
+
+    def _publish(self, key: CandleKey, signal: StrategySignal, chosen: Chosen) -> Signal:
+        choice, probability = chosen.choice, None
+        known = (choice.probability, choice.probability_n, choice.probability_low, choice.probability_high)
+        if chosen.is_calibrated and None not in known:
+            probability = Probability(*known)  # type: ignore[arg-type]
+        published = publish(
+            decision=signal,
+            experimental=self.instance.experimental,
+            probability=probability,
+            **key.columns(),
+        )
+        self.decision.signal = published
+        return published
+
+    def _evaluated(self, key: CandleKey, outcome: Outcome) -> Decision:
+        decision = self.decision
+        decision.evaluation = Evaluation.objects.create(
+            **key.columns(),
+            outcome=outcome.value,
+            reason=decision.reason,
+            score=decision.score,
+            signal=decision.signal,
+            as_of=self.as_of,
+            evaluated_at=self.now,
+            features={
+                "regime": decision.regime,
+                "group": decision.group,
+                "strategy": decision.strategy,
+                **decision.seen.get("conditions", {}),
+            },
+        )
+        return decision
+
+    def _execute(  # noqa: PLR0911  (one answer for each thing that may happen)
+        self,
+        signal: StrategySignal,
+        published: Signal,
+        chosen: Chosen,
+        analysis: Analysis,
+        opened_at: datetime,
+    ) -> Decision:
+        instance, decision = self.instance, self.decision
+        if not instance.auto_execute:
+            return decision
+        if instance.frozen_reason:
+            return self._add(DecisionOutcome.FROZEN, f"no order: frozen, {instance.frozen_reason}", "frozen")
+        begun = trades_begun_today(instance.account, self.now, instance.instrument)
+        if begun >= instance.max_trades_per_day:
+            why = f"no order: {begun} trades were begun today, {instance.max_trades_per_day} are allowed"
+            return self._add(DecisionOutcome.ORDER_REFUSED, why, "trades_today")
+        try:
+            with transaction.atomic():
+                request, decision.risk = order_request(
+                    instance=instance,
+                    signal=signal,
+                    deviation=analysis.deviation,
+                    is_fallback=decision.is_fallback,
+                    is_calibrated=chosen.is_calibrated,
+                )
+                order = act_on_decision(
+                    account=instance.account,
+                    instrument=instance.instrument,
+                    timeframe=self.timeframe,
+                    candle_open_time=opened_at,
+                    request=request,
+                    as_of=self.as_of,
+                    now=self.now,
+                    by=WHO,
+                    signal=published,
+                )
+        except ORDER_FAILS_WITH as error:
+            logger.exception("order failed, the autopilot is frozen", autopilot=str(instance))
+            why = f"{type(error).__name__}: {error}"[:500]
+            freeze(instance=instance, reason=why, by=WHO, now=self.now)
+            return self._add(DecisionOutcome.FROZEN, f"the order failed, frozen: {why}", "order_failed")
+        if order is None:
+            return self._add(
+                DecisionOutcome.SIGNAL, "no order: what is held agrees with it, or was ended by it", "held"
+            )
+        decision.order = order
+        if order.state == OrderState.REFUSED:
+            return self._add(
+                DecisionOutcome.ORDER_REFUSED, f"order refused: {order.reason}", order.reason_code
+            )
+        kind = f"{order.side} {order.quantity.normalize():f}, {order.type}"
+        return self._add(DecisionOutcome.ORDERED, f"ordered: {kind}", "")
+
+    def _fall_back(self, why: str) -> None:
+        self.decision.is_fallback = True
+        self.decision.fallbacks = [*self.decision.fallbacks, why]
+
+    def _end(self, outcome: DecisionOutcome, reason: str, code: str = "") -> Decision:
+        decision = self.decision
+        decision.outcome, decision.reason, decision.reason_code = outcome.value, reason, code
+        if decision.fallbacks:
+            decision.reason += f" ({'; '.join(decision.fallbacks)})"
+        return decision
+
+    def _add(self, outcome: DecisionOutcome, reason: str, code: str) -> Decision:
+        decision = self.decision
+        decision.outcome, decision.reason_code = outcome.value, code
+        decision.reason = f"{decision.reason}; {reason}"
+        return decision

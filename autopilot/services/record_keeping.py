@@ -1,0 +1,88 @@
+"""What strategies are known for: their record on an instrument's stored candles, and what was traded since.
+
+The record of candles is a function of those stored at the beginning of the period that the decision falls into (a day;
+an hour for bars shorter than an hour), so every process comes to the same one; each keeps the last it computed.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from autopilot.engine.bootstrap import HORIZON, TrainingMarket, collect_samples
+from autopilot.engine.records import NAMES, StrategyRecords, no_records
+from autopilot.selectors import closed_results
+from signals.engine.costs import MarketType
+from signals.engine.regime import REGIMES
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+from signals.market.selectors import load_range
+
+RECORD_DAYS = 180
+MOST_BARS = 5_000
+FEWEST_BARS = 300 + HORIZON
+RECENT_DAYS = 90
+
+_kept: dict[tuple[int, str], tuple[datetime, StrategyRecords]] = {}
+
+
+def instrument_records(*, instrument: Instrument, timeframe: Timeframe, as_of: datetime) -> StrategyRecords:
+    """How each strategy did in each regime on this instrument; empty where too few candles are stored."""
+    key, until = (instrument.pk, timeframe.value), period_start(timeframe, as_of)
+    kept = _kept.get(key)
+    if kept and kept[0] == until:
+        return kept[1]
+    records = _counted(instrument, timeframe, until)
+    _kept[key] = (until, records)
+    return records
+
+
+def forget_records() -> None:
+    """For tests: as a process that has just started."""
+    _kept.clear()
+
+
+def period_start(timeframe: Timeframe, moment: datetime) -> datetime:
+    whole = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return whole if timeframe.seconds < Timeframe.H1.seconds else whole.replace(hour=0)
+
+
+def training_market(
+    *, instrument: Instrument, timeframe: Timeframe, until: datetime, days: int
+) -> TrainingMarket | None:
+    """Closed candles of so many days before `until`, MOST_BARS at most; None where there are too few to judge."""
+    bar = timedelta(seconds=timeframe.seconds)
+    start = max(until - timedelta(days=days), until - MOST_BARS * bar)
+    candles = load_range(
+        instrument_id=instrument.pk,
+        timeframe=timeframe,
+        start=start,
+        end=until - bar + timedelta(milliseconds=1),
+    )
+    if len(candles) < FEWEST_BARS:
+        return None
+    return TrainingMarket(
+        name=str(instrument),
+        candles=candles,
+        rates=instrument.cost_rates(),
+        can_short=instrument.market_type != MarketType.SPOT,
+    )
+
+
+def recent_records(*, as_of: datetime) -> StrategyRecords:
+    """What the autopilots' own signals and trades came to in the last 90 days: the tracker's part of the record."""
+    counted = no_records()
+    for strategy, regime, result in closed_results(since=as_of - timedelta(days=RECENT_DAYS), until=as_of):
+        if strategy not in NAMES or regime not in set(REGIMES):
+            continue
+        cell = (NAMES.index(strategy), REGIMES.index(regime))  # type: ignore[arg-type]
+        counted.trades[cell] += 1
+        counted.wins[cell] += result > 0
+        counted.summed_r[cell] += result
+    return counted
+
+
+def _counted(instrument: Instrument, timeframe: Timeframe, until: datetime) -> StrategyRecords:
+    market = training_market(instrument=instrument, timeframe=timeframe, until=until, days=RECORD_DAYS)
+    if market is None or not np.all(market.candles.low > 0):
+        return no_records()
+    return collect_samples([market], timeframe=timeframe).records
