@@ -92,6 +92,7 @@ class Configuration(BaseSettings):
 
     exchange_api_url: str | None = None
     market_providers: CommaSeparated = ("binance",)
+    policy_votes: bool = True
 
     admin_emails: CommaSeparated = ()
     password_login: bool | None = None

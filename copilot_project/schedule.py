@@ -30,6 +30,7 @@ SCHEDULE = {
     "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),
     "order rules older than a day, every 10 minutes": every(600, "signals.market.tasks.refresh_rules"),
     "partners for pairs older than a day, every 10 minutes": every(600, "signals.tasks.refresh_partners"),
+    "choices of policies older than a day, every 10 minutes": every(600, "signals.tasks.refresh_policies"),
     "anomaly forests older than a day, every 10 minutes": every(600, "signals.tasks.refresh_forests"),
     "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
     "pictures that were not drawn, every 30 seconds": every(30, "notifications.tasks.sweep_pictures"),

@@ -261,6 +261,7 @@ TELEGRAM_WEBHOOK_SECRET = (
 STAFF_CHAT_IDS = config.staff_chat_ids
 EXCHANGE_API_URL = config.exchange_api_url
 MARKET_PROVIDERS = config.market_providers
+POLICY_VOTES = config.policy_votes
 SANDBOX = bool(config.sandbox)
 SANDBOX_URL = f"http://127.0.0.1:{config.sandbox_port}"
 LEDGER_SIGNING_KEY = config.ledger_signing_key.get_secret_value() if config.ledger_signing_key else ""

@@ -59,6 +59,7 @@ GROUPS = (
             ("signals.VolatilityFit", "ssid_chart"),
             ("signals.AnomalyForest", "forest"),
             ("signals.PartnerChoice", "join_inner"),
+            ("signals.PolicyChoice", "psychology"),
             ("signals.StrategyWeight", "balance"),
         ),
     ),

@@ -39,6 +39,16 @@ def work_out_portfolio(run: JobRun) -> dict[str, Any]:
     return carry_out_portfolio(study=run.job.portfolio_study, progress=run.progress)
 
 
+@shared_task(job_kind="train_policy", queue="training", job_time_limit_seconds=12 * 3600, job_resumable=True)
+def train_policy(run: JobRun) -> dict[str, Any]:
+    from research.services.policy_training import carry_out_training  # noqa: PLC0415
+    from research.trainers.policy_study import study  # noqa: PLC0415  (torch, in the child alone)
+
+    return carry_out_training(
+        job=run.job, study=study, progress=run.progress, save_checkpoint=run.save_checkpoint
+    )
+
+
 @shared_task(job_kind="report_strategies", queue="research", job_time_limit_seconds=6 * 3600)
 def report_strategies(run: JobRun) -> dict[str, Any]:
     from research.services.report_from_files import report_from_files  # noqa: PLC0415

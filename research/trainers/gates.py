@@ -7,53 +7,33 @@ those of its training it must beat doing nothing and holding, on enough seeds, a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import ceil, isfinite, sqrt
 from typing import Any
 
 import numpy as np
 
+from research.engine.policies import (
+    HOURS_A_YEAR,
+    Featurise,
+    Market,
+    Method,
+    measures,
+    returns_of,
+)
 from research.engine.verdict import Belief, verdict
 from research.trainers.markets import MarketVecEnv
 from research.trainers.reinforcement import train_policy
-from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.costs import CostRates
-from signals.engine.performance import sharpe_ratio, win_rate
+from signals.engine.candle import OHLCV
 from signals.engine.policy import Policy
-from signals.engine.trading_env import SIDES, MarketBatch, foreseen, observations_by_position, walk
+from signals.engine.trading_env import SIDES, MarketBatch, foreseen, walk
 
 Progress = Callable[[int, int, str], None]
-Featurise = Callable[[OHLCV], tuple[OHLCV, FloatArray]]
 
 ORACLE_SHARE = 0.8
 CHANCE = 1.645  # deviations of a normal number, above which one in twenty is
 MARTINGALES = 8
 EPISODES = 64
 LENGTH = 256
-HOURS_A_YEAR = 24 * 365.25
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Market:
-    """One instrument: candles with what was known at each close, and what trading it costs."""
-
-    name: str
-    bars: OHLCV
-    features: FloatArray
-    costs: CostRates
-    shorts: bool = True
-
-    def part(self, rows: slice) -> "Market":
-        return Market(self.name, self.bars[rows], self.features[rows], self.costs, self.shorts)
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """How a policy is trained."""
-
-    algorithm: str
-    timesteps: int
-    preset: str = "large_batch"
 
 
 def train_on(
@@ -85,13 +65,6 @@ def market_env(markets: Sequence[Market], seed: int) -> MarketVecEnv:
         ),
         seed,
     )
-
-
-def returns_of(policy: Policy, market: Market) -> tuple[FloatArray, FloatArray]:
-    """Simple net returns a bar of one account, and the position after each bar."""
-    table = policy.act(observations_by_position(market.features)).reshape(-1, 3)
-    gained, held = walk(market.bars, table, market.costs)
-    return np.expm1(gained), held.astype(np.float64)
 
 
 def oracle_gate(
@@ -170,18 +143,6 @@ def out_of_sample_gate(
         "trials": trials,
         "deflated": judged.deflated if isfinite(judged.deflated) else None,
         "verdict": judged.sentence,
-    }
-
-
-def measures(record: FloatArray, side: FloatArray) -> dict[str, float | None]:
-    """Of net returns a bar: profit of the account, Sharpe ratio a year, share of bars in the market that won."""
-    sharpe = sharpe_ratio(record, HOURS_A_YEAR)
-    wins = win_rate(record[side != 0])
-    return {
-        "profit": float(np.prod(1 + record) - 1),
-        "sharpe": float(sharpe) if isfinite(sharpe) else None,
-        "win_rate": float(wins) if isfinite(wins) else None,
-        "exposure": float((side != 0).mean()),
     }
 
 

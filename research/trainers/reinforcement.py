@@ -19,10 +19,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
+from research.trainers.snapshots import restore, snapshot
 from signals.engine.policy import Policy
 
 Progress = Callable[[int, int, str], None]
+Keep = Callable[[int, bytes], None]
 REPORTS = 100
+KEEP_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,13 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "default": {"ppo": Preset(), "dqn": Preset()},
     # Fewer, larger steps of the optimiser: the small batch is what the time goes into, not the market.
     "large_batch": {
-        "ppo": Preset(rollout=16_384, learning_rate=3e-3, falls_to_zero=True),
+        "ppo": Preset(
+            # Without the bonus for trying, a market with costs is given up before its trades are found to pay.
+            rollout=8_192,
+            learning_rate=1e-3,
+            falls_to_zero=True,
+            shared={"ent_coef": 0.05},
+        ),
         "dqn": Preset(
             steps_a_gradient=256,
             learning_rate=1e-3,
@@ -98,8 +107,32 @@ def train_policy(
     or fewer than one step. The same seed on the same machine gives the same policy.
     """
     model = make_model(env, algorithm=algorithm, timesteps=timesteps, preset=preset, seed=seed)
-    model.learn(total_timesteps=timesteps, callback=_Report(timesteps, progress))
+    learn(model, timesteps=timesteps, progress=progress)
     return exported(model)
+
+
+def learn(
+    model: BaseAlgorithm,
+    *,
+    timesteps: int,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
+    resume: bytes | None = None,
+) -> list[tuple[int, float]]:
+    """Train a fresh model to `timesteps`, or from where `resume` was kept; its learning curve as told by `_Report`.
+
+    keep(step, kept) is called every KEEP_SHARE of the steps. A DQN that is resumed begins with an empty buffer and
+    learns nothing before it holds learning_starts steps again.
+    """
+    if resume is not None:
+        restore(model, resume)
+        if isinstance(model, DQN):
+            model.learning_starts += model.num_timesteps
+    left = timesteps - model.num_timesteps
+    report = _Report(timesteps, progress, keep)
+    if left > 0:
+        model.learn(total_timesteps=left, callback=report, reset_num_timesteps=resume is None)
+    return report.curve
 
 
 def make_model(
@@ -155,17 +188,34 @@ def _require_spaces(observations: spaces.Space[Any], actions: spaces.Space[Any])
 
 
 class _Report(BaseCallback):
-    """Tells how far the training is; what `progress` raises ends it."""
+    """Tells how far the training is, with the mean reward a step since the last report; what is raised ends it."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    def __init__(self, total: int, progress: Progress | None, keep: Keep | None = None) -> None:
         super().__init__()
-        self.total = total
-        self.progress = progress
-        self.next_report = 0
+        self.total, self.progress, self.keep = total, progress, keep
+        self.next_report, self.kept_at = 0, 0
+        self.curve: list[tuple[int, float]] = []
+        self.reward, self.steps = 0.0, 0
+
+    def _on_training_start(self) -> None:
+        self.kept_at = self.num_timesteps
 
     def _on_step(self) -> bool:
-        if self.progress is not None and self.num_timesteps >= self.next_report:
-            done = min(self.num_timesteps, self.total)
-            self.progress(done, self.total, f"{done:,} of {self.total:,} steps")
-            self.next_report = self.num_timesteps + max(self.total // REPORTS, 1)
+        rewards = self.locals["rewards"]
+        self.reward += float(rewards.sum())
+        self.steps += len(rewards)
+        if self.num_timesteps >= self.next_report:
+            self._tell()
         return True
+
+    def _tell(self) -> None:
+        done = min(self.num_timesteps, self.total)
+        mean = self.reward / self.steps
+        self.curve.append((self.num_timesteps, mean))
+        self.reward, self.steps = 0.0, 0
+        self.next_report = self.num_timesteps + max(self.total // REPORTS, 1)
+        if self.keep is not None and done - self.kept_at >= self.total * KEEP_SHARE:
+            self.keep(done, snapshot(self.model))
+            self.kept_at = done
+        if self.progress is not None:
+            self.progress(done, self.total, f"{done:,} of {self.total:,} steps, reward {mean:+.4f}")

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from signals.admin.read_only import ReadOnlyAdmin
-from signals.models import AnomalyForest, PartnerChoice, VolatilityFit
+from signals.models import AnomalyForest, PartnerChoice, PolicyChoice, VolatilityFit
 
 
 @admin.register(VolatilityFit)
@@ -52,3 +52,21 @@ class PartnerChoiceAdmin(ReadOnlyAdmin):
     @display(description="Correlation", ordering="correlation")
     def shown_correlation(self, choice: PartnerChoice) -> str:
         return "–" if choice.correlation is None else f"{choice.correlation:+.2f}"
+
+
+@admin.register(PolicyChoice)
+class PolicyChoiceAdmin(ReadOnlyAdmin):
+    list_display = ["instrument", "fitted_through", "shown_kind", "shown_weight"]
+    first_row = "The first is made within ten minutes once a trained policy has passed its gates."
+    list_filter = ["kind", "instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol"]
+    date_hierarchy = "fitted_through"
+
+    @display(description="Speaks", ordering="kind")
+    def shown_kind(self, choice: PolicyChoice) -> str:
+        return choice.kind.upper() or "neither"
+
+    @display(description="Weight", ordering="weight")
+    def shown_weight(self, choice: PolicyChoice) -> str:
+        return f"{choice.weight:.0%}"

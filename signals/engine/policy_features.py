@@ -1,15 +1,16 @@
-"""What a policy reads at the close of each base bar: three timeframes, volatility, sentiment, the time.
+"""What a policy reads at the close of each base bar: three timeframes, volatility, sentiment, journal, the time.
 
 Everything is a ratio near 1 in size and looks back only, no further than some hundred bars: a window of 500 bars, as
 live has it, and a history of years give the same row. A longer bar counts once it has closed.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.candle import OHLCV, FloatArray, TimeArray
 from signals.engine.indicators.momentum import rsi
 from signals.engine.indicators.trend import adx, ema
 from signals.engine.indicators.volatility import atr
@@ -23,6 +24,7 @@ NAMES = (
     *(f"blend_{name}" for name in PER_TIMEFRAME),
     "volatility",
     "sentiment",
+    "journal",
     "hour_sine",
     "hour_cosine",
     "weekday_sine",
@@ -32,9 +34,36 @@ SCHEMA = {"features": list(NAMES), "position": "-1, 0, 1, the last input", "vers
 WIDEST = 5.0
 USUAL_PERIODS = 72  # of the volatility that the forecast is compared with
 
+HALF_LIFE_BARS = 48.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Journal:
+    """Signals that have ended: when that was known (UTC ms), 1 for long and -1 for short, and the result in R."""
+
+    known_at: TimeArray
+    direction: FloatArray
+    r_multiple: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.known_at)
+
+
+def said_by(journal: Journal, base: OHLCV) -> FloatArray:
+    """Which side has paid lately, -1 to 1: signed results known at each close, half as loud after two days."""
+    closes = base.open_time + BASE_TIMEFRAME.milliseconds
+    said = np.zeros(len(base))
+    for known, side, result in zip(journal.known_at, journal.direction, journal.r_multiple, strict=True):
+        first = int(np.searchsorted(closes, known))
+        age = (closes[first:] - known) / BASE_TIMEFRAME.milliseconds
+        said[first:] += side * np.clip(result, -WIDEST, WIDEST) * 0.5 ** (age / HALF_LIFE_BARS)
+    return np.tanh(said / 2)
+
 
 def policy_features(
-    windows: Mapping[Timeframe, OHLCV], sentiment: float | npt.ArrayLike | None = None
+    windows: Mapping[Timeframe, OHLCV],
+    sentiment: float | npt.ArrayLike | None = None,
+    journal: Journal | None = None,
 ) -> FloatArray:
     """(base bars, NAMES); NaN in rows where a timeframe cannot tell yet. sentiment: as DecisionContext has it."""
     base = windows[BASE_TIMEFRAME]
@@ -46,7 +75,8 @@ def policy_features(
         columns.append(known)
         blend = blend + weight * known
     mood = np.zeros(len(base)) if sentiment is None else np.nan_to_num(aligned(sentiment, len(base)))
-    return np.column_stack((*columns, blend, _volatility(base), mood, *_clock(base)))
+    told = said_by(journal, base) if journal else np.zeros(len(base))
+    return np.column_stack((*columns, blend, _volatility(base), mood, told, *_clock(base)))
 
 
 def windows_of(base: OHLCV) -> dict[Timeframe, OHLCV]:

@@ -11,6 +11,7 @@ from signals.models.fits import (
     FittedQuerySet,
     InstrumentFit,
     PartnerChoice,
+    PolicyChoice,
     VolatilityFit,
 )
 from signals.models.jobs import ENDED, Job, JobState
@@ -59,6 +60,7 @@ __all__ = [
     "ModelState",
     "PartnerChoice",
     "PayloadFormat",
+    "PolicyChoice",
     "ScheduledSlot",
     "Signal",
     "SignalOutcome",

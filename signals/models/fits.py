@@ -115,3 +115,21 @@ class PartnerChoice(InstrumentFit):
 
     def __str__(self) -> str:
         return f"{super().__str__()}: {self.partner or 'nobody'}"
+
+
+class PolicyChoice(InstrumentFit):
+    """Which policy speaks for an instrument, PPO or DQN, on what record; empty: neither."""
+
+    kind = models.CharField(max_length=32, blank=True, help_text="Empty: neither passes, both are silent.")
+    weight = models.FloatField(default=0.0, help_text="What it adds to the rules out of sample, 0 to 1.")
+    records = models.JSONField(help_text="Of each kind on the same recent bars.")
+
+    class Meta(InstrumentFit.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "timeframe", "fitted_through"], name="signals_policy_chosen_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.kind or 'neither'}"

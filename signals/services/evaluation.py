@@ -33,6 +33,7 @@ from signals.services.arms import arm_of_block, running_arms
 from signals.services.candle_key import CandleKey
 from signals.services.experiments import settings_of
 from signals.services.pairing import chosen_partner
+from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
 from signals.services.volatility import forecast_volatility
 
@@ -168,8 +169,10 @@ def gather(
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
+    heard = hear_policies(instrument=instrument, windows=windows, as_of=as_of)
     context = DecisionContext(
         as_of=as_of,
+        votes=heard.votes,
         volatility=expected.deviation,
         anomaly=unusual.score,
         partner=_base_window(partner.pk, as_of) if partner else None,
@@ -177,6 +180,7 @@ def gather(
         tick=float(instrument.tick_size) if instrument.tick_size else None,
     )
     features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
+    features |= heard.features
     return Known(instrument, windows, context, features)
 
 

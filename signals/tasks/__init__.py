@@ -96,6 +96,19 @@ def refresh_partners() -> None:
 
 
 @shared_task
+def refresh_policies() -> None:
+    from signals.services import policy_choices  # noqa: PLC0415
+
+    now = timezone.now()
+    for exchange_code, as_of in _times(_active_exchanges()):
+        active = Instrument.objects.active().select_related("exchange")
+        for instrument in active.filter(exchange__code=exchange_code):
+            liveness.show_worker_alive(now=timezone.now())
+            with guarded("policies", f"{exchange_code} {instrument}"):
+                policy_choices.refresh_choice(instrument=instrument, as_of=as_of, now=now)
+
+
+@shared_task
 def beat_heart() -> None:
     """Beat sent it and a worker ran it: both are alive."""
     liveness.show_worker_alive(now=timezone.now())

@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from research.engine.policies import Market, Method, returns_of
 from research.trainers import gates
 from research.trainers.gates import (
-    Market,
-    Method,
     market_env,
     martingale,
     martingale_gate,
     oracle_gate,
     out_of_sample_gate,
-    returns_of,
 )
 from research.trainers.known_optima import autoregressive
 from research.trainers.markets import MarketVecEnv

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from research.trainers.reinforcement import exported, make_model, train_policy
+from research.trainers.reinforcement import exported, learn, make_model, train_policy
+from research.trainers.snapshots import restore, snapshot
 from signals.engine.policy import load
 
 
@@ -121,3 +122,36 @@ def test_rubbish_is_refused(change: dict[str, Any], complaint: str) -> None:
     given: dict[str, Any] = {"env": TellingMarket(), "algorithm": "ppo", "timesteps": 10} | change
     with pytest.raises(ValueError, match=complaint):
         train_policy(given.pop("env"), **given)
+
+
+class StopTrainingError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_training_goes_on_from_its_snapshot(algorithm: str) -> None:
+    kept: list[tuple[int, bytes]] = []
+
+    def keep(step: int, snapshot_: bytes) -> None:
+        kept.append((step, snapshot_))
+        if len(kept) == 3:
+            raise StopTrainingError
+
+    def fresh() -> Any:
+        return make_model(TellingMarket(), algorithm=algorithm, timesteps=4_000, preset="large_batch", seed=1)
+
+    with pytest.raises(StopTrainingError):
+        learn(fresh(), timesteps=4_000, keep=keep)
+    step, state = kept[-1]
+    again = fresh()
+    restore(again, state)
+    assert again.num_timesteps == step
+    assert snapshot(again) == state
+    resumed = fresh()
+    curve = learn(resumed, timesteps=4_000, resume=state)
+    assert curve[0][0] > step
+    assert 4_000 <= resumed.num_timesteps < 6_000
+    asked = np.random.default_rng(2).normal(size=(2_000, 4)).astype(np.float32)
+    assert (exported(resumed).act(asked) == np.where(asked[:, 0] > 0, 1, 2)).mean() > 0.6
+    with pytest.raises(ValueError, match="no snapshot"):
+        restore(fresh(), exported(resumed).to_npz())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from signals.engine.candle import OHLCV
-from signals.engine.policy_features import NAMES, WIDEST, judged, policy_features, windows_of
+from signals.engine.policy_features import NAMES, WIDEST, Journal, judged, policy_features, windows_of
 from signals.engine.timeframe import Timeframe
 
 Walk = Callable[..., OHLCV]
@@ -59,3 +59,14 @@ def test_rows_begin_where_everything_is_known(walk: Walk) -> None:
     short = walk(50, seed=5)
     with pytest.raises(ValueError, match="too few candles"):
         judged(short, policy_features({**windows_of(short), Timeframe.D1: short[:0]}))
+
+
+def test_journal_speaks_once_a_result_is_known(walk: Walk) -> None:
+    windows = windows_of(walk(24 * 60, seed=4))
+    base = windows[Timeframe.H1]
+    ended = int(base.open_time[700])  # the close of bar 699
+    journal = Journal(np.array([ended]), np.array([-1.0]), np.array([2.0]))
+    told = policy_features(windows, journal=journal)[:, NAMES.index("journal")]
+    assert not told[:699].any()
+    assert told[699] == pytest.approx(np.tanh(-1.0))
+    assert told[699 + 48] == pytest.approx(np.tanh(-0.5))
