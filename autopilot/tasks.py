@@ -115,3 +115,11 @@ def selector_on_noise(run: JobRun) -> dict[str, Any]:
 
     asked = run.parameters
     return promoted_on_noise(seeds=asked["seeds"], rows=asked["rows"], progress=run.progress)
+
+
+@shared_task
+def retrain_selector() -> None:
+    """Asked often: trains only where there is a reason to."""
+    from autopilot.services.retraining import retrain_if_due  # noqa: PLC0415
+
+    retrain_if_due(now=timezone.now())

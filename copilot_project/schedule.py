@@ -52,5 +52,9 @@ SCHEDULE = {
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
     "alarms to staff, every 10 seconds": every(10, "notifications.tasks.tell_staff"),
     "whether Vault answers and says the same, every minute": every(60, "copilot_project.tasks.watch_vault"),
+    # On the queue for training: what it asks loads compiled code and a model.
+    "whether the selector is to be trained again, every 6 hours": every(
+        6 * 3600, "autopilot.tasks.retrain_selector", queue="training"
+    ),
     "old slots, once a day": every(86400, "signals.tasks.forget_old_slots"),
 }

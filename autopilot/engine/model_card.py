@@ -128,23 +128,46 @@ def drift(samples: Samples) -> dict[str, Any]:
     """Population stability index of each feature, the newest sixth of the rows against those before."""
     cut = int(len(samples) * DRIFT_SHARE)
     edges = {name: _edges(samples.features[:cut, place]) for place, name in enumerate(MARKET_FEATURES)}
-    shifts = {
-        name: stability_index(samples.features[:cut, place], samples.features[cut:, place], edges[name])
-        for place, name in enumerate(MARKET_FEATURES)
+    before = {name: samples.features[:cut, place] for place, name in enumerate(MARKET_FEATURES)}
+    return {
+        "index": stability_indices(edges, shares(edges, before), samples.features[cut:]),
+        "limit": DRIFTED,
+        "edges": edges,
+        "expected": shares(
+            edges, {name: samples.features[:, place] for place, name in enumerate(MARKET_FEATURES)}
+        ),
     }
-    return {"index": shifts, "limit": DRIFTED}
 
 
-def stability_index(before: FloatArray, after: FloatArray, edges: Sequence[float]) -> float | None:
-    """Of two samples of a number over the bins between `edges`; None where one of them has no value."""
-    old, new = before[np.isfinite(before)], after[np.isfinite(after)]
-    if len(old) == 0 or len(new) == 0:
+def stability_indices(
+    edges: Mapping[str, Sequence[float]], expected: Mapping[str, Sequence[float]], features: FloatArray
+) -> dict[str, float | None]:
+    """Of each of MARKET_FEATURES, how far its new values are from the shares that were expected between the edges."""
+    found = {}
+    for place, name in enumerate(MARKET_FEATURES):
+        actual = _shares(features[:, place], edges[name])
+        found[name] = stability_index(np.asarray(expected[name]), actual) if len(actual) else None
+    return found
+
+
+def shares(edges: Mapping[str, Sequence[float]], columns: Mapping[str, FloatArray]) -> dict[str, list[float]]:
+    return {name: _shares(column, edges[name]).tolist() for name, column in columns.items()}
+
+
+def stability_index(expected: FloatArray, actual: FloatArray) -> float | None:
+    """Of two lists of shares over the same bins; None where one of them is empty, for lack of any value."""
+    if len(expected) == 0 or len(actual) == 0:
         return None
-    count = len(edges) + 1
-    expected = np.bincount(np.searchsorted(edges, old), minlength=count) / len(old)
-    actual = np.bincount(np.searchsorted(edges, new), minlength=count) / len(new)
-    expected, actual = np.maximum(expected, EVEN), np.maximum(actual, EVEN)
-    return float(((actual - expected) * np.log(actual / expected)).sum())
+    old, new = np.maximum(expected, EVEN), np.maximum(actual, EVEN)
+    return float(((new - old) * np.log(new / old)).sum())
+
+
+def _shares(values: FloatArray, edges: Sequence[float]) -> FloatArray:
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return np.empty(0)
+    counted: FloatArray = np.bincount(np.searchsorted(edges, known), minlength=len(edges) + 1) / len(known)
+    return counted
 
 
 def _edges(values: FloatArray) -> list[float]:

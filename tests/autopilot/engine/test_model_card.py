@@ -11,9 +11,11 @@ from autopilot.engine.model_card import (
     fit_group_calibrations,
     spoken_confidences,
     stability_index,
+    stability_indices,
     would_have_fired,
 )
 from autopilot.engine.records import NAMES, best_strategy
+from signals.engine.features import MARKET_FEATURES
 from tests.autopilot.selector_rows import noise
 
 
@@ -61,9 +63,20 @@ def test_firing_counts_are_those_of_a_plain_loop() -> None:
 
 
 def test_stability_index_is_zero_for_the_same_and_large_for_another() -> None:
-    rng = np.random.default_rng(5)
-    one, same, moved = rng.normal(size=5_000), rng.normal(size=5_000), rng.normal(1, 1, 5_000)
-    edges = np.quantile(one, np.linspace(0.1, 0.9, 9)).tolist()
-    assert stability_index(one, same, edges) == pytest.approx(0, abs=0.02)
-    assert stability_index(one, moved, edges) > 0.5
-    assert stability_index(one, np.array([np.nan]), edges) is None
+    even, moved = np.full(10, 0.1), np.array([0.01] * 5 + [0.19] * 5)
+    assert stability_index(even, even) == 0
+    assert stability_index(even, moved) == pytest.approx(5 * (-0.09 * np.log(0.1) + 0.09 * np.log(1.9)))
+    assert stability_index(even, np.empty(0)) is None
+
+
+def test_features_that_moved_are_told_from_those_that_did_not() -> None:
+    samples, _, metrics = noise()
+    drift = metrics["drift"]
+    moved = samples.features.copy()
+    moved[:, MARKET_FEATURES.index("rsi")] += 30
+
+    same = stability_indices(drift["edges"], drift["expected"], samples.features)
+    other = stability_indices(drift["edges"], drift["expected"], moved)
+
+    assert max(each for each in same.values() if each is not None) < 1e-3
+    assert [name for name, each in other.items() if each is not None and each > drift["limit"]] == ["rsi"]
