@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from research.views import (
     analytics,
     archive,
+    autopilot_figures,
     backtest,
     backtests,
     charts,
@@ -37,6 +38,9 @@ reads_experiments = permission_required(EXPERIMENT_RIGHTS, raise_exception=True)
 changes_experiments = permission_required(
     (*EXPERIMENT_RIGHTS, "signals.change_experiment"), raise_exception=True
 )
+# The account's money and trades of an autopilot.
+AUTOPILOT_RIGHTS = ("autopilot.view_instance", "autopilot.view_trade", "autopilot.view_equitypoint")
+reads_autopilots = permission_required(AUTOPILOT_RIGHTS, raise_exception=True)
 reads_research = permission_required(RESEARCH_RIGHTS, raise_exception=True)
 changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backtest"), raise_exception=True)
 changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
@@ -83,6 +87,16 @@ urlpatterns = [
         r"^research/(?P<pk>[0-9a-f-]{36})/(?P<table>equity|trades)\.(?P<form>csv|parquet)$",
         staff(reads_research(backtest.export)),
         name="backtest_export",
+    ),
+    path(
+        "autopilot/<int:pk>/candles/",
+        staff(reads_autopilots(autopilot_figures.autopilot_candles)),
+        name="autopilot_candles",
+    ),
+    path(
+        "autopilot/<int:pk>/equity/",
+        staff(reads_autopilots(autopilot_figures.autopilot_equity)),
+        name="autopilot_equity",
     ),
     path("archive/", staff(reads_signals(archive.archive)), name="archive"),
     path("archive/signals.csv", staff(reads_signals(archive.export)), name="archive_export"),
