@@ -28,6 +28,8 @@ ENV PATH=/venv/bin:$PATH \
     NUMBA_CACHE_DIR=/tmp/numba
 WORKDIR /app
 COPY . .
+ARG CODE_VERSION=unknown
+RUN python deploy/sbom.py copilot "$CODE_VERSION" > /app/sbom.cdx.json
 # Production settings refuse to start without secrets; these live for one command and open nothing.
 RUN random="$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     && COPILOT_ENV=production PUBLIC_URL=https://build.invalid PASSWORD_LOGIN=true \
@@ -35,5 +37,12 @@ RUN random="$(python -c 'import secrets; print(secrets.token_hex(32))')" \
     CACHE_URL="redis://:$random@build.invalid/1" \
     SECRET_KEY="$random" METRICS_TOKEN="$random" TELEGRAM_BOT_TOKEN="$random" TELEGRAM_WEBHOOK_SECRET="$random" \
     python manage.py collectstatic --noinput
+# Compiled once here and copied by the entrypoint: the first candle does not wait for it. Development settings want no
+# secrets, and nothing is asked for.
+RUN COPILOT_ENV=development COPILOT_STATE_DIR=/tmp/build NUMBA_CACHE_DIR=/opt/numba python manage.py warm_cache \
+    && rm -rf /tmp/build
+# Where a platform knows no tmpfs (Fargate), a volume made from here belongs to everybody.
+VOLUME ["/tmp"]
 USER 10001:10001
+ENTRYPOINT ["/app/deploy/entrypoint.sh"]
 CMD ["granian", "--interface", "asginl", "--host", "0.0.0.0", "--port", "8000", "copilot_project.asgi:application"]
