@@ -124,6 +124,26 @@ CHAMPIONS = Reading(
     WHERE state = 'champion' AND jsonb_typeof(metrics) = 'object' AND jsonb_typeof(m.value) = 'number'
     """,
 )
+POLICIES = Reading(
+    labels=("kind",),
+    gauges=(
+        (
+            "copilot_policy_sharpe",
+            "Yearly Sharpe ratio of a kind of policy on recent bars, mean over instruments.",
+        ),
+        ("copilot_policy_win_rate", "Share of the bars in the market that won, mean over instruments."),
+        ("copilot_policy_speaks", "Instruments for which this kind of policy speaks."),
+    ),
+    sql="""
+    SELECT r.key, avg((r.value->>'sharpe')::float8), avg((r.value->>'win_rate')::float8),
+           count(*) FILTER (WHERE newest.kind = r.key)
+    FROM (
+        SELECT DISTINCT ON (instrument_id, timeframe) kind, records FROM signals_policychoice
+        ORDER BY instrument_id, timeframe, fitted_through DESC
+    ) AS newest, LATERAL jsonb_each(newest.records) AS r
+    GROUP BY r.key
+    """,
+)
 HOUSE = Reading(
     labels=(),
     gauges=(
@@ -134,7 +154,19 @@ HOUSE = Reading(
     SELECT (SELECT count(*) FROM signals_alarm WHERE cleared_at IS NULL), pg_database_size(current_database())
     """,
 )
-READINGS = (RESULTS, CALIBRATION, CANDLES, JOBS, WAITING, AUTOPILOTS, ORDERS, MODELS, CHAMPIONS, HOUSE)
+READINGS = (
+    RESULTS,
+    CALIBRATION,
+    CANDLES,
+    JOBS,
+    WAITING,
+    AUTOPILOTS,
+    ORDERS,
+    MODELS,
+    CHAMPIONS,
+    POLICIES,
+    HOUSE,
+)
 
 
 def read_all() -> Iterator[Metric]:

@@ -192,6 +192,44 @@ class PortfolioForm(forms.Form):
         return {**asked, "start": day(asked["start"]), "end": day(asked["end"]), "title": title}
 
 
+class PolicyTrainingForm(forms.Form):
+    instruments = forms.ModelMultipleChoiceField(
+        Instrument.objects.select_related("exchange"), widget=forms.CheckboxSelectMultiple
+    )
+    algorithms = forms.MultipleChoiceField(
+        choices=[("ppo", "PPO"), ("dqn", "DQN")], initial=["ppo", "dqn"], widget=forms.CheckboxSelectMultiple
+    )
+    start = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    end = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    timesteps = forms.IntegerField(
+        initial=200_000, min_value=1_000, max_value=5_000_000, help_text="Of each seed and fold."
+    )
+    preset = forms.ChoiceField(
+        choices=[("large_batch", "Large batch"), ("default", "Stable-baselines3's own")]
+    )
+    seeds = forms.IntegerField(initial=3, min_value=1, max_value=10)
+    each_instrument = forms.BooleanField(
+        label="One policy for each instrument", required=False, help_text="Else one for all of them."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors:
+            from research.services.policy_request import TrainingRequest  # noqa: PLC0415
+
+            plain = ("algorithms", "timesteps", "preset", "seeds", "each_instrument")
+            try:
+                values["request"] = TrainingRequest(
+                    instruments=sorted(each.pk for each in values["instruments"]),
+                    start=midnight(values["start"]),
+                    end=midnight(values["end"]),
+                    **{name: values[name] for name in plain},
+                )
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return values
+
+
 class ExperimentForm(forms.Form):
     """A control and one variant, which differs in the settings that are filled in."""
 

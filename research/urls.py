@@ -13,6 +13,7 @@ from research.views import (
     deliveries,
     experiments,
     jobs,
+    policies,
     portfolios,
 )
 
@@ -23,6 +24,7 @@ INSTRUMENT_RIGHTS = ("market.view_instrument",)
 JOB_RIGHTS = ("signals.view_job",)
 SIGNAL_RIGHTS = ("signals.view_signal",)
 PORTFOLIO_RIGHTS = ("research.view_portfoliostudy",)
+POLICY_RIGHTS = ("signals.view_trainedmodel",)
 EXPERIMENT_RIGHTS = ("signals.view_experiment",)
 RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
@@ -34,6 +36,8 @@ reads_portfolios = permission_required(PORTFOLIO_RIGHTS, raise_exception=True)
 changes_portfolios = permission_required(
     (*PORTFOLIO_RIGHTS, "research.change_portfoliostudy"), raise_exception=True
 )
+reads_policies = permission_required(POLICY_RIGHTS, raise_exception=True)
+changes_policies = permission_required((*POLICY_RIGHTS, "signals.change_trainedmodel"), raise_exception=True)
 reads_experiments = permission_required(EXPERIMENT_RIGHTS, raise_exception=True)
 changes_experiments = permission_required(
     (*EXPERIMENT_RIGHTS, "signals.change_experiment"), raise_exception=True
@@ -119,4 +123,14 @@ urlpatterns = [
         "experiments/<int:pk>/start/", staff(changes_experiments(experiments.start)), name="experiment_start"
     ),
     path("experiments/<int:pk>/end/", staff(changes_experiments(experiments.end)), name="experiment_end"),
+    path("policies/", staff(reads_policies(policies.policies)), name="policies"),
+    path("policies/<int:pk>/", staff(reads_policies(policies.policy)), name="policy"),
+    path("policies/<int:pk>/actions/", staff(reads_policies(policies.actions_figure)), name="policy_actions"),
+    path("policies/<int:pk>/back/", staff(changes_policies(policies.go_back)), name="policy_back"),
+    path("policies/training/<uuid:pk>/", staff(reads_policies(policies.training)), name="policy_training"),
+    path(
+        "policies/training/<uuid:pk>/curve/",
+        staff(reads_policies(policies.training_curve)),
+        name="policy_training_curve",
+    ),
 ]

@@ -207,6 +207,8 @@ def _kept(
         "curves": {name: [list(point) for point in points] for name, points in found["curves"].items()},
         "resumed": found["resumed"],
         "weight": marginal_weight(of_rules, found["of_first_seed"]),
+        "sharpe": found["gates"][-1]["seeds"][0]["sharpe"],
+        "win_rate": found["gates"][-1]["seeds"][0]["win_rate"],
         "seeds": request.seeds,
         "timesteps": request.timesteps,
         "preset": request.preset,

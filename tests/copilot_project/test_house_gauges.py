@@ -8,7 +8,7 @@ import pytest
 from copilot_project.house_gauges import READINGS, disk_free_ratio, read, read_all
 from signals.engine.candle import OHLCV
 from signals.engine.timeframe import Timeframe
-from signals.models import Alarm, Job, JobState
+from signals.models import Alarm, Job, JobState, PolicyChoice
 from tests.factories import make_instrument, make_series, store
 from tests.notifications.rows import make_outcome, make_signal
 
@@ -77,3 +77,24 @@ def test_an_empty_house_has_gauges_without_made_up_numbers() -> None:
     assert 0 < disk_free_ratio() <= 1
     names = [family.name for family in read_all()]
     assert len(names) == len(set(names))
+
+
+def test_policies_by_kind_on_their_newest_record() -> None:
+    instruments = [make_instrument(), make_instrument()]
+    for place, instrument in enumerate(instruments):
+        for age, kind in ((1, "dqn"), (0, ("ppo", "")[place])):
+            PolicyChoice.objects.create(
+                instrument=instrument,
+                timeframe="1h",
+                fitted_through=NOW - timedelta(days=age),
+                fitted_at=NOW,
+                known_at=NOW,
+                kind=kind,
+                records={
+                    "ppo": {"sharpe": 1.0 - place, "win_rate": 0.5},
+                    "dqn": {"sharpe": None, "win_rate": None},
+                },
+            )
+    assert values("copilot_policy_sharpe") == {("ppo",): 0.5}
+    assert values("copilot_policy_win_rate") == {("ppo",): 0.5}
+    assert values("copilot_policy_speaks") == {("ppo",): 1, ("dqn",): 0}
