@@ -20,6 +20,7 @@ from copilot_project.production import (
     NEEDS,
     PLACEHOLDER,
     SANDBOX_BOT_TOKEN,
+    SANDBOX_KEY_SECRET,
     SANDBOX_WEBHOOK_SECRET,
     Process,
     problems_of,
@@ -94,6 +95,11 @@ class Configuration(BaseSettings):
     market_providers: CommaSeparated = ("binance",)
     policy_votes: bool = True
 
+    live_trading_allowed: bool | None = None
+    exchange_key_secrets: SecretStr | None = None
+    live_no_evidence_seconds: float = Field(default=600.0, ge=1)
+    live_call_timeout_ms: int = Field(default=10_000, ge=100, le=60_000)
+
     admin_emails: CommaSeparated = ()
     password_login: bool | None = None
     google_client_id: str = ""
@@ -159,6 +165,14 @@ class Configuration(BaseSettings):
             raise ValueError("an Ed25519 key is 64 hex letters: openssl rand -hex 32")
         return value
 
+    @field_validator("exchange_key_secrets")
+    @classmethod
+    def require_fernet_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in value.get_secret_value().split(",") if value else ():
+            if not PLACEHOLDER.match(key.strip()) and not re.fullmatch(r"[A-Za-z0-9_-]{43}=", key.strip()):
+                raise ValueError("each is 32 bytes in url-safe base64: see .env.example for how to make one")
+        return value
+
     @field_validator("copilot_crash_at")
     @classmethod
     def require_crash_point(cls, value: str) -> str:
@@ -199,6 +213,9 @@ class Configuration(BaseSettings):
             self.telegram_webhook_secret = SecretStr(SANDBOX_WEBHOOK_SECRET)
         if self.exchange_api_url is None:
             self.exchange_api_url = f"{sandbox_url}/binance"
+            if self.live_trading_allowed is None:
+                self.live_trading_allowed = True  # nothing leaves this machine
+            self.exchange_key_secrets = self.exchange_key_secrets or SecretStr(SANDBOX_KEY_SECRET)
         if self.google_issuer_url is None and not self.google_client_id:
             self.google_client_id = "sandbox-client"
             self.google_client_secret = SecretStr("sandbox-client-secret")

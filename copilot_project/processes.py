@@ -108,6 +108,12 @@ def sender(env: Mapping[str, str]) -> Process:
     return Process("sender", command, env=env, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
 
 
+def executor(env: Mapping[str, str]) -> Process:
+    """Sends orders of live accounts; it waits where there is none."""
+    command = [PYTHON, "manage.py", "execute_orders"]
+    return Process("executor", command, env=env, cwd=CHECKOUT, grace_seconds=GRACE_SECONDS)
+
+
 def celery() -> list[str]:
     return [PYTHON, "-m", "celery", "-A", "copilot_project", "--quiet"]
 

@@ -16,9 +16,10 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)")
 DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-with"  # noqa: S105
 SANDBOX_BOT_TOKEN = "100200300:SANDBOX-token-for-loopback-only"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105
+SANDBOX_KEY_SECRET = "c2FuZGJveC1vbmx5LWtleS10aGF0LWlzLW5vLXNlY3I="  # noqa: S105
 FEWEST_CHARACTERS = 5  # different ones, in a secret
 
-Process = Literal["", "web", "worker", "training-worker", "beat", "sender", "migrate"]
+Process = Literal["", "web", "worker", "training-worker", "beat", "sender", "executor", "migrate"]
 LEAST_LENGTH = {
     "secret_key": 50,
     "metrics_token": 16,
@@ -42,6 +43,7 @@ NEEDS: dict[Process, tuple[str, ...]] = {
     "training-worker": ("database_url", "redis_url"),
     "beat": ("database_url", "redis_url"),
     "sender": ("telegram_bot_token", "database_url"),
+    "executor": ("database_url",),
     "migrate": ("database_url", "database_owner_url"),
 }
 
@@ -57,6 +59,7 @@ def problems_of(config: "Configuration") -> list[str]:
     ]
     if config.ledger_signing_key and (state := secret_state(config.ledger_signing_key, least=64)):
         problems.append(f"LEDGER_SIGNING_KEY is {state}")
+    problems += problems_of_live(config)
     services = [name for name in needed if name.endswith("_url")]
     problems += [
         f"{name.upper()} {state}" for name in services if (state := service_state(getattr(config, name)))
@@ -78,6 +81,16 @@ def problems_of(config: "Configuration") -> list[str]:
         problems.append("VAULT_ADDR must begin with https://, but on this machine")
     if config.copilot_process in {"", "web"}:
         problems += problems_of_the_door(config)
+    return problems
+
+
+def problems_of_live(config: "Configuration") -> list[str]:
+    """Of what encrypts the API keys of exchanges."""
+    secrets = config.exchange_key_secrets.get_secret_value().split(",") if config.exchange_key_secrets else []
+    published = any(key.strip() == SANDBOX_KEY_SECRET or PLACEHOLDER.match(key.strip()) for key in secrets)
+    problems = ["EXCHANGE_KEY_SECRETS holds a placeholder"] if published else []
+    if config.live_trading_allowed and not secrets:
+        problems.append("LIVE_TRADING_ALLOWED is on and EXCHANGE_KEY_SECRETS is missing")
     return problems
 
 

@@ -260,6 +260,15 @@ TELEGRAM_WEBHOOK_SECRET = (
 )
 STAFF_CHAT_IDS = config.staff_chat_ids
 EXCHANGE_API_URL = config.exchange_api_url
+
+LIVE_TRADING_ALLOWED = bool(config.live_trading_allowed)
+EXCHANGE_KEY_SECRETS = (
+    [key.strip() for key in config.exchange_key_secrets.get_secret_value().split(",") if key.strip()]
+    if config.exchange_key_secrets
+    else []
+)
+LIVE_NO_EVIDENCE_SECONDS = config.live_no_evidence_seconds
+LIVE_CALL_TIMEOUT_MS = config.live_call_timeout_ms
 MARKET_PROVIDERS = config.market_providers
 POLICY_VOTES = config.policy_votes
 SANDBOX = bool(config.sandbox)

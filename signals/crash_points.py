@@ -29,6 +29,15 @@ class CrashPoint(StrEnum):
     AFTER_REPLY = "after_reply"
     # Cycle of an autopilot.
     BEFORE_CYCLE_COMMIT = "before_cycle_commit"
+    # Executor of live orders.
+    BEFORE_SUBMITTING = "before_submitting"
+    AFTER_SUBMITTING = "after_submitting"
+    AFTER_SUBMIT_CALL = "after_submit_call"
+    AFTER_ACKNOWLEDGED = "after_acknowledged"
+    AFTER_BOOKING_BEFORE_COMMIT = "after_booking_before_commit"
+    AFTER_BOOKING = "after_booking"
+    AFTER_CANCEL_CALL = "after_cancel_call"
+    BEFORE_RECONCILED = "before_reconciled"
 
 
 _visits_left: dict[CrashPoint, int] = {}

@@ -7,7 +7,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
-from signals.models import Alarm, Evaluation, KillSwitch, KillSwitchState, LedgerHead, Signal, SignalSource
+from signals.models import (
+    Alarm,
+    Evaluation,
+    KillSwitch,
+    KillSwitchState,
+    LedgerHead,
+    Signal,
+    SignalSource,
+    TradingState,
+)
+from signals.models.kill_switch import TRADING
 
 LOOK_BACK = timedelta(days=7)
 
@@ -88,8 +98,21 @@ def newest_head_before(moment: datetime) -> LedgerHead | None:
 
 
 def sending_allowed() -> bool:
-    """Whether the kill switch is armed; a row that is gone counts as engaged."""
-    return KillSwitch.objects.filter(state=KillSwitchState.ARMED).exists()
+    """Whether signals may leave: the kill switch is not engaged; a row that is gone counts as engaged."""
+    return KillSwitch.objects.exclude(state=KillSwitchState.ENGAGED).exists()
+
+
+def trading_state(*, hold: bool = False) -> TradingState:
+    """What the kill switch says; a row that is gone is HALTED. hold: nobody changes it in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT state FROM signals_killswitch {'FOR SHARE' if hold else ''}")  # noqa: S608
+        row = cursor.fetchone()
+    return TRADING[row[0]] if row else TradingState.HALTED
+
+
+def exposure_allowed(*, hold: bool = False) -> bool:
+    """Whether orders may add exposure."""
+    return trading_state(hold=hold) is TradingState.ACTIVE
 
 
 def standing_of_other_sources(signal: Signal) -> list[int]:

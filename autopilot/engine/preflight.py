@@ -36,6 +36,14 @@ class Refusal(StrEnum):
     CORRELATION = "correlation"
     COOLDOWN = "cooldown"
     TRADES_TODAY = "trades_today"
+    LIVE_OFF = "live_off"
+    NO_KEY = "no_key"
+    NOT_ARMED = "not_armed"
+    NOT_RECONCILED = "not_reconciled"
+    CLOCK_OFFSET = "clock_offset"
+    SYMBOL_FROZEN = "symbol_frozen"
+    UNPROVEN = "unproven"
+    ORDER_RATE = "order_rate"
 
     @property
     def sentence(self) -> str:
@@ -43,7 +51,7 @@ class Refusal(StrEnum):
 
 
 SENTENCES = {
-    Refusal.LIVE_NOT_AVAILABLE: "Orders to an exchange are not available: only paper accounts trade.",
+    Refusal.LIVE_NOT_AVAILABLE: "Orders to an exchange are available for spot instruments only.",
     Refusal.KILL_SWITCH: "The kill switch is engaged: no position is opened.",
     Refusal.ACCOUNT_CLOSED: "The account is closed.",
     Refusal.WRONG_CURRENCY: "The instrument is quoted in another currency than the account.",
@@ -66,6 +74,14 @@ SENTENCES = {
     Refusal.CORRELATION: "It moves too closely with a position that is held on the same side.",
     Refusal.COOLDOWN: "Too little time has passed since the last stop.",
     Refusal.TRADES_TODAY: "As many trades as allowed were begun today.",
+    Refusal.LIVE_OFF: "Live trading is switched off by the setting LIVE_TRADING_ALLOWED.",
+    Refusal.NO_KEY: "The account has no usable API key of this exchange.",
+    Refusal.NOT_ARMED: "The account is not armed for live trading.",
+    Refusal.NOT_RECONCILED: "The executor has not just found account and exchange to agree.",
+    Refusal.CLOCK_OFFSET: "Our clock and the exchange's are more than a second apart.",
+    Refusal.SYMBOL_FROZEN: "The instrument is frozen in this account until its state is known.",
+    Refusal.UNPROVEN: "The gate has not proven this kind of signal, which never trades live.",
+    Refusal.ORDER_RATE: "As many orders as allowed were sent within a minute.",
 }
 
 
@@ -96,6 +112,7 @@ class Asked:
     target: Decimal | None = None
     is_fallback: bool = False
     is_calibrated: bool = False
+    is_proven: bool = False
 
     @property
     def value(self) -> Decimal:
@@ -126,6 +143,7 @@ class Standing:
     equity: Decimal
     held: Decimal = Decimal(0)
     is_live: bool = False
+    live_lock: Refusal | None = None
     is_closed: bool = False
     kill_switch_allows: bool = True
     same_timeframe: bool = True
@@ -154,7 +172,7 @@ def _house(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
     against = (
         (entry and live and asked.is_fallback, Refusal.FALLBACK_DECISION),
         (entry and live and not asked.is_calibrated, Refusal.UNCALIBRATED),
-        (live, Refusal.LIVE_NOT_AVAILABLE),
+        (entry and live and not asked.is_proven, Refusal.UNPROVEN),
         (not venue.same_currency, Refusal.WRONG_CURRENCY),
         (not standing.same_timeframe, Refusal.OTHER_TIMEFRAME),
         (standing.intent_is_open, Refusal.ALREADY_OPEN),
@@ -162,7 +180,8 @@ def _house(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
         (entry and standing.is_closed, Refusal.ACCOUNT_CLOSED),
         (entry and stale, Refusal.STALE_DATA),
     )
-    return next((reason for applies, reason in against if applies), None)
+    found = next((reason for applies, reason in against if applies), None)
+    return found or (standing.live_lock if entry and live else None)
 
 
 def _exchange(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:  # noqa: PLR0911  (one answer per rule)

@@ -6,6 +6,16 @@ from autopilot.models.bootstrap_config import BootstrapConfig
 from autopilot.models.decision import Decision
 from autopilot.models.fill import Fill
 from autopilot.models.instance import Instance, InstanceQuerySet
+from autopilot.models.live_account import (
+    ExchangeKey,
+    FreezeCause,
+    Holding,
+    KeyState,
+    LiveArming,
+    Reconciliation,
+    SymbolFreeze,
+)
+from autopilot.models.live_order import LiveOrder, LiveOrderEvent, LiveTrade
 from autopilot.models.order import Order, OrderQuerySet
 from autopilot.models.position import Position, PositionQuerySet
 from autopilot.models.trade import Trade
@@ -18,12 +28,22 @@ __all__ = [
     "BootstrapConfig",
     "Decision",
     "EquityPoint",
+    "ExchangeKey",
     "Fill",
+    "FreezeCause",
+    "Holding",
     "Instance",
     "InstanceQuerySet",
+    "KeyState",
+    "LiveArming",
+    "LiveOrder",
+    "LiveOrderEvent",
+    "LiveTrade",
     "Order",
     "OrderQuerySet",
     "Position",
     "PositionQuerySet",
+    "Reconciliation",
+    "SymbolFreeze",
     "Trade",
 ]

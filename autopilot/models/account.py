@@ -46,6 +46,9 @@ class Account(models.Model):
     )
     max_trades_a_day = models.PositiveIntegerField(null=True, blank=True, default=10)
     max_positions = models.PositiveIntegerField(null=True, blank=True, default=5)
+    max_orders_a_minute = models.PositiveIntegerField(
+        null=True, blank=True, default=10, help_text="Entries sent to an exchange; exits always go."
+    )
     created_at = models.DateTimeField()
 
     class Meta:

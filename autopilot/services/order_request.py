@@ -29,6 +29,7 @@ class OrderRequest:
     strength: float | None = None
     is_fallback: bool = False
     is_calibrated: bool = False
+    is_proven: bool = False
     attempt: int = 0
     key: str = ""
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from autopilot.clients import exchange as live_exchange
 from autopilot.engine.order import (
     FillReason,
     OrderPurpose,
@@ -20,6 +19,7 @@ from autopilot.engine.order import (
 from autopilot.engine.preflight import Asked, Refusal, preflight
 from autopilot.models import Account, Order, Position
 from autopilot.services.book_rows import from_ms, grid_of, steps_of
+from autopilot.services.live.intents import ask_to_cancel, write_intent
 from autopilot.services.order_request import OrderRequest
 from autopilot.services.standing import standing_of, venue_of
 from signals.engine.costs import MILLION
@@ -80,7 +80,7 @@ def place_order(  # noqa: PLR0913  (what a decision is made of)
         order.save()
         _record(order, by, now)
         if account.is_live and not refusal:
-            _send(order)
+            write_intent(order, now)
     return order
 
 
@@ -121,7 +121,7 @@ def head_exit(
     """The row of an order that ends the whole position at the next open."""
     side = OrderSide.SELL if position.quantity > 0 else OrderSide.BUY
     instrument = position.instrument
-    return Order.objects.create(
+    order = Order.objects.create(
         account=position.account,
         instrument=instrument,
         position=position,
@@ -147,12 +147,17 @@ def head_exit(
         active_from=FIRST_MOMENT,
         placed_at=now,
     )
+    if position.account.is_live:
+        write_intent(order, now)
+    return order
 
 
 def withdraw_order(*, order: Order, reason: str, now: datetime, by: str) -> bool:
     """Take a waiting order out; whether it still waited. What was filled of it stays."""
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=order.account_id)
+        account = Account.objects.select_for_update().get(pk=order.account_id)
+        if account.is_live:
+            return ask_to_cancel(order, reason=reason, now=now)
         waiting = Order.objects.open().filter(pk=order.pk)
         ended = waiting.update(
             state=OrderState.CANCELLED.value, reason_code=reason[:32], ended_at=now, remaining=0
@@ -281,6 +286,7 @@ def _refusal(
         target=order.target_price,
         is_fallback=request.is_fallback,
         is_calibrated=request.is_calibrated,
+        is_proven=request.is_proven,
     )
     standing = standing_of(
         account=account,
@@ -306,18 +312,6 @@ def _is_taken(order: Order, position: Position) -> bool:
         return False
     exits = waiting.filter(side=OrderSide(order.side).opposite.value, level=order.level)
     return exits.filter(purpose__in=[OrderPurpose.STOP.value, OrderPurpose.TARGET.value]).exists()
-
-
-def _send(order: Order) -> None:
-    live_exchange.submit_order(
-        exchange=order.instrument.exchange.code,
-        symbol=order.instrument.symbol,
-        side=OrderSide(order.side),
-        order_type=OrderType(order.type),
-        quantity=order.quantity,
-        price=order.price,
-        client_order_id=order.client_order_id,
-    )
 
 
 def _record(order: Order, by: str, now: datetime) -> None:

@@ -20,10 +20,11 @@ from autopilot.selectors import (
     worth_of_orders,
 )
 from autopilot.services.book_rows import free_units, money, terms_of
+from autopilot.services.live.locks import entry_refusal
 from signals.engine.costs import MarketType
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.selectors import sending_allowed
+from signals.selectors import exposure_allowed
 
 OLDEST_DATA_PERIODS = 2  # after its close a candle may be so many periods old
 
@@ -62,7 +63,8 @@ def standing_of(
         "held": Decimal(0) if is_entry and position.closing else position.quantity,
         "is_live": account.is_live,
         "is_closed": not account.is_open,
-        "kill_switch_allows": sending_allowed(),
+        "kill_switch_allows": exposure_allowed(hold=True),
+        "live_lock": entry_refusal(account, position.instrument, as_of) if account.is_live else None,
         "same_timeframe": not is_alive or position.timeframe == timeframe.value,
         "intent_is_open": intent_is_open,
     }

@@ -1,5 +1,6 @@
 """A position that is flat again becomes a trade."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,6 +28,7 @@ def close_trade(
         )
         for fill in fills
     ]
+    parts = levelled(parts)
     first = fills[0]
     direction = Direction.LONG if first.side == OrderSide.BUY else Direction.SHORT
     ended = round_trip(parts, sign=direction.sign, funding=funding)
@@ -53,3 +55,17 @@ def close_trade(
     )
     trade_closed.send(Trade, trade=trade)
     return trade
+
+
+def levelled(parts: list[FilledPart]) -> list[FilledPart]:
+    """As many entered as left. At an exchange less than a lot may stay, because of a fee in the base asset: what
+    stays is taken from the last entry, and what an earlier round trip left is added at this one's average price.
+    """
+    entered = sum((part.quantity for part in parts if part.is_entry), Decimal(0))
+    over = entered - sum((part.quantity for part in parts if not part.is_entry), Decimal(0))
+    if over == 0:
+        return parts
+    last = max(row for row, part in enumerate(parts) if part.is_entry)
+    quantity = parts[last].quantity - over
+    value = (parts[last].value / parts[last].quantity * quantity).quantize(Decimal("1e-8"))
+    return [*parts[:last], replace(parts[last], quantity=quantity, value=value), *parts[last + 1 :]]

@@ -12,11 +12,16 @@ from unfold.decorators import display
 
 from signals.admin.read_only import ReadOnlyAdmin
 from signals.forms import KillSwitchForm
-from signals.models import KillSwitch, KillSwitchChange
+from signals.models import KillSwitch, KillSwitchChange, KillSwitchState
 from signals.services import kill_switch
 
 # The switch as a reader of the console meets it: it stops the sending, or sending is on.
-WORDS = {"armed": "on", "engaged": "stopped", "rearm_requested": "asked to go on"}
+WORDS = {
+    "armed": "on",
+    "reducing": "on, orders only reduce",
+    "engaged": "stopped",
+    "rearm_requested": "asked to go on",
+}
 
 
 @admin.register(KillSwitch)
@@ -42,6 +47,7 @@ class KillSwitchAdmin(ReadOnlyAdmin):
             "form": form,
             "switch": switch,
             "may_change": may_change,
+            "is_engaged": switch is None or switch.state == KillSwitchState.ENGAGED,
             "is_armed": switch is not None and switch.is_armed,
             "asked": switch is not None and switch.rearm_is_open(now),
             "changes": [(change, WORDS[change.event]) for change in KillSwitchChange.objects.all()[:20]],
@@ -63,6 +69,8 @@ class KillSwitchAdmin(ReadOnlyAdmin):
                 return False
             elif action == "request":
                 kill_switch.request_rearm(reason=form.cleaned_data["reason"], **who)
+            elif action == "reduce":
+                kill_switch.reduce_only(reason=form.cleaned_data["reason"], **who)
             else:
                 kill_switch.engage(reason=form.cleaned_data["reason"], **who)
         except kill_switch.KillSwitchError as error:

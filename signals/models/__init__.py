@@ -22,6 +22,7 @@ from signals.models.kill_switch import (
     KillSwitch,
     KillSwitchChange,
     KillSwitchState,
+    TradingState,
 )
 from signals.models.ledger import LedgerEntry, LedgerHead
 from signals.models.liveness import Alarm, Heartbeat, ScheduledSlot
@@ -67,6 +68,7 @@ __all__ = [
     "SignalQuerySet",
     "SignalSource",
     "StrategyWeight",
+    "TradingState",
     "TrainedModel",
     "VolatilityFit",
     "never_truncated",

@@ -1,6 +1,7 @@
 """The kill switch and its record."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import pgtrigger
 from django.db import models
@@ -12,8 +13,28 @@ LONGEST_REASON, LONGEST_NAME = 300, 150
 
 
 class KillSwitchState(models.TextChoices):
+    """As the row holds it; cancels and reductions of orders pass in every state."""
+
     ARMED = "armed", "Armed"
+    REDUCING = "reducing", "Reducing"
     ENGAGED = "engaged", "Engaged"
+
+
+class TradingState(StrEnum):
+    """What the switch means for orders. ACTIVE: all goes. REDUCING: signals go, orders only reduce. HALTED: neither
+    signals nor new exposure.
+    """
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+TRADING = {
+    KillSwitchState.ARMED.value: TradingState.ACTIVE,
+    KillSwitchState.REDUCING.value: TradingState.REDUCING,
+    KillSwitchState.ENGAGED.value: TradingState.HALTED,
+}
 
 
 # Written by the database: no path, not even a hand in psql, changes the switch without an entry and a wake-up.
@@ -43,7 +64,7 @@ class KillSwitch(models.Model):
     """One row. Engaged, or not readable: nothing is sent (`signals.services.kill_switch`)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    state = models.CharField(max_length=7, choices=KillSwitchState.choices)
+    state = models.CharField(max_length=8, choices=KillSwitchState.choices)
     reason = models.CharField(max_length=LONGEST_REASON)
     changed_by = models.CharField(max_length=LONGEST_NAME)
     changed_at = models.DateTimeField()
@@ -58,7 +79,8 @@ class KillSwitch(models.Model):
             models.CheckConstraint(name="signals_one_kill_switch", condition=Q(id=1)),
             models.CheckConstraint(
                 name="signals_rearm_request_expires",
-                condition=Q(rearm_code=None) | Q(rearm_expires_at__isnull=False, state="engaged"),
+                condition=Q(rearm_code=None)
+                | Q(rearm_expires_at__isnull=False, state__in=["engaged", "reducing"]),
             ),
         ]
         triggers = [
@@ -75,8 +97,9 @@ class KillSwitch(models.Model):
                 name="armed_by_confirmed_request",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition(
-                    "NEW.state = 'armed' AND OLD.state <> 'armed'"
-                    " AND (OLD.rearm_code IS NULL OR OLD.rearm_expires_at <= clock_timestamp())"
+                    "((NEW.state = 'armed' AND OLD.state <> 'armed'"
+                    " OR NEW.state = 'reducing' AND OLD.state = 'engaged')"
+                    " AND (OLD.rearm_code IS NULL OR OLD.rearm_expires_at <= clock_timestamp()))"
                 ),
             ),
             pgtrigger.Trigger(
@@ -104,6 +127,7 @@ class KillSwitchChange(models.Model):
 
     class Event(models.TextChoices):
         ARMED = "armed", "Armed"
+        REDUCING = "reducing", "Orders only reduce"
         ENGAGED = "engaged", "Engaged"
         REARM_REQUESTED = "rearm_requested", "Re-arming requested"
 

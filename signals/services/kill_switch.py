@@ -21,19 +21,35 @@ class KillSwitchError(Exception):
 
 def engage(*, reason: str, by: str, now: datetime, address: str = "") -> KillSwitch:
     """Nothing is sent from now on; a request to re-arm that waits is void. Works without a row, too."""
+    switch = _tighten(KillSwitchState.ENGAGED, reason=reason, by=by, now=now, address=address)
+    logger.error("kill switch engaged: nothing is sent", reason=switch.reason, by=by)
+    return switch
+
+
+def reduce_only(*, reason: str, by: str, now: datetime, address: str = "") -> KillSwitch:
+    """Orders only reduce from now on, signals go on. KillSwitchError while the switch is engaged: that is stricter."""
+    with transaction.atomic():
+        switch = KillSwitch.objects.select_for_update().first()
+        if switch is None or switch.state == KillSwitchState.ENGAGED:
+            raise KillSwitchError("The kill switch is engaged, which is stricter: re-arm it first.")
+        switch = _tighten(KillSwitchState.REDUCING, reason=reason, by=by, now=now, address=address)
+    logger.error("kill switch: orders only reduce", reason=switch.reason, by=by)
+    return switch
+
+
+def _tighten(state: KillSwitchState, *, reason: str, by: str, now: datetime, address: str) -> KillSwitch:
     before = state_words()
     switch, _ = KillSwitch.objects.update_or_create(
         id=1,
         defaults={
-            "state": KillSwitchState.ENGAGED,
+            "state": state,
             "reason": given(reason, cut=True),
             "changed_by": named(by),
             "changed_at": now,
             **NO_REQUEST,
         },
     )
-    logger.error("kill switch engaged: nothing is sent", reason=switch.reason, by=by)
-    _record("kill_switch.engaged", switch, by=by, now=now, before=before, address=address)
+    _record(f"kill_switch.{state.value}", switch, by=by, now=now, before=before, address=address)
     return switch
 
 

@@ -197,7 +197,9 @@ def test_crash_point_is_refused_in_production_and_a_wrong_one_everywhere(tmp_pat
     assert "COPILOT_CRASH_AT" in refusal({"COPILOT_CRASH_AT": "nowhere"}, tmp_path)
 
 
-@pytest.mark.parametrize("process", ["web", "worker", "training-worker", "beat", "sender", "migrate"])
+@pytest.mark.parametrize(
+    "process", ["web", "worker", "training-worker", "beat", "sender", "executor", "migrate"]
+)
 def test_process_is_asked_for_what_it_needs_only(process: str, tmp_path: Path) -> None:
     bare = {"COPILOT_ENV": "production", "COPILOT_PROCESS": process, "PUBLIC_URL": "https://copilot.test"}
     asked = set(re.findall(r"([A-Z_]+) is missing", refusal(bare | {"PASSWORD_LOGIN": "true"}, tmp_path)))

@@ -84,7 +84,7 @@ def test_compose_refuses_a_missing_value_that_it_hands_on(name: str, deployment:
 
 
 def test_every_process_of_production_is_there() -> None:
-    processes = {"migrate", "web", "worker", "training-worker", "beat", "sender"}
+    processes = {"migrate", "web", "worker", "training-worker", "beat", "sender", "executor"}
     assert set(OURS) == processes
     assert SERVICES.keys() - processes == {
         *("postgres", "redis", "redis-cache", "prometheus", "alertmanager", "grafana")
@@ -315,6 +315,7 @@ SECRETS = {
     "REDIS_URL": {"web", "worker", "training-worker", "beat", "redis"},
     "CACHE_URL": {"web", "redis-cache"},
     # By it each asks Vault, where there is one; VAULT_PATH and a policy may narrow what it is told.
+    "EXCHANGE_KEY_SECRETS": {"web", "executor"},
     "VAULT_TOKEN": set(OURS),
     "VAULT_SECRET_ID": set(OURS),
 }

@@ -80,7 +80,14 @@ class Command(BaseCommand):
                 await migration
             web = supervisor.start(processes.web(env, port), ready=partial(checks.answers, port))
             await asyncio.gather(web, supervisor.unless_stopped(asyncio.to_thread(self._fill, options)))
-            for start in (processes.worker, processes.training_worker, processes.beat, processes.sender):
+            live = (processes.executor,) if settings.LIVE_TRADING_ALLOWED else ()
+            for start in (
+                processes.worker,
+                processes.training_worker,
+                processes.beat,
+                processes.sender,
+                *live,
+            ):
                 await supervisor.start(start(env))
             if settings.SANDBOX:
                 await supervisor.unless_stopped(first_candles())

@@ -59,7 +59,7 @@ WITH leader AS MATERIALIZED (
     FROM notifications_delivery d
     WHERE d.state IN ('pending', 'retry') AND d.next_attempt_at <= now() AND NOT d.subscriber_id = ANY (%(busy)s)
         AND d.expires_at > now() + make_interval(secs => {SECONDS_TO_SEND}) AND EXISTS (SELECT FROM leader)
-        AND EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed') AND NOT EXISTS (
+        AND EXISTS (SELECT FROM signals_killswitch WHERE state <> 'engaged') AND NOT EXISTS (
             SELECT FROM notifications_senderstate WHERE paused_until > now() OR halted_reason <> '')
     ORDER BY d.tier_rank DESC, d.weight DESC, d.due_at, d.id
     LIMIT %(limit)s * 16
@@ -239,7 +239,7 @@ SELECT extract(epoch FROM least(
 BEAT = """
 INSERT INTO signals_heartbeat (name, beat_at, expected_every_seconds, detail)
 VALUES (%(name)s, now(), %(every)s, CASE
-    WHEN NOT EXISTS (SELECT FROM signals_killswitch WHERE state = 'armed') THEN 'kill switch engaged'
+    WHEN NOT EXISTS (SELECT FROM signals_killswitch WHERE state <> 'engaged') THEN 'kill switch engaged'
     ELSE coalesce((SELECT left('halted: ' || halted_reason, 200)
         FROM notifications_senderstate WHERE halted_reason <> ''), '') END)
 ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,

@@ -48,7 +48,7 @@ class SwitchReader:
         while True:
             asked_at = suspend_aware_clock()
             async with asyncio.timeout(READ_SECONDS):
-                cursor = await connection.execute("SELECT FROM signals_killswitch WHERE state = 'armed'")
+                cursor = await connection.execute("SELECT FROM signals_killswitch WHERE state <> 'engaged'")
             armed = cursor.rowcount == 1
             could_send = self.lets_send()
             self._armed_at = asked_at if armed else float("-inf")

@@ -1,4 +1,4 @@
-"""`manage.py kill_switch engage --reason …`, `rearm --reason …`, `rearm --confirm CODE`, `status`."""
+"""`manage.py kill_switch engage|reduce --reason …`, `rearm --reason …`, `rearm --confirm CODE`, `status`."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from signals.models import KillSwitch
-from signals.services.kill_switch import KillSwitchError, confirm_rearm, engage, request_rearm
+from signals.services.kill_switch import KillSwitchError, confirm_rearm, engage, reduce_only, request_rearm
 
 
 def account_name() -> str:
@@ -30,12 +30,14 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         stop = actions.add_parser("engage", help="nothing is sent from now on")
         stop.add_argument("--reason", required=True)
+        less = actions.add_parser("reduce", help="orders only reduce from now on; signals go on")
+        less.add_argument("--reason", required=True)
         rearm = actions.add_parser("rearm", help="ask with --reason, then again with the --confirm it tells")
         either = rearm.add_mutually_exclusive_group(required=True)
         either.add_argument("--reason")
         either.add_argument("--confirm", type=UUID, metavar="CODE")
         actions.add_parser("status", help="how it is")
-        for action in (stop, rearm):
+        for action in (stop, less, rearm):
             action.add_argument("--by", default=account_name(), help="who asks (%(default)s)")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -52,6 +54,8 @@ class Command(BaseCommand):
         now = timezone.now()
         if action == "engage":
             return str(engage(reason=options["reason"], by=options["by"], now=now))
+        if action == "reduce":
+            return str(reduce_only(reason=options["reason"], by=options["by"], now=now))
         if action == "rearm" and options["confirm"]:
             return str(confirm_rearm(code=options["confirm"], by=options["by"], now=now))
         if action == "rearm":

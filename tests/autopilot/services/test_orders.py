@@ -57,7 +57,19 @@ def test_the_same_intent_twice_is_one_order() -> None:
         ({}, {"max_positions": 0}, {}, Refusal.TOO_MANY_POSITIONS),
         ({}, {"is_open": False}, {}, Refusal.ACCOUNT_CLOSED),
         ({}, {"currency": "EUR"}, {}, Refusal.WRONG_CURRENCY),
-        ({"is_calibrated": True}, {"kind": AccountKind.LIVE}, {}, Refusal.LIVE_NOT_AVAILABLE),
+        ({"is_calibrated": True}, {"kind": AccountKind.LIVE}, {}, Refusal.UNPROVEN),
+        (
+            {"is_calibrated": True, "is_proven": True},
+            {"kind": AccountKind.LIVE},
+            {},
+            Refusal.LIVE_NOT_AVAILABLE,
+        ),
+        (
+            {"is_calibrated": True, "is_proven": True},
+            {"kind": AccountKind.LIVE},
+            {"market_type": "spot"},
+            Refusal.NO_KEY,
+        ),
         ({}, {"kind": AccountKind.LIVE}, {}, Refusal.UNCALIBRATED),
         (
             {"is_fallback": True, "is_calibrated": True},

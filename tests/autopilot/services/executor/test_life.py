@@ -1,0 +1,265 @@
+"""An order's life at the exchange: sent once, believed only by the exchange's own word, protected, compared."""
+
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+import pytest
+
+from autopilot.clients.exchange import redirected
+from autopilot.engine.order import OrderSide, OrderState, OrderType
+from autopilot.engine.preflight import Refusal
+from autopilot.models import Fill, LiveOrder, LiveTrade, Order, Position, Reconciliation, SymbolFreeze, Trade
+from autopilot.selectors import cash_of
+from autopilot.services.live.intents import DecisionError, decide_unknown
+from autopilot.services.live.stops import move_stop
+from autopilot.services.orders import close_position
+from signals.services import kill_switch
+from tests.autopilot.services.executor.exchange import Hands
+
+pytestmark = pytest.mark.django_db
+
+
+def by_hand(hands: Hands) -> Any:
+    """The same account in somebody else's hands."""
+    markets = {"types": ["spot"]}
+    options = {"fetchMargins": False, "fetchCurrencies": False, "fetchMarkets": markets}
+    client = ccxt.binance({"apiKey": hands.key, "secret": "canary-secret", "options": options})
+    client.urls["api"] = redirected(client.urls["api"], f"{hands.far.url}/binance")
+    return client
+
+
+def venue_orders(hands: Hands) -> list:
+    return hands.far.book(hands.key)["orders"]
+
+
+def live(order: Order) -> LiveOrder:
+    return LiveOrder.objects.get(pk=order.pk)
+
+
+def test_order_is_sent_once_filled_and_booked(hands: Hands) -> None:
+    hands.ready()
+    order = hands.order("0.01")
+    assert (order.state, order.reason_code) == (OrderState.OPEN, "")
+    hands.turn(3)
+    order.refresh_from_db()
+    position = Position.objects.get()
+    assert (order.state, live(order).state, order.filled) == ("filled", "filled", Decimal("0.01"))
+    assert position.quantity == Decimal("0.00999")  # the fee was taken from what was bought
+    assert cash_of(hands.account) == 1_000_000 - 500
+    assert [each["client_id"] for each in venue_orders(hands)] == [order.client_order_id]
+    assert [event.state for event in live(order).events.all()] == ["new", "submitting", "filled"]
+    assert Reconciliation.objects.get().is_clean
+
+
+@pytest.mark.parametrize("kind", ["hang", "502", "close", "garbage"])
+def test_accepted_order_without_an_answer_is_unknown_then_found(hands: Hands, kind: str) -> None:
+    hands.ready()
+    hands.far.fault(kind)
+    order = hands.order("0.01")
+    hands.turn(seconds=0)
+    assert live(order).state == "unknown"
+    assert SymbolFreeze.objects.filter(lifted_at=None, order=order).exists()
+    assert hands.order("0.01", key="again", level=1).reason_code == Refusal.NOT_RECONCILED
+    hands.turn(2)
+    order.refresh_from_db()
+    assert (order.state, len(venue_orders(hands))) == (OrderState.FILLED, 1)
+    assert not SymbolFreeze.objects.filter(lifted_at=None).exists()
+    assert Position.objects.get().quantity == Decimal("0.00999")
+
+
+@pytest.mark.parametrize("kind", ["500", "403"])
+def test_order_that_never_arrived_stays_unknown_until_a_person_decides(hands: Hands, kind: str) -> None:
+    hands.ready()
+    hands.far.fault(kind)
+    order = hands.order("0.01")
+    hands.turn(4, seconds=20)
+    assert (live(order).state, venue_orders(hands)) == ("unknown", [])
+    with pytest.raises(DecisionError):
+        decide_unknown(live_id=order.pk, note="not there", by="ada", now=hands.now())
+    hands.turn(4, seconds=301)
+    assert live(order).state == "unknown"  # time alone ends nothing
+    decide_unknown(live_id=order.pk, note="not there", by="ada", now=hands.now())
+    order.refresh_from_db()
+    assert (order.state, live(order).state, live(order).decided_by) == ("cancelled", "decided", "ada")
+    assert not SymbolFreeze.objects.filter(lifted_at=None).exists()
+
+
+@pytest.mark.parametrize("kind", ["429", "418"])
+def test_exchange_that_asks_for_quiet_refused_the_order_and_is_left_alone(hands: Hands, kind: str) -> None:
+    hands.ready()
+    hands.far.fault(kind, retry_after=30)
+    order = hands.order("0.01")
+    hands.turn(seconds=0)
+    assert live(order).state == "refused"
+    second = hands.order("0.01", key="second")
+    hands.turn(seconds=20)
+    assert live(second).state == "new"
+    hands.turn(2, seconds=20)
+    assert live(second).state == "filled"
+
+
+def test_refusal_of_the_exchange_ends_the_order(hands: Hands) -> None:
+    hands.far.open_account(key=hands.key, secret="canary-secret", balances={"USDT": "10"})
+    hands.ready()
+    order = hands.order("0.01")
+    hands.turn(2)
+    order.refresh_from_db()
+    assert (order.state, live(order).state) == (OrderState.REJECTED, "refused")
+    assert "insufficient" in live(order).detail
+
+
+def test_hidden_order_is_not_taken_for_missing(hands: Hands) -> None:
+    hands.ready()
+    hands.far.lie(hidden_probability=1, hidden_seconds=1.5)
+    hands.far.fault("502")
+    order = hands.order("0.01")
+    hands.turn(2, seconds=1)
+    assert live(order).state == "unknown"
+    hands.far.lie(hidden_probability=0)
+    while live(order).state == "unknown":
+        hands.turn(seconds=60)
+    assert live(order).state == "filled"
+    assert len(venue_orders(hands)) == 1
+
+
+def test_fills_told_twice_and_mixed_are_booked_once(hands: Hands) -> None:
+    hands.far.lie(split_fills=5, duplicate_fills=True, reorder_fills=True)
+    hands.ready()
+    hands.order("0.01")
+    hands.turn(3)
+    assert (Fill.objects.count(), LiveTrade.objects.count()) == (5, 5)
+    assert Position.objects.get().quantity == Decimal("0.00999")
+    assert Reconciliation.objects.get().is_clean
+
+
+def test_partial_fill_is_kept_through_a_cancel(hands: Hands) -> None:
+    hands.far.lie(partial_probability=1, partial_seconds=600)
+    hands.ready()
+    order = hands.order("0.01", order_type=OrderType.LIMIT, price=Decimal(50_000))
+    hands.turn(2)
+    assert live(order).state == "part_filled"
+    kill_switch.reduce_only(reason="test", by="ada", now=hands.now())
+    hands.turn(3)
+    order.refresh_from_db()
+    assert (order.state, order.reason_code, order.filled) == ("cancelled", "kill_switch", Decimal("0.005"))
+    assert Position.objects.get().quantity == Decimal("0.004995")
+
+
+def test_position_is_protected_by_a_stop_that_moves_and_leaves_with_it(hands: Hands) -> None:
+    hands.ready()
+    hands.order("0.01", stop=Decimal(48_000))
+    hands.turn(2)
+    (stop,) = [each for each in venue_orders(hands) if each["type"] == "STOP_LOSS"]
+    assert (stop["side"], Decimal(stop["quantity"])) == ("SELL", Decimal("0.00999"))
+    position = Position.objects.get()
+    assert move_stop(position=position, price=Decimal(49_000), by="managed exit", now=hands.now())
+    hands.turn(2)
+    stops = [each for each in venue_orders(hands) if each["type"] == "STOP_LOSS"]
+    assert [(each["status"], Decimal(each["stop"])) for each in stops] == [
+        ("CANCELED", Decimal(48_000)),
+        ("NEW", Decimal(49_000)),
+    ]
+    close_position(
+        account=hands.account,
+        instrument=hands.instrument,
+        candle_open_time=position.clock,
+        now=hands.now(),
+        by="ada",
+    )
+    hands.turn(4)
+    assert Position.objects.get().quantity == 0
+    assert Trade.objects.get().exit_reason == "signal"
+    assert [each["status"] for each in venue_orders(hands)] == ["FILLED", "CANCELED", "CANCELED", "FILLED"]
+    assert Reconciliation.objects.get().is_clean
+
+
+def test_stop_that_the_exchange_fills_ends_the_position(hands: Hands) -> None:
+    hands.ready()
+    hands.order("0.01", stop=Decimal(48_000))
+    hands.turn(2)
+    hands.far.price("47000")
+    hands.turn(2)
+    assert Position.objects.get().quantity == 0
+    assert Trade.objects.get().exit_reason == "stop"
+
+
+def test_executor_that_died_while_sending_asks_before_it_goes_on(hands: Hands) -> None:
+    hands.ready()
+    order = hands.order("0.01")
+    LiveOrder.objects.filter(pk=order.pk).update(
+        state="submitting", submitted_at=hands.now(), sent_quantity=order.quantity
+    )
+    hands.restart()
+    assert live(order).state == "unknown"
+    assert not hands.account.armings.in_force(hands.now()).exists()
+    hands.turn(2)
+    assert (live(order).state, venue_orders(hands)) == ("unknown", [])
+
+
+def test_foreign_order_is_shown_and_manual_trade_freezes(hands: Hands) -> None:
+    hands.ready()
+    hands.order("0.01")
+    hands.turn(2)
+    client = by_hand(hands)
+    client.create_order("BTC/USDT", "limit", "buy", 0.01, 40_000)
+    hands.turn(2)
+    report = Reconciliation.objects.get()
+    assert (report.is_clean, len(report.external_orders)) == (True, 1)
+    client.create_order("BTC/USDT", "market", "sell", 0.001)
+    hands.turn(3)
+    report = Reconciliation.objects.get()
+    assert not report.is_clean
+    assert SymbolFreeze.objects.get(lifted_at=None).cause == "position_differs"
+    assert LiveTrade.objects.filter(fill=None).count() == 1
+    statuses = [each["status"] for each in venue_orders(hands)]
+    assert statuses == ["FILLED", "NEW", "FILLED"]  # theirs still stands
+
+
+def test_clock_that_is_wrong_refuses_entries(hands: Hands) -> None:
+    hands.ready()
+    hands.far.lie(skew_ms=1500)
+    hands.turn(1)
+    assert hands.order("0.01").reason_code == Refusal.NOT_RECONCILED
+
+
+def test_exit_passes_when_halted_and_entries_do_not(hands: Hands) -> None:
+    hands.ready()
+    hands.order("0.01")
+    hands.turn(2)
+    kill_switch.engage(reason="test", by="ada", now=hands.now())
+    assert hands.order("0.01", key="next").reason_code == Refusal.KILL_SWITCH
+    position = Position.objects.get()
+    close_position(
+        account=hands.account,
+        instrument=hands.instrument,
+        candle_open_time=position.clock,
+        now=hands.now(),
+        by="ada",
+    )
+    hands.turn(3)
+    assert Position.objects.get().quantity == 0
+
+
+def test_intent_written_before_the_halt_is_dropped(hands: Hands) -> None:
+    hands.ready()
+    order = hands.order("0.01")
+    kill_switch.engage(reason="test", by="ada", now=hands.now())
+    hands.turn(2)
+    assert (live(order).state, live(order).detail, venue_orders(hands)) == ("dropped", "kill_switch", [])
+
+
+@pytest.mark.parametrize("side", [OrderSide.BUY])
+def test_short_and_unarmed_entries_are_refused(hands: Hands, side: OrderSide) -> None:
+    hands.executor.start()
+    hands.turn()
+    assert hands.order("0.01", side=side).reason_code == Refusal.NOT_ARMED
+
+
+def test_key_that_may_withdraw_is_refused_and_forgotten(hands: Hands) -> None:
+    hands.far.open_account(key=hands.key, secret="canary-secret", can_withdraw=True)
+    hands.executor.start()
+    hands.turn()
+    key = hands.account.exchange_key
+    key.refresh_from_db()
+    assert (key.state, bytes(key.ciphertext)) == ("refused", b"")
