@@ -7,10 +7,11 @@ import numpy as np
 
 from autopilot.engine.analysis import Analysis
 from autopilot.engine.cycle import Mode
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS
-from autopilot.engine.records import NAMES, PRIOR_TRADES, StrategyRecords
-from autopilot.engine.selector import Choice, SelectorModel, choose_by_rules, strategy_confidence, wilson
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_groups
+from autopilot.engine.records import NAMES, PRIOR_TRADES, StrategyRecords, best_strategy
+from autopilot.engine.selector import Choice, SelectorModel, strategy_confidence, wilson
 from signals.engine.hybrid import SUITED
+from signals.engine.regime import REGIMES
 from signals.engine.strategy import StrategyGroup
 
 BY_RULES = "rules were asked"
@@ -64,13 +65,32 @@ def choose(
 
 
 def by_rules(analysis: Analysis, records: StrategyRecords, why: str) -> Choice:
-    """The regime's group and its best strategy on record, with the frequencies of that record."""
-    choice = choose_by_rules(analysis.place, analysis.speaking, records, why)
-    if choice.strategy is None:
-        return replace(
-            choice, why=f"{why}; {choice.group.value} is made for this market and none of it speaks"
-        )
-    return replace(choice, **frequencies(choice.group, choice.strategy, analysis.place, records))
+    """The best strategy on record of the regime's group, with the frequencies of that record.
+
+    Where none of that group speaks, the next group that is made for this regime is asked.
+    """
+    first = None
+    for group in rule_order(analysis.place):
+        members = [name for name in analysis.speaking if name in MEMBERS[group]]
+        strategy = best_strategy(records, members, analysis.place)
+        if strategy is not None:
+            told = (
+                why if first is None else f"{why}; none of {first.value} speaks, {group.value} suits as well"
+            )
+            choice = Choice(group=group, strategy=strategy, by_rules=True, why=told)
+            return replace(choice, **frequencies(group, strategy, analysis.place, records))
+        first = first or group
+    made_for = first or GROUP_ORDER[0]
+    silent = f"{why}; {made_for.value} is made for this market, and nobody who suits it speaks"
+    return Choice(group=made_for, strategy=None, by_rules=True, why=silent)
+
+
+def rule_order(place: int) -> list[StrategyGroup]:
+    """The regime's own group first, then the others that are made for it; where it is not known only the first."""
+    own = GROUP_ORDER[int(rule_groups(np.array([place], dtype=np.int8))[0])]
+    if place < 0:
+        return [own]
+    return [own, *(group for group in GROUP_ORDER if group is not own and REGIMES[place] in SUITED[group])]
 
 
 def frequencies(

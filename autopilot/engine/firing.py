@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopilot.engine.bootstrap import Samples
-from autopilot.engine.choosing import frequencies
+from autopilot.engine.choosing import frequencies, rule_order
 from autopilot.engine.cycle import Mode
 from autopilot.engine.groups import GROUP_ORDER, MEMBERS
 from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
@@ -69,14 +69,15 @@ def _spoke(samples: Samples, row: int, group: int) -> list[str]:
 def _by_rules(
     samples: Samples, row: int, records: StrategyRecords, known: dict[tuple[str, int], float]
 ) -> float | None:
-    group, regime = int(samples.rules[row]), int(samples.regime[row])
-    strategy = best_strategy(records, _spoke(samples, row, group), regime)
-    if strategy is None:
-        return None
-    if (strategy, regime) not in known:
-        told = frequencies(GROUP_ORDER[group], strategy, regime, records)
-        known[strategy, regime] = float(told.get("probability") or 0.0)
-    return known[strategy, regime]
+    regime = int(samples.regime[row])
+    for group in rule_order(regime):
+        strategy = best_strategy(records, _spoke(samples, row, GROUP_ORDER.index(group)), regime)
+        if strategy is not None:
+            if (strategy, regime) not in known:
+                told = frequencies(group, strategy, regime, records)
+                known[strategy, regime] = float(told.get("probability") or 0.0)
+            return known[strategy, regime]
+    return None
 
 
 def _by_model(model: SelectorModel, told: FloatArray, samples: Samples, row: int) -> float | None:

@@ -6,6 +6,7 @@ autopilot that is stopped and started anew repeats neither.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import DataError, IntegrityError, transaction
@@ -14,11 +15,12 @@ from autopilot.engine.analysis import Analysis, analyse
 from autopilot.engine.choosing import Chosen, choose, ranking
 from autopilot.engine.cycle import DecisionOutcome, InstanceState, Mode, slot_of
 from autopilot.engine.order import OrderState
-from autopilot.models import Decision, Instance
+from autopilot.models import Decision, Instance, Order
 from autopilot.selectors import trades_begun_today
 from autopilot.services.acting import act_on_decision
 from autopilot.services.champion import LoadedChampion, loaded_champion
 from autopilot.services.instances import freeze
+from autopilot.services.lapsed import worth_again
 from autopilot.services.looking import Seen, context_at, look, objection
 from autopilot.services.record_keeping import instrument_records, recent_records
 from autopilot.services.sizing import order_request
@@ -145,7 +147,9 @@ class _Cycle:
         signal = self._proposed(analysis, chosen, context, is_late=seen.is_late)
         if signal is None:
             refused = self.decision.outcome == DecisionOutcome.REFUSED
-            return self._evaluated(key, Outcome.REFUSED if refused else Outcome.NONE)
+            self._evaluated(key, Outcome.REFUSED if refused else Outcome.NONE)
+            self._again(float(seen.window.close[-1]), analysis, opened_at)
+            return self.decision
         published = self._publish(key, signal, chosen)
         self._evaluated(key, Outcome.SIGNAL)
         return self._execute(signal, published, chosen, analysis, opened_at)
@@ -269,7 +273,7 @@ class _Cycle:
         )
         return decision
 
-    def _execute(  # noqa: PLR0911  (one answer for each thing that may happen)
+    def _execute(
         self,
         signal: StrategySignal,
         published: Signal,
@@ -286,16 +290,50 @@ class _Cycle:
         if begun >= instance.max_trades_per_day:
             why = f"no order: {begun} trades were begun today, {instance.max_trades_per_day} are allowed"
             return self._add(DecisionOutcome.ORDER_REFUSED, why, "trades_today")
+        order = self._order(
+            signal,
+            opened_at,
+            published,
+            deviation=analysis.deviation,
+            is_fallback=decision.is_fallback,
+            is_calibrated=chosen.is_calibrated,
+        )
+        if order is None and decision.outcome != DecisionOutcome.FROZEN:
+            held = "no order: what is held agrees with it, or was ended by it"
+            return self._add(DecisionOutcome.SIGNAL, held, "held")
+        return self._ordered(order)
+
+    def _again(self, close: float, analysis: Analysis, opened_at: datetime) -> None:
+        """A limit order that lapsed is decided again where nothing new is said: to market, if it is still worth it."""
+        instance = self.instance
+        if not instance.auto_execute or instance.frozen_reason:
+            return
+        found = worth_again(instance=instance, close=close, now=self.now)
+        if found is None:
+            return
+        lapsed, signal = found
+        order = self._order(
+            signal,
+            opened_at,
+            lapsed.signal,
+            deviation=analysis.deviation,
+            is_fallback=self.decision.is_fallback,
+            is_calibrated=False,
+            attempt=lapsed.attempt + 1,
+        )
+        if order is not None:
+            self.decision.reason += "; the limit order before lapsed and is decided again"
+            self._ordered(order)
+
+    def _order(
+        self, signal: StrategySignal, opened_at: datetime, published: Signal | None, **how: Any
+    ) -> Order | None:
+        """Placed or refused; None where none was wanted, or it failed and the autopilot is frozen."""
+        instance = self.instance
         try:
             with transaction.atomic():
-                request, decision.risk = order_request(
-                    instance=instance,
-                    signal=signal,
-                    deviation=analysis.deviation,
-                    is_fallback=decision.is_fallback,
-                    is_calibrated=chosen.is_calibrated,
-                )
-                order = act_on_decision(
+                request, self.decision.risk = order_request(instance=instance, signal=signal, **how)
+                return act_on_decision(
                     account=instance.account,
                     instrument=instance.instrument,
                     timeframe=self.timeframe,
@@ -310,16 +348,17 @@ class _Cycle:
             logger.exception("order failed, the autopilot is frozen", autopilot=str(instance))
             why = f"{type(error).__name__}: {error}"[:500]
             freeze(instance=instance, reason=why, by=WHO, now=self.now)
-            return self._add(DecisionOutcome.FROZEN, f"the order failed, frozen: {why}", "order_failed")
+            self._add(DecisionOutcome.FROZEN, f"the order failed, frozen: {why}", "order_failed")
+            return None
+
+    def _ordered(self, order: Order | None) -> Decision:
+        decision = self.decision
         if order is None:
-            return self._add(
-                DecisionOutcome.SIGNAL, "no order: what is held agrees with it, or was ended by it", "held"
-            )
+            return decision
         decision.order = order
         if order.state == OrderState.REFUSED:
-            return self._add(
-                DecisionOutcome.ORDER_REFUSED, f"order refused: {order.reason}", order.reason_code
-            )
+            refused = f"order refused: {order.reason.rstrip('.')}"
+            return self._add(DecisionOutcome.ORDER_REFUSED, refused, order.reason_code)
         kind = f"{order.side} {order.quantity.normalize():f}, {order.type}"
         return self._add(DecisionOutcome.ORDERED, f"ordered: {kind}", "")
 

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -12,14 +13,23 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from autopilot.engine.cycle import Mode
+from autopilot.models import Instance
+from autopilot.services.accounts import open_account
+from autopilot.services.instances import start_instance
 from notifications.models import DeliveryPreference
 from signals.engine.cost_rates import MarketType
 from signals.engine.session import TradingSession, next_opening, sessions_at
+from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
 from users.engine.subscriber import AccountType, RiskProfile
 from users.models import Subscriber, Tier
 
 BASES = ("BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "AVAX", "LINK", "DOT")
+DEMO = "manage.py demo"
+DEMO_ACCOUNT, DEMO_CASH = "Demo 1m", Decimal(10_000)
+DEMO_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+DEMO_LABEL = "Demo: 1m, no threshold"
 FIRST_CHAT_ID = 7_000_000_001  # above 2^31, as Telegram's own ids are
 
 
@@ -55,6 +65,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             load_instruments()
             subscribers = load_subscribers(timezone.now())
+            load_autopilots(timezone.now())
         if settings.SANDBOX:
             register_chats(subscribers, settings.SANDBOX_URL)
         self.stdout.write(f"Demo: {len(BASES)} instruments, {len(subscribers)} subscribers.")
@@ -100,6 +111,44 @@ def load_subscribers(now: datetime) -> list[Subscriber]:
         DeliveryPreference.objects.create(subscriber=subscriber, sessions=chosen)
         subscribers.append(subscriber)
     return subscribers
+
+
+def load_autopilots(now: datetime) -> None:
+    """Three by rules on one-minute candles of the sandbox, so that a visitor sees decisions, fills and trades at once.
+
+    They are labelled: the threshold is 0 and stops may stand within their costs, which no sensible autopilot's may.
+    Where any autopilot was ever started, or the market is real, nothing is added.
+    """
+    if Instance.objects.exists() or not settings.SANDBOX:
+        return
+    account = open_account(
+        name=DEMO_ACCOUNT,
+        currency="USDT",
+        cash=DEMO_CASH,
+        by=DEMO,
+        now=now,
+        max_trades_a_day=None,
+        cooldown_seconds=None,
+        max_correlation=None,
+    )
+    for instrument in Instrument.objects.filter(symbol__in=DEMO_SYMBOLS, exchange__is_simulated=True):
+        start_instance(
+            instrument=instrument,
+            timeframe=Timeframe.M1,
+            interval_seconds=10,
+            mode=Mode.PATTERN,
+            min_confidence_threshold=0.0,
+            max_trades_per_day=1_000,
+            auto_execute=True,
+            confirmed=True,
+            account=account,
+            hold_bars=10,
+            stop_costs=0.0,
+            experimental=True,
+            label=DEMO_LABEL,
+            by=DEMO,
+            now=now,
+        )
 
 
 def sessions_from(now: datetime) -> list[TradingSession]:

@@ -16,11 +16,13 @@ from autopilot.services import cycles
 from autopilot.services.cycle_run import run_due_cycles
 from autopilot.services.cycles import record_failure, run_cycle
 from autopilot.services.instances import pause_instance, resume_instance, stop_instance
+from autopilot.services.lapsed import worth_again
 from autopilot.services.paper import fill_orders
 from autopilot.services.record_keeping import forget_records
 from autopilot.services.tidy import tidy_decisions
 from signals.crash_points import EXIT_STATUS
 from signals.engine.timeframe import Timeframe
+from signals.market.models import Candle
 from signals.market.providers import ProviderError
 from signals.models import Evaluation, Signal
 from tests.autopilot.market_rows import make_autopilot, market, store
@@ -232,6 +234,52 @@ def test_the_order_fills_at_the_next_bar_through_the_paper_broker() -> None:
     assert fill_orders(instrument=instrument, timeframe=Timeframe.H1, as_of=moment, now=moment) >= 1
     order = Order.objects.filter(purpose="entry").get()
     assert order.state in {"filled", "lapsed"}
+
+
+def test_a_limit_order_that_lapses_is_decided_again_to_market_once() -> None:
+    instrument, rest, closed_at = market()
+    instance = make_autopilot(instrument, closed_at)
+    cycle(instance, closed_at)
+    order = Order.objects.get()
+    Order.objects.update(state="lapsed", ended_at=closed_at, remaining=0)
+    close = float(rest.close[0])
+    assert order.signal is not None
+    found = worth_again(instance=instance, close=order.signal.entry_price, now=closed_at)
+    assert found is not None
+    assert (found[0], found[1].confidence) == (order, 1.0)
+    beyond = order.signal.take_profit * 1.01
+    assert worth_again(instance=instance, close=beyond, now=closed_at) is None
+    assert worth_again(instance=instance, close=close, now=order.signal.expires_at) is None
+    Order.objects.update(attempt=1)
+    assert worth_again(instance=instance, close=order.signal.entry_price, now=closed_at) is None
+
+
+def test_what_lapsed_is_ordered_by_the_cycle_that_has_nothing_new_to_say() -> None:
+    instrument, _, closed_at = market()
+    instance = make_autopilot(instrument, closed_at)
+    cycle(instance, closed_at)
+    Order.objects.update(state="lapsed", ended_at=closed_at, remaining=0)
+    price = Signal.objects.get().entry_price
+    Candle.objects.create(
+        instrument=instrument,
+        timeframe="1h",
+        open_time=closed_at,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=1,
+    )
+    Instance.objects.update(min_confidence_threshold=1.0)
+
+    decision = cycle(instance, closed_at + timedelta(hours=1))
+
+    assert decision is not None
+    assert decision.outcome == "ordered"
+    assert "decided again" in decision.reason
+    again = Order.objects.order_by("-id")[0]
+    assert (again.type, again.attempt) == ("market", 1)
+    assert Evaluation.objects.order_by("-id")[0].outcome == "none"
 
 
 def test_all_that_are_due_run_and_one_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
