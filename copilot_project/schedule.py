@@ -33,6 +33,7 @@ SCHEDULE = {
     "choices of policies older than a day, every 10 minutes": every(600, "signals.tasks.refresh_policies"),
     "anomaly forests older than a day, every 10 minutes": every(600, "signals.tasks.refresh_forests"),
     "updates that were not worked off, every 30 seconds": every(30, "notifications.tasks.sweep_updates"),
+    "events that are due at integrators, every 5 seconds": every(5, "notifications.tasks.sweep_webhooks"),
     "pictures that were not drawn, every 30 seconds": every(30, "notifications.tasks.sweep_pictures"),
     "closed days into chunks, every hour": every(3600, "signals.market.tasks.build_chunks"),
     "proof that beat and worker live, every 10 seconds": every(10, "signals.tasks.beat_heart"),

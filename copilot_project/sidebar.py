@@ -123,6 +123,8 @@ GROUPS = (
             ("users.User", "manage_accounts"),
             ("users.ApiKey", "vpn_key"),
             ("users.ApiRequest", "sync_alt"),
+            ("notifications.WebhookEndpoint", "webhook"),
+            ("notifications.WebhookDelivery", "outbox"),
             ("socialaccount.SocialAccount", "badge"),
             ("auth.Group", "shield_person"),
         ),

@@ -2,12 +2,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.utils import timezone
 
-from notifications.models import DeliveryKind, DeliveryPreference
+from notifications.clients.address import AddressRefusedError, require_allowed_url
+from notifications.models import DeliveryKind, DeliveryPreference, WebhookEndpoint
 from notifications.services.starvation import session_count
 from signals.engine.session import TradingSession
 from signals.models import Signal
-from users.models import Subscriber
+from users.models import ApiKey, Subscriber
 
 SIGNALS_LISTED = 200
 
@@ -79,3 +82,31 @@ class PreviewForm(WhyNotForm):
     kind = forms.TypedChoiceField(
         choices=DeliveryKind.choices, coerce=DeliveryKind, initial=DeliveryKind.SIGNAL, label="Message"
     )
+
+
+class WebhookForm(forms.ModelForm):
+    """Where to, and of what."""
+
+    kinds = forms.MultipleChoiceField(
+        choices=DeliveryKind.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="A signal when it is released for the key's tier, an outcome when it is recorded, as late.",
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["name", "api_key", "url", "kinds", "is_active"]
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"].strip()
+        try:
+            require_allowed_url(url, loopback=settings.SANDBOX)
+        except AddressRefusedError as error:
+            raise forms.ValidationError(f"No webhook can go there: {error}.") from error
+        return url
+
+    def clean_api_key(self) -> ApiKey:
+        key: ApiKey = self.cleaned_data["api_key"]
+        if not key.is_open(timezone.now()):
+            raise forms.ValidationError("This key has ended: take another one.")
+        return key

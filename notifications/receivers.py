@@ -10,7 +10,8 @@ from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
 from notifications.services.pictures import request_picture
 from notifications.services.removal import forget_chat, forget_preferences
-from notifications.tasks import wake_for_picture
+from notifications.services.webhooks import announce_outcomes, announce_signal
+from notifications.tasks import wake_for_picture, wake_for_webhooks
 from signals.models import Signal
 from users.models import Subscriber
 
@@ -25,11 +26,15 @@ def deliver(*, coming: Signal, **kwargs: Any) -> None:
 def deliver_capped(*, published: Signal, **kwargs: Any) -> None:
     """A daily cap counts the signals before this one, so these wait until those are committed."""
     fan_out(signal=published, capped=True)
+    for endpoint_id in announce_signal(signal=published):
+        transaction.on_commit(partial(wake_for_webhooks, endpoint_id))
 
 
 def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:
     """What became of signals goes to those who got them, or was never written."""
     follow_up(signal_ids=signal_ids)
+    for endpoint_id in announce_outcomes(signal_ids=signal_ids):
+        transaction.on_commit(partial(wake_for_webhooks, endpoint_id))
 
 
 def forget_left_chat(*, chat_id: int, **kwargs: Any) -> None:

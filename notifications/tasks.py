@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from notifications.services import bot_state, inbox, pictures, removal
+from notifications.services import bot_state, inbox, pictures, removal, webhooks
 from notifications.services.bot.chat_state import forget_states
 from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
@@ -115,6 +115,25 @@ def sweep_pictures() -> None:
     now = timezone.now()
     for signal_id in pictures.undrawn_pictures(requested_before=now - LEAVE_TO_ITS_WAKE_UP, now=now):
         wake_for_picture(signal_id)
+
+
+@shared_task(name="notifications.tasks.send_webhooks")
+def send_webhooks(endpoint_id: int) -> None:
+    from notifications.services.webhook_sending import send_due  # noqa: PLC0415 - only workers load the client
+
+    send_due(endpoint_id=endpoint_id, clock=timezone.now)
+
+
+@shared_task(name="notifications.tasks.sweep_webhooks")
+def sweep_webhooks() -> None:
+    """Wake a worker for each endpoint that something is due for: after a delay, a failure or a lost wake-up."""
+    for endpoint_id in webhooks.endpoints_with_work(now=timezone.now()):
+        wake_for_webhooks(endpoint_id)
+
+
+def wake_for_webhooks(endpoint_id: int) -> None:
+    """Ask for an endpoint's events to be sent."""
+    wake_up(send_webhooks, endpoint_id)
 
 
 def wake_for_picture(signal_id: int) -> None:

@@ -17,9 +17,11 @@ from notifications.models.preference import (
     require_timezone,
 )
 from notifications.models.sender import SenderLease, SenderState
+from notifications.models.webhook import UNSETTLED, WebhookDelivery, WebhookEndpoint, WebhookState
 
 __all__ = [
     "OPEN_STATES",
+    "UNSETTLED",
     "Answer",
     "ChatState",
     "Delivery",
@@ -35,5 +37,8 @@ __all__ = [
     "SenderState",
     "SignalPicture",
     "TelegramUpdate",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookState",
     "require_timezone",
 ]

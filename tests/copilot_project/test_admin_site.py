@@ -15,7 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications.models import DeliveryKind, WebhookDelivery
 from notifications.services.fan_out import fan_out
+from notifications.services.webhooks import announce_signal, create_endpoint
 from signals.market.models import Instrument
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber
@@ -115,6 +117,16 @@ def a_colleague() -> User:
     return User.objects.create_user("colleague", "colleague@example.com", PASSWORD, is_staff=True)
 
 
+def make_dead_event() -> WebhookDelivery:
+    now, signal = timezone.now(), make_signal()
+    create_endpoint(
+        name="x", api_key=make_key(), url="https://example.com", kinds=[DeliveryKind.SIGNAL], now=now
+    )
+    announce_signal(signal=signal)
+    WebhookDelivery.objects.update(state="dead")
+    return WebhookDelivery.objects.get()
+
+
 CASES = [
     Case(
         Instrument, "activate", lambda: make_instrument(is_active=False), "change", lambda row: row.is_active
@@ -130,6 +142,7 @@ CASES = [
         lambda row: row.status == "removed",
         (("confirmed", "yes"),),
     ),
+    Case(WebhookDelivery, "revive", make_dead_event, "change", lambda row: row.state == "retry"),
     Case(ApiKey, "revoke", make_key, "change", lambda row: row.revoked_at is not None),
     Case(User, "staff_chat", a_colleague, "change", lambda row: StaffChat.objects.exists()),
     Case(Subscriber, "link_token", make_subscriber, "change", lambda row: LinkToken.objects.exists()),
