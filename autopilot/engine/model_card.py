@@ -83,7 +83,7 @@ def by_year(judged: Judged, horizon_ms: int) -> list[dict[str, Any]]:
 
 def part_of(judged: Judged, rows: Any) -> Judged:
     """Some rows of it."""
-    columns = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
+    columns: dict[str, Any] = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
     return Judged(**{name: None if column is None else column[rows] for name, column in columns.items()})
 
 
@@ -237,11 +237,7 @@ def spoken_confidences(
         rows = np.flatnonzero((chosen == place) & fired[:, members].any(axis=1))
         if len(rows) == 0 or calibrations[place].n == 0:
             continue
-        made = np.where(
-            fired[np.ix_(rows, members)],
-            mean_r[np.ix_(members, range(mean_r.shape[1]))][:, regime[rows]].T,
-            -np.inf,
-        )
+        made = np.where(fired[rows][:, members], mean_r[members][:, regime[rows]].T, -np.inf)
         best = members[made.argmax(axis=1)]
         told[rows] = calibrations[place].probability(judged.model[rows, place]) * within[best, regime[rows]]
     return told

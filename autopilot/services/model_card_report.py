@@ -36,20 +36,26 @@ def report_on_files(
     parts = [_head(folder, timeframes, pairs)]
     steps = len(timeframes) * (pairs + 1)
     for number, timeframe in enumerate(timeframes):
-        done = number * (pairs + 1)
-        markets = most_history(folder, timeframe, pairs)
-        samples = collect_samples(
-            markets,
-            timeframe=timeframe,
-            on_market=lambda place, name, done=done: progress(done + place, steps, f"samples of {name}"),
-        )
-        collected, samples = len(samples), thinned(samples, MOST_ROWS)
-        progress(done + pairs, steps, f"fits {len(samples)} samples of {timeframe}")
-        at = done + pairs
-        fitted = fit(samples, lambda part, total, at=at: progress(at, steps, f"part {part} of {total}"))
-        card = model_metrics(samples, fitted.judged, fitted.judged_rows, fitted.importance)
-        parts.append(_section(timeframe, card, collected, proof(fitted, samples.horizon_ms)))
+        parts.append(_judged(folder, timeframe, pairs, fit, _from(progress, number * (pairs + 1), steps)))
     return "\n".join(parts) + "\n"
+
+
+def _judged(
+    folder: Path, timeframe: Timeframe, pairs: int, fit: Fit, told: Callable[[int, str], None]
+) -> str:
+    markets = most_history(folder, timeframe, pairs)
+    samples = collect_samples(
+        markets, timeframe=timeframe, on_market=lambda place, name: told(place, f"samples of {name}")
+    )
+    collected, samples = len(samples), thinned(samples, MOST_ROWS)
+    told(pairs, f"fits {len(samples)} samples of {timeframe}")
+    fitted = fit(samples, lambda part, total: told(pairs, f"part {part} of {total} of the fit"))
+    card = model_metrics(samples, fitted.judged, fitted.judged_rows, fitted.importance)
+    return _section(timeframe, card, collected, proof(fitted, samples.horizon_ms))
+
+
+def _from(progress: Progress, done: int, steps: int) -> Callable[[int, str], None]:
+    return lambda place, message: progress(done + place, steps, message)
 
 
 def most_history(folder: Path, timeframe: Timeframe, pairs: int) -> list[TrainingMarket]:
@@ -62,7 +68,7 @@ def most_history(folder: Path, timeframe: Timeframe, pairs: int) -> list[Trainin
             candles: OHLCV = inspect(raw, timeframe, end)[0]
             found.append(TrainingMarket(path.stem.rsplit("_", 1)[0], candles, can_short=False))
     if not found:
-        raise FileRefusedError(f"{folder} holds no file *_{timeframe.value}.parquet with candles")
+        raise FileRefusedError(folder, f"it holds no file *_{timeframe.value}.parquet with candles")
     return sorted(found, key=lambda each: (-len(each.candles), each.name))[:pairs]
 
 

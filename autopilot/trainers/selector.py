@@ -240,7 +240,8 @@ def _known_before(decided_at: IntArray, row: int, horizon_ms: int) -> int:
 
 def _judge(rows: Rows, horizon_ms: int, seed: int, on_fold: OnFold) -> tuple[IntArray, Judged, list[int]]:
     """Rows judged, what was told of them by the model and by each baseline, and the rounds of each fold."""
-    asked_rows, rounds = [np.empty(0, dtype=np.int64)], []
+    asked_rows = [np.empty(0, dtype=np.int64)]
+    rounds: list[int] = []
     told: dict[str, list[FloatArray]] = {
         name: [np.empty((0, GROUPS))] for name in ("model", "majority", "best", "rules")
     }

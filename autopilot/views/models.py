@@ -137,13 +137,16 @@ def card_context(model: TrainedModel) -> dict[str, Any]:
     """Tables and figures of one model's record."""
     card, groups = model.metrics, model.feature_schema["groups"]
     measured = card["out_of_sample"]
+    more = list(card["result_gain_bounds"].values())
+    in_r = dict(zip(("best", "rules"), more, strict=False)) if len(more) == 2 else {}
     baselines = [
-        ("The model", measured["log_loss"], None, measured["accuracy"], measured["model_result"]),
+        ("The model", measured["log_loss"], None, measured["accuracy"], measured["model_result"], None),
         (
             "The class frequencies",
             measured["majority_log_loss"],
             measured["majority_gain_bound"],
             measured["majority_accuracy"],
+            None,
             None,
         ),
         (
@@ -152,6 +155,7 @@ def card_context(model: TrainedModel) -> dict[str, Any]:
             measured["best_group_gain_bound"],
             None,
             measured["best_group_result"],
+            in_r.get("best"),
         ),
         (
             "The rules",
@@ -159,6 +163,7 @@ def card_context(model: TrainedModel) -> dict[str, Any]:
             measured["rules_gain_bound"],
             measured["rules_accuracy"],
             measured["rules_result"],
+            in_r.get("rules"),
         ),
     ]
     total = sum(card["class_counts"]) or 1
