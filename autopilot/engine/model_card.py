@@ -83,8 +83,11 @@ def by_year(judged: Judged, horizon_ms: int) -> list[dict[str, Any]]:
 
 def part_of(judged: Judged, rows: Any) -> Judged:
     """Some rows of it."""
-    columns: dict[str, Any] = {name: getattr(judged, name) for name in Judged.__dataclass_fields__}
-    return Judged(**{name: None if column is None else column[rows] for name, column in columns.items()})
+    found: dict[str, Any] = {}
+    for name in Judged.__dataclass_fields__:
+        column = getattr(judged, name)
+        found[name] = None if column is None else column[rows]
+    return Judged(**found)
 
 
 def confusion(judged: Judged) -> list[list[int]]:

@@ -1,16 +1,19 @@
 """AI management: before the first model, its card, the settings, and who may do what."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.live_server_helper import LiveServer
 
 from autopilot.services.bootstrap_config import get_bootstrap_config
 from autopilot.services.champion import forget_loaded
 from signals.models import Job, ModelState, TrainedModel
 from tests.autopilot.selector_rows import make_selector
+from tests.browser import log_in, visiting
 from tests.factories import make_instrument
 from users.models import User
 
@@ -112,3 +115,17 @@ def test_whoever_may_only_look_changes_nothing(client: Client, name: str) -> Non
 
     assert client.get(PAGE).status_code == 403
     assert client.post(reverse(f"autopilot:{name}")).status_code == 403
+
+
+@pytest.mark.browser
+def test_charts_are_drawn_in_a_browser_without_complaint(
+    chromium: Path, live_server: LiveServer, transactional_db: None
+) -> None:
+    User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
+    make_selector(proved=True, promoted=True)
+    with visiting(chromium) as (page, complaints):
+        log_in(page, live_server.url)
+        page.goto(live_server.url + PAGE)
+        for name in ("reliability", "confusion", "importance", "drift"):
+            page.wait_for_selector(f"#{name} .main-svg")
+        assert complaints == []
