@@ -14,7 +14,7 @@ from django.conf import settings
 from notifications.clients.address import AddressRefusedError
 from notifications.clients.webhook import WebhookFailedError, post_webhook
 from notifications.models import DeliveryKind, WebhookDelivery
-from notifications.services.webhooks import claim_event, settle_dead, settle_failed, settle_sent
+from notifications.services.webhooks import SECRET_MARK, claim_event, settle_dead, settle_failed, settle_sent
 from signals.models import Signal, SignalOutcome
 from signals.selectors import sending_allowed
 from users.models import ApiKey
@@ -94,10 +94,11 @@ def event_body(event: WebhookDelivery) -> bytes:
 
 
 def signed_headers(event: WebhookDelivery, body: bytes, *, now: datetime) -> dict[str, str]:
-    """`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`, under the secret as it was shown."""
+    """`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`, under the bytes of the secret."""
     name, timestamp = str(event.event_id), str(int(now.timestamp()))
     signed = f"{name}.{timestamp}.".encode() + body
-    digest = hmac.new(event.endpoint.secret.encode(), signed, hashlib.sha256).digest()
+    key = base64.b64decode(event.endpoint.secret.removeprefix(SECRET_MARK))
+    digest = hmac.new(key, signed, hashlib.sha256).digest()
     return {
         "Content-Type": "application/json",
         "User-Agent": "CoPilot-Webhooks/1",

@@ -1,5 +1,6 @@
 """Events to integrators: written with what they tell of, released as late as the key's tier, settled one by one."""
 
+import base64
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def create_endpoint(
         api_key=api_key,
         url=url,
         kinds=[kind.value for kind in DeliveryKind if kind in kinds],
-        secret=SECRET_MARK + secrets.token_urlsafe(SECRET_BYTES),
+        secret=SECRET_MARK + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
         created_at=now,
     )
 

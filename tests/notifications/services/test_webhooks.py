@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import html
 import json
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from notifications.clients import webhook
@@ -37,6 +39,7 @@ from users.services import create_api_key, revoke_api_key
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LIST = "/admin/notifications/webhookendpoint/"
 BOTH = (DeliveryKind.SIGNAL, DeliveryKind.OUTCOME)
 
 
@@ -125,7 +128,8 @@ def test_event_is_signed_over_its_id_its_time_and_its_bytes(receiver: Receiver) 
     assert headers["Webhook-Id"] == str(event.event_id)
     assert headers["Webhook-Timestamp"] == str(int(NOW.timestamp()))
     signed = f"{event.event_id}.{headers['Webhook-Timestamp']}.".encode() + body
-    expected = base64.b64encode(hmac.new(target.secret.encode(), signed, hashlib.sha256).digest()).decode()
+    key = base64.b64decode(target.secret.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["Webhook-Signature"] == f"v1,{expected}"
     told = json.loads(body)
     assert (told["type"], told["data"]["id"]) == ("signal.published", str(signal.public_id))
@@ -271,3 +275,22 @@ def test_name_that_leads_inside_is_refused_where_it_is_connected(settings: Setti
     assert (event.state, event.reason) == ("dead", "this machine's own addresses are for the sandbox")
     with pytest.raises(AddressRefusedError):
         require_allowed("0.0.0.0", loopback=True)
+
+
+def test_webhook_is_made_in_the_console_and_its_secret_shown_once(
+    admin_client: Client, settings: Settings
+) -> None:
+    settings.SANDBOX = False
+    key = endpoint("https://example.com").api_key
+    form = {"name": "desk", "api_key": key.pk, "url": "https://example.com/hook", "kinds": ["signal"]}
+    refused = admin_client.post(f"{LIST}add/", form | {"url": "http://10.0.0.1/"}).content.decode()
+    assert "only https is spoken" in refused
+
+    made = admin_client.post(f"{LIST}add/", form | {"is_active": "on"}).content.decode()
+
+    row = WebhookEndpoint.objects.get(name="desk")
+    assert row.secret in html.unescape(made)
+    for page in (LIST, f"{LIST}{row.pk}/change/", "/admin/notifications/webhookdelivery/"):
+        answer = admin_client.get(page)
+        assert answer.status_code == 200
+        assert row.secret not in html.unescape(answer.content.decode())
