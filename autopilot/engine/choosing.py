@@ -14,7 +14,7 @@ from signals.engine.hybrid import SUITED
 from signals.engine.regime import REGIMES
 from signals.engine.strategy import StrategyGroup
 
-BY_RULES = "rules were asked"
+BY_RULES = "by rules"
 
 
 @dataclass(frozen=True, slots=True)

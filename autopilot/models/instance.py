@@ -34,6 +34,10 @@ class Instance(models.Model):
     )
     max_trades_per_day = models.PositiveIntegerField(default=10, help_text="Entries from UTC midnight on.")
     auto_execute = models.BooleanField(default=False, help_text="Orders on paper follow its signals.")
+    limit_bars = models.PositiveSmallIntegerField(
+        default=3,
+        help_text="A limit order that has not filled after so many bars lapses and is decided again.",
+    )
     hold_bars = models.PositiveSmallIntegerField(
         default=24, help_text="A position that met neither stop nor target is closed after so many bars."
     )

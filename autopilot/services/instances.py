@@ -23,6 +23,7 @@ CONFIGURED = (
     "min_confidence_threshold",
     "max_trades_per_day",
     "auto_execute",
+    "limit_bars",
     "hold_bars",
     "risk_fraction",
     "stop_costs",
@@ -84,6 +85,7 @@ def start_instance(  # noqa: PLR0913  (what can be configured)
     confirmed: bool = False,
     paper_trading: bool = True,
     account: Account | None = None,
+    limit_bars: int = 3,
     hold_bars: int = 24,
     risk_fraction: float = 0.01,
     stop_costs: float = 3.0,
@@ -104,6 +106,7 @@ def start_instance(  # noqa: PLR0913  (what can be configured)
         "min_confidence_threshold": min_confidence_threshold,
         "max_trades_per_day": max_trades_per_day,
         "auto_execute": auto_execute,
+        "limit_bars": limit_bars,
         "hold_bars": hold_bars,
         "risk_fraction": risk_fraction,
         "stop_costs": stop_costs,
@@ -274,9 +277,10 @@ def _check(wanted: dict[str, Any]) -> None:
         raise InvalidSettingError("risk_fraction", "must be above 0")
     if not 0 <= wanted.get("stop_costs", 0) <= MOST_COSTS:
         raise InvalidSettingError("stop_costs", f"must be between 0 and {MOST_COSTS}")
-    for name, least, most in (("max_trades_per_day", 0, MOST_TRADES), ("hold_bars", 1, MOST_TRADES)):
-        if not least <= wanted.get(name, least) <= most:
-            raise InvalidSettingError(name, f"must be between {least} and {most}")
+    counts = {"max_trades_per_day": 0, "limit_bars": 1, "hold_bars": 1}
+    for name, least in counts.items():
+        if not least <= wanted.get(name, least) <= MOST_TRADES:
+            raise InvalidSettingError(name, f"must be between {least} and {MOST_TRADES}")
 
 
 def _record(

@@ -23,8 +23,6 @@ from signals.engine.sizing import position_size
 from signals.engine.strategy import StrategySignal
 from signals.engine.timeframe import Timeframe
 
-GOOD_BARS = 3  # of a limit order; what lapses is decided again
-
 
 def order_request(
     *,
@@ -69,7 +67,7 @@ def order_request(
         quantity=quantity,
         stop=stop,
         target=Decimal(repr(signal.take_profit)),
-        good_bars=GOOD_BARS,
+        good_bars=instance.limit_bars,
         hold_bars=instance.hold_bars,
         strategy=signal.strategy,
         strength=signal.confidence,

@@ -20,6 +20,7 @@ def instance(request: HttpRequest, pk: int) -> HttpResponse:
     context = _state(shown) | {
         "modes": modes,
         "may_change": request.user.has_perm("autopilot.change_instance"),
+        "has_equity": shown.account.equity_points.filter(at__gte=shown.started_at).exists(),
     }
     return page(request, "autopilot/instance.html", f"Autopilot on {shown}", context)
 

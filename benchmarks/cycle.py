@@ -1,0 +1,83 @@
+"""A cycle of 100 autopilots, for benchmarks/autopilot.py: rows in, decisions out, in a Postgres of its own."""
+
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+from harness import fresh_database
+
+from signals.engine.candle import OHLCV
+from signals.engine.timeframe import Timeframe
+
+INSTRUMENTS, BARS, ROUNDS = 100, 700, 5
+END = datetime(2026, 5, 4, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def walk(seed: int) -> OHLCV:
+    """BARS hours and ROUNDS more, the last of which closes at END + ROUNDS hours."""
+    rng = np.random.default_rng(seed)
+    count = BARS + ROUNDS
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.008, count)))
+    opened = np.concatenate(([100.0], close[:-1]))
+    reach = np.abs(rng.normal(0, 0.004, (2, count))) * close
+    times = int((END - BARS * HOUR).timestamp() * 1000) + 3_600_000 * np.arange(count)
+    high, low = np.maximum(opened, close) + reach[0], np.minimum(opened, close) - reach[1]
+    return OHLCV(times, opened, high, low, close, rng.uniform(1, 100, count))
+
+
+def cycle_seconds() -> list[float]:
+    """Seconds for one cycle of all, each on a candle that has just closed; the first round warms up and is left out."""
+    with fresh_database():
+        from autopilot.engine.cycle import Mode  # noqa: PLC0415
+        from autopilot.models import Decision, Instance  # noqa: PLC0415
+        from autopilot.services.cycles import run_cycle  # noqa: PLC0415
+        from autopilot.services.instances import start_instance  # noqa: PLC0415
+        from copilot_project.celery import app  # noqa: PLC0415
+        from signals.market.models import Exchange, Instrument  # noqa: PLC0415
+        from signals.market.services.candles import store_candles  # noqa: PLC0415
+
+        app.conf.broker_url = "memory://"  # wake-ups of the sender and of drawing are the network's
+        exchange = Exchange.objects.create(code="binance", name="Binance")
+        markets = []
+        for number in range(INSTRUMENTS):
+            instrument = Instrument.objects.create(
+                exchange=exchange,
+                symbol=f"T{number}/USDT",
+                base=f"T{number}",
+                quote="USDT",
+                tick_size=Decimal("0.0001"),
+                lot_step=Decimal("0.001"),
+                market_type="margin",
+            )
+            candles = walk(number)
+            store_candles(instrument=instrument, timeframe=Timeframe.H1, candles=candles)
+            markets.append(instrument)
+            start_instance(
+                instrument=instrument,
+                timeframe=Timeframe.H1,
+                mode=Mode.PATTERN,
+                min_confidence_threshold=0.0,
+                auto_execute=True,
+                confirmed=True,
+                by="benchmark",
+                now=END,
+            )
+        ids = list(Instance.objects.order_by("pk").values_list("pk", flat=True))
+        taken = []
+        for number in range(ROUNDS + 1):
+            moment = END + number * HOUR
+            begun = time.perf_counter()
+            for pk in ids:
+                run_cycle(instance_id=pk, as_of=moment, now=moment)
+            taken.append(time.perf_counter() - begun)
+        made = Decision.objects.exclude(outcome__in=("skipped", "failed", "unchanged")).count()
+        if made != INSTRUMENTS * (ROUNDS + 1):
+            raise RuntimeError(f"{made} judged decisions, not {INSTRUMENTS * (ROUNDS + 1)}")
+        return taken[1:]
+
+
+def median_seconds() -> float:
+    return statistics.median(cycle_seconds())
