@@ -51,6 +51,9 @@ SCHEDULE = {
     ),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
+    "evidence for the gate, once a day, asked every 10 minutes": every(
+        600, "research.tasks.ask_for_evidence", queue="research"
+    ),
     "alarms to staff, every 10 seconds": every(10, "notifications.tasks.tell_staff"),
     "whether Vault answers and says the same, every minute": every(60, "copilot_project.tasks.watch_vault"),
     # On the queue for training: what it asks loads compiled code and a model.

@@ -63,6 +63,8 @@ GROUPS = (
             ("signals.AnomalyForest", "forest"),
             ("signals.PartnerChoice", "join_inner"),
             ("signals.PolicyChoice", "psychology"),
+            ("signals.Evidence", "balance"),
+            ("signals.ShadowOutcome", "visibility_off"),
             ("signals.StrategyWeight", "balance"),
         ),
     ),

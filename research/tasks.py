@@ -8,7 +8,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from signals.market.models import Instrument
-from signals.services.jobs import JobRun
+from signals.models import Job, JobState
+from signals.services.jobs import JobRun, start_job
 
 
 @shared_task(job_kind="replay", queue="research", job_time_limit_seconds=6 * 3600)
@@ -66,6 +67,25 @@ def report_strategies(run: JobRun) -> dict[str, Any]:
     if asked["markdown"]:
         Path(asked["markdown"]).write_text(report)
     return {"report": report}
+
+
+@shared_task(job_kind="measure_evidence", queue="research", job_time_limit_seconds=3600)
+def measure_evidence(run: JobRun) -> dict[str, Any]:
+    """What the gate reads from then on."""
+    from research.services.evidence import measure_evidence as measure  # noqa: PLC0415
+
+    return measure(now=timezone.now(), progress=run.progress, job=run.job)
+
+
+@shared_task(queue="research")
+def ask_for_evidence() -> None:
+    """Asked often, done once a day; a job that waits or runs already is the one."""
+    from research.services.evidence import is_due  # noqa: PLC0415
+
+    now = timezone.now()
+    waiting = Job.objects.filter(kind="measure_evidence", state__in=[JobState.QUEUED, JobState.RUNNING])
+    if is_due(now=now) and not waiting.exists():
+        start_job(kind="measure_evidence", parameters={}, owner="", now=now)
 
 
 @shared_task

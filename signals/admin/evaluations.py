@@ -9,7 +9,7 @@ from signals.engine.timeframe import TIMEFRAME_WEIGHTS
 from signals.engine.unusual import is_unusual
 from signals.models import Evaluation
 
-OUTCOME_LABELS = {"Signal": "success", "None": "info", "Refused": "warning"}
+OUTCOME_LABELS = {"Signal": "success", "None": "info", "Refused": "warning", "Abstained": "warning"}
 
 
 @admin.register(Evaluation)

@@ -1,4 +1,4 @@
-"""Daily fits that decisions read."""
+"""Daily fits and evidence that decisions read."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,7 +6,15 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from signals.admin.read_only import ReadOnlyAdmin
-from signals.models import AnomalyForest, PartnerChoice, PolicyChoice, VolatilityFit
+from signals.engine.evidence import figures
+from signals.models import (
+    AnomalyForest,
+    Evidence,
+    PartnerChoice,
+    PolicyChoice,
+    ShadowOutcome,
+    VolatilityFit,
+)
 
 
 @admin.register(VolatilityFit)
@@ -70,3 +78,60 @@ class PolicyChoiceAdmin(ReadOnlyAdmin):
     @display(description="Weight", ordering="weight")
     def shown_weight(self, choice: PolicyChoice) -> str:
         return f"{choice.weight:.0%}"
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnlyAdmin):
+    list_display = [
+        "known_at",
+        "shown_kind",
+        "standing",
+        "shown_together",
+        "shown_history",
+        "shown_live",
+        "reason",
+    ]
+    first_row = "The first is measured within a day, once candles are stored; until then the gate abstains."
+    list_filter = ["standing", "source", "group", "side", "plan", "asset_class"]
+    search_fields = ["group", "reason", "candidate"]
+    date_hierarchy = "known_at"
+
+    @display(description="Kind")
+    def shown_kind(self, row: Evidence) -> str:
+        return str(row.kind)
+
+    @display(description="Together, drawn to the group")
+    def shown_together(self, row: Evidence) -> str:
+        return figures(row.measured)
+
+    @display(description="History")
+    def shown_history(self, row: Evidence) -> str:
+        return "–" if row.history_mean is None else f"{row.history_mean:+.2f} R ({row.history_n})"
+
+    @display(description="Live")
+    def shown_live(self, row: Evidence) -> str:
+        return "–" if row.live_mean is None else f"{row.live_mean:+.2f} R ({row.live_n})"
+
+
+@admin.register(ShadowOutcome)
+class ShadowOutcomeAdmin(ReadOnlyAdmin):
+    list_display = [
+        "candle_open_time",
+        "instrument",
+        "timeframe",
+        "strategy",
+        "direction",
+        "exit_reason",
+        "shown_r",
+    ]
+    first_row = (
+        "The first is a decision that the gate keeps back: it is followed all the same, and never published."
+    )
+    list_filter = ["exit_reason", "instrument", "strategy", "timeframe", "source"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol", "strategy"]
+    date_hierarchy = "candle_open_time"
+
+    @display(description="R", ordering="r_multiple")
+    def shown_r(self, row: ShadowOutcome) -> str:
+        return "open" if row.r_multiple is None else f"{row.r_multiple:+.2f}"

@@ -7,3 +7,4 @@ class Outcome(StrEnum):
     SIGNAL = "signal"
     NONE = "none"
     REFUSED = "refused"
+    ABSTAINED = "abstained"

@@ -2,6 +2,7 @@
 
 from signals.models.actions import Action
 from signals.models.evaluation import Evaluation
+from signals.models.evidence import Evidence, ShadowOutcome
 from signals.models.experiments import Assignment, Experiment, ExperimentArm, ExperimentState
 from signals.models.fits import (
     REFRESHED_AFTER,
@@ -44,6 +45,7 @@ __all__ = [
     "AnomalyForest",
     "Assignment",
     "Evaluation",
+    "Evidence",
     "Experiment",
     "ExperimentArm",
     "ExperimentState",
@@ -63,6 +65,7 @@ __all__ = [
     "PayloadFormat",
     "PolicyChoice",
     "ScheduledSlot",
+    "ShadowOutcome",
     "Signal",
     "SignalOutcome",
     "SignalQuerySet",

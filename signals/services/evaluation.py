@@ -28,13 +28,16 @@ from signals.engine.timeframe import WINDOW_BARS, Timeframe
 from signals.market.models import Instrument
 from signals.market.selectors import load_window, newest_open_time
 from signals.models import Evaluation, ExperimentArm
+from signals.services import trend
 from signals.services.anomalies import score_anomaly
 from signals.services.arms import arm_of_block, running_arms
 from signals.services.candle_key import CandleKey
 from signals.services.experiments import settings_of
+from signals.services.gate import pass_gate
 from signals.services.pairing import chosen_partner
 from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
+from signals.services.shadows import keep_shadow
 from signals.services.volatility import forecast_volatility
 
 logger = structlog.get_logger(__name__)
@@ -192,6 +195,55 @@ def decide_on(known: Known, settings: HybridSettings, heard: Heard | None = None
     return replace(decision, features=dict(known.features))
 
 
+def evaluate_close(
+    *, instrument: Instrument, candle_open_time: datetime, as_of: datetime
+) -> Evaluation | None:
+    """Everything that is decided when the base candle of `candle_open_time` closes: `evaluate`'s row.
+
+    The trend rule decides first, for `evaluate`'s row says that the candle is done.
+    """
+    closed_at = candle_open_time + BASE_PERIOD
+    if trend.closes_at(closed_at):
+        evaluate_trend(instrument=instrument, candle_open_time=closed_at - trend.PERIOD, as_of=as_of)
+    return evaluate(instrument=instrument, candle_open_time=candle_open_time, as_of=as_of)
+
+
+def evaluate_trend(
+    *, instrument: Instrument, candle_open_time: datetime, as_of: datetime
+) -> Evaluation | None:
+    """The trend rule at the close of the 4h candle of `candle_open_time`, once; None while candles are awaited.
+
+    An order of it lapses with the bar that follows.
+    """
+    key = CandleKey(instrument, candle_open_time, trend.TIMEFRAME)
+    closed_at = candle_open_time + trend.PERIOD
+    if standing := Evaluation.objects.filter(**key.columns()).first():
+        return standing
+    try:
+        known = gather(instrument=instrument, as_of=closed_at, wait_for_partner=False)
+    except CandleMissingError as error:
+        if as_of - closed_at < PATIENCE:
+            return None
+        return record(key=key, decision=Decision(Outcome.REFUSED, str(error)), as_of=as_of)
+    decision = judge_trend(known)
+    if decision.signal and as_of - closed_at >= BASE_PERIOD:
+        decision = too_late(decision, closed_at, as_of)
+    return record(key=key, decision=decision, as_of=as_of, valid_for=trend.VALID_FOR)
+
+
+def judge_trend(known: Known) -> Decision:
+    """What the rule says at `known`'s close; a stop that is too near for tick or costs is the gate's to refuse."""
+    moment = known.context.as_of
+    decision = trend.decide_trend(
+        instrument=known.instrument,
+        windows=known.windows,
+        heard=explain(known.windows, known.context, DEFAULTS),
+        as_of=moment,
+    )
+    closed = closed_market(known.instrument, moment) if decision.signal else None
+    return refused(decision, closed) if closed else decision
+
+
 def with_patterns(decision: Decision, windows: Mapping[Timeframe, OHLCV]) -> Decision:
     """Beside what decided, the patterns that an evaluation keeps for later models; none where nothing was judged."""
     if not decision.scores:
@@ -257,12 +309,35 @@ def refused(decision: Decision, why: str) -> Decision:
     return replace(decision, outcome=Outcome.REFUSED, reason=f"{why}; {decision.reason}", signal=None)
 
 
-def record(*, key: CandleKey, decision: Decision, as_of: datetime) -> Evaluation:
-    """Write the evaluation and what it publishes; whoever comes second gets the first one's row."""
+def abstained(decision: Decision, why: str) -> Decision:
+    """The same findings, kept back by the gate."""
+    return replace(decision, outcome=Outcome.ABSTAINED, reason=f"{why}; {decision.reason}")
+
+
+def record(
+    *, key: CandleKey, decision: Decision, as_of: datetime, valid_for: timedelta | None = None
+) -> Evaluation:
+    """Write the evaluation and what it publishes; whoever comes second gets the first one's row.
+
+    What the gate keeps back is written too, and followed as a shadow.
+    """
+    passage = None
+    if decision.signal:
+        closed_at = key.candle_open_time + timedelta(seconds=key.timeframe.seconds)
+        passage = pass_gate(
+            instrument=key.instrument, signal=decision.signal, source=key.source, as_of=closed_at
+        )
+        decision = decision if passage.publishes else abstained(decision, passage.evidence)
     with transaction.atomic():
         signal = None
-        if decision.signal:
-            signal = publish(decision=decision.signal, **key.columns())
+        if decision.signal and passage and passage.publishes:
+            signal = publish(
+                decision=decision.signal,
+                **key.columns(),
+                valid_for=valid_for,
+                standing=passage.standing.value,
+                evidence=passage.evidence,
+            )
         evaluation, created = Evaluation.objects.get_or_create(
             **key.columns(),
             defaults={
@@ -275,6 +350,8 @@ def record(*, key: CandleKey, decision: Decision, as_of: datetime) -> Evaluation
                 "features": dict(decision.features),
             },
         )
+        if created and decision.signal and decision.outcome is Outcome.ABSTAINED:
+            keep_shadow(evaluation=evaluation, signal=decision.signal)
     if created:
         logger.info("evaluated", what=str(evaluation), reason=evaluation.reason)
     return evaluation

@@ -15,7 +15,7 @@ from signals.market.models import Instrument
 from signals.market.providers import ProviderError
 from signals.market.services.clock import exchange_time
 from signals.market.services.guard import guarded
-from signals.models import Signal
+from signals.models import ShadowOutcome, Signal
 from signals.selectors import candles_without_evaluation
 from signals.services import alarms, job_sweep, ledger_heads, liveness
 from signals.tasks.candle_jobs import backfill_candles, import_candle_files
@@ -29,9 +29,9 @@ STARTED_AT = timezone.now()  # of this worker; its children inherit it
 
 @shared_task
 def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> None:
-    from signals.services.evaluation import evaluate  # noqa: PLC0415
+    from signals.services.evaluation import evaluate_close  # noqa: PLC0415
 
-    evaluate(
+    evaluate_close(
         instrument=Instrument.objects.select_related("exchange").get(pk=instrument_id),
         candle_open_time=datetime.fromisoformat(candle_open_time),
         as_of=datetime.fromisoformat(as_of),
@@ -41,25 +41,27 @@ def evaluate_candle(instrument_id: int, candle_open_time: str, as_of: str) -> No
 @shared_task
 def sweep_evaluations() -> None:
     """Judge every closed candle that was missed: a lost wake-up costs half a minute, never a signal."""
-    from signals.services.evaluation import evaluate  # noqa: PLC0415
+    from signals.services.evaluation import evaluate_close  # noqa: PLC0415
 
     for exchange_code, as_of in _times(_active_exchanges()):
         instruments = Instrument.objects.active().select_related("exchange").in_bulk()
         for instrument_id, open_time in candles_without_evaluation(exchange_code=exchange_code, as_of=as_of):
             liveness.show_worker_alive(now=timezone.now())
             with guarded("evaluation", f"{exchange_code} instrument {instrument_id}"):
-                evaluate(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
+                evaluate_close(instrument=instruments[instrument_id], candle_open_time=open_time, as_of=as_of)
 
 
 @shared_task
 def record_outcomes() -> None:
     """Every signal that has ended since; a signal is followed on its own exchange's clock."""
-    from signals.services import outcomes  # noqa: PLC0415
+    from signals.services import outcomes, shadows  # noqa: PLC0415
 
-    now = timezone.now()
-    codes = Signal.objects.filter(outcome__isnull=True).values_list("instrument__exchange__code", flat=True)
-    for exchange_code, as_of in _times(codes.order_by("instrument__exchange__code").distinct()):
+    now, code = timezone.now(), "instrument__exchange__code"
+    open_signals = Signal.objects.filter(outcome__isnull=True).order_by().values_list(code, flat=True)
+    open_shadows = ShadowOutcome.objects.filter(recorded_at=None).order_by().values_list(code, flat=True)
+    for exchange_code, as_of in _times(sorted({*open_signals.distinct(), *open_shadows.distinct()})):
         outcomes.record_outcomes(exchange_code=exchange_code, as_of=as_of, now=now)
+        shadows.follow_shadows(exchange_code=exchange_code, as_of=as_of, now=now)
 
 
 @shared_task
