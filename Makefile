@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick properties check audit chaos screenshots setup setup-dev lock clean
+.PHONY: run test quick properties check audit chaos docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -44,6 +44,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run  # needs no database
 	@$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python deploy/check_links.py
+	$(BIN)/mkdocs build --quiet --strict --site-dir .site && rm -rf .site
 
 # Known vulnerabilities of what is pinned; asks the outside, so it is no part of check.
 audit: setup-dev
@@ -55,6 +57,10 @@ chaos: setup-dev
 	$(BIN)/python -m tests.chaos.evaluation --write $(EVALUATION)
 	$(BIN)/python -m tests.chaos.storm --write $(STORM)
 	$(BIN)/python -m tests.chaos.stopped --write $(STOPPED)
+
+# docs/ as a site of static pages in site/.
+docs: setup-dev
+	$(BIN)/mkdocs build --strict
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev
@@ -85,5 +91,5 @@ lock: setup-dev
 	$(COMPILE) --no-deps --no-annotate --no-header requirements.txt --generate-hashes -o requirements.hashed.txt
 
 clean:
-	rm -rf $(VENV) staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .site staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +17,7 @@ from django.template.loader import render_to_string
 from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import Failure, TelegramError
 from signals.models import Alarm
+from users.models import StaffChat
 
 logger = structlog.get_logger(__name__)
 
@@ -47,11 +47,10 @@ def tell_staff(*, now: datetime) -> int:
 def staff_chat_ids() -> list[int]:
     """Chats of STAFF_CHAT_IDS, and those that active staff have linked to their accounts."""
     chats = set(settings.STAFF_CHAT_IDS)
-    if "staffchat" in apps.all_models["users"]:
-        linked = apps.get_model("users", "StaffChat")._default_manager.filter(  # noqa: SLF001
-            chat_id__isnull=False, user__is_active=True, user__is_staff=True
-        )
-        chats.update(linked.values_list("chat_id", flat=True))
+    linked = StaffChat.objects.filter(
+        chat_id__isnull=False, user__is_active=True, user__is_staff=True
+    ).values_list("chat_id", flat=True)
+    chats.update(chat for chat in linked if chat is not None)
     return sorted(chats)
 
 

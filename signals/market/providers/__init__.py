@@ -16,6 +16,8 @@ from signals.engine.quality import RawCandles
 from signals.engine.timeframe import Timeframe
 
 CCXT = "signals.market.providers.ccxt_provider.CcxtProvider"
+# Exchanges that ccxt does not know, by code: the dotted path of a class like `MarketDataProvider` (docs/extending.md).
+PATHS: dict[str, str] = {}
 
 
 class ProviderError(Exception):
@@ -73,5 +75,7 @@ def provider_for(exchange_code: str) -> MarketDataProvider:
 
 @cache
 def _provider(exchange_code: str, api_url: str | None) -> MarketDataProvider:
-    provider: MarketDataProvider = import_string(CCXT)(exchange_code, api_url=api_url)
+    provider: MarketDataProvider = import_string(PATHS.get(exchange_code, CCXT))(
+        exchange_code, api_url=api_url
+    )
     return provider

@@ -10,10 +10,11 @@ from pytest_django import Settings
 
 from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications.management.commands import send_deliveries
-from notifications.services.staff_alarms import message_of, tell_staff
+from notifications.services.staff_alarms import message_of, staff_chat_ids, tell_staff
 from signals.models import Alarm
 from signals.services.alarms import set_alarm
 from tests.notifications.rows import Controls
+from users.models import StaffChat, User
 
 NOW = datetime.now(UTC)
 NUMBERS = count(770_001)
@@ -70,6 +71,21 @@ def test_one_chat_that_is_gone_takes_nothing_from_the_other(staff: Controls, set
     set_alarm(name="beat", detail="silent", now=NOW)
     assert tell_staff(now=NOW) == 1
     assert len(texts(staff, there)) == 1
+
+
+def test_chat_that_staff_linked_is_told_until_they_are_staff_no_more(
+    staff: Controls, settings: Settings, django_user_model: type[User]
+) -> None:
+    linked = settings.STAFF_CHAT_IDS[1]
+    settings.STAFF_CHAT_IDS = ()
+    user = django_user_model.objects.create_user("ada", "ada@desk.test", is_staff=True)
+    StaffChat.objects.create(user=user, chat_id=linked, linked_at=NOW)
+    set_alarm(name="beat", detail="silent", now=NOW)
+    assert tell_staff(now=NOW) == 1
+    assert len(texts(staff, linked)) == 1
+    user.is_active = False
+    user.save()
+    assert staff_chat_ids() == []
 
 
 def test_old_alarms_and_ends_that_were_never_announced_are_not_told(staff: Controls) -> None:
