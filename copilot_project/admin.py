@@ -64,9 +64,9 @@ class DistributedSubscriberAdmin(SubscriberAdmin):
     list_display = [*SubscriberAdmin.list_display, "gets_signals"]
     readonly_fields = [*SubscriberAdmin.readonly_fields, "gets_signals"]
     fieldsets = [
-        *SubscriberAdmin.fieldsets[:3],
+        *SubscriberAdmin.fieldsets[:4],
         ("Signals", {"fields": ["gets_signals"]}),
-        *SubscriberAdmin.fieldsets[3:],
+        *SubscriberAdmin.fieldsets[4:],
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:

@@ -85,6 +85,7 @@ class Configuration(BaseSettings):
     telegram_api_url: str | None = None
     telegram_webhook_secret: SecretStr | None = None
     staff_chat_ids: Annotated[tuple[int, ...], NoDecode] = ()
+    telegram_stars: bool | None = None
     telegram_paid_broadcast_per_second: int = Field(default=0, ge=0, le=1000)
 
     ledger_signing_key: SecretStr | None = None

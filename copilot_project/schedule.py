@@ -43,6 +43,8 @@ SCHEDULE = {
     "jobs of dead processes, and jobs of which no worker knows, every 30 seconds": every(
         30, "signals.tasks.sweep_jobs"
     ),
+    "reminders of subscriptions, every 30 seconds": every(30, "notifications.tasks.send_notices"),
+    "refunds that were asked for, every minute": every(60, "notifications.tasks.refund_payments"),
     "the bot's menu of commands, every hour": every(3600, "notifications.tasks.announce_commands"),
     "what strangers typed, every hour": every(3600, "notifications.tasks.tidy_inbox"),
     "sessions that have ended, every hour": every(3600, "users.tasks.forget_ended_sessions"),

@@ -254,6 +254,7 @@ TELEGRAM_BOT_TOKEN = config.telegram_bot_token.get_secret_value() if config.tele
 TELEGRAM_BOT_USERNAME = config.telegram_bot_username
 TELEGRAM_API_URL = config.telegram_api_url
 TELEGRAM_IS_REAL = TELEGRAM_API_URL == REAL_TELEGRAM
+TELEGRAM_STARS = bool(config.telegram_stars)
 TELEGRAM_PAID_BROADCAST_PER_SECOND = config.telegram_paid_broadcast_per_second
 TELEGRAM_WEBHOOK_SECRET = (
     config.telegram_webhook_secret.get_secret_value() if config.telegram_webhook_secret else ""

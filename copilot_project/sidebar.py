@@ -50,7 +50,15 @@ PAGES = (
 
 # Title, then (model, Material Symbols icon). Pages of a group stand before its models.
 GROUPS = (
-    ("Subscribers", (("users.Subscriber", "group"), ("users.Tier", "layers"))),
+    (
+        "Subscribers",
+        (
+            ("users.Subscriber", "group"),
+            ("users.Tier", "layers"),
+            ("users.Invitation", "card_giftcard"),
+            ("notifications.StarsPayment", "star"),
+        ),
+    ),
     (
         "Signals",
         (
@@ -86,6 +94,7 @@ GROUPS = (
         "Deliveries",
         (
             ("notifications.Delivery", "send"),
+            ("notifications.Notice", "notifications"),
             ("notifications.Feedback", "thumbs_up_down"),
             ("notifications.TelegramUpdate", "inbox"),
             ("notifications.SenderState", "outgoing_mail"),

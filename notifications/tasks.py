@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from notifications.services import bot_state, inbox, pictures, removal, webhooks
+from notifications.services import bot_state, inbox, notices, pictures, removal, stars, webhooks
 from notifications.services.bot.chat_state import forget_states
 from notifications.services.reply_turns import forget_turns, reserve_turn, take_turn
 from signals.crash_points import CrashPoint, reach
@@ -82,6 +82,41 @@ def tidy_inbox() -> None:
     now = timezone.now()
     removal.forget_old_updates(received_before=now - INBOX_KEPT)
     forget_states(before=now - INBOX_KEPT)
+
+
+@shared_task(name="notifications.tasks.send_notices")
+def send_notices() -> None:
+    """Write the reminders that have come due, and send what may be sent now."""
+    from notifications.services.worker_calls import send_notice  # noqa: PLC0415 - only workers load the client
+
+    notices.write_notices(now=timezone.now())
+    while not bot_state.silence(now=timezone.now()) and settings.TELEGRAM_BOT_TOKEN:
+        notice = notices.claim_notice(now=timezone.now())
+        if notice is None:
+            return
+        message = notices.message_of(notice)
+        if not take_turn(chat_id=message.chat_id):
+            notices.wait_for_turn(notice=notice, now=timezone.now())
+            continue
+        error = asyncio.run(send_notice(notice, message.html, message.chat_id))
+        notices.record_notice(notice=notice, error=error, now=timezone.now())
+
+
+@shared_task(name="notifications.tasks.refund_payments")
+def refund_payments() -> None:
+    """Give back what staff asked for; what fails for a while is asked again."""
+    from notifications.services import worker_calls  # noqa: PLC0415 - only workers load the client
+
+    for payment in stars.waiting_refunds() if settings.TELEGRAM_BOT_TOKEN else ():
+        error = asyncio.run(worker_calls.refund(payment))
+        if error is None:
+            stars.record_refund(charge_id=payment.telegram_payment_charge_id, now=timezone.now())
+        elif not worker_calls.is_passing(error):
+            stars.record_refund_error(payment=payment, error=str(error))
+
+
+def wake_for_refund() -> None:
+    wake_up(refund_payments)
 
 
 @shared_task(name="notifications.tasks.announce_commands")

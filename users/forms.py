@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from users.engine.api_key import ApiScope
 from users.engine.subscriber import AccountType
-from users.models import ApiKey, Tier
+from users.models import ApiKey, Invitation, Tier
 
 
 class TierForm(forms.ModelForm):
@@ -45,3 +45,36 @@ class ApiKeyForm(forms.ModelForm):
         if ends and ends <= timezone.now():
             self.add_error("expires_at", "The key would end before it begins.")
         return cleaned
+
+
+class InvitationForm(forms.ModelForm):
+    """A new invitation; its code is made when it is saved."""
+
+    class Meta:
+        model = Invitation
+        fields = ["name", "tier", "most_uses", "expires_at", "days", "is_trial"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("expires_at") and cleaned["expires_at"] <= timezone.now():
+            self.add_error("expires_at", "It would end before it begins.")
+        if cleaned.get("is_trial") and not cleaned.get("days"):
+            self.add_error("days", "A trial has an end: say how many days.")
+        return cleaned
+
+
+class ChangeTierForm(forms.Form):
+    """A tier for many at once, and why."""
+
+    tier = forms.ModelChoiceField(queryset=Tier.objects.order_by("rank"))
+    why = forms.CharField(max_length=200, label="Why", help_text="Stands in the history of each.")
+
+
+class ImportForm(forms.Form):
+    """A file of subscribers. A dry run is the rule."""
+
+    file = forms.FileField(help_text="CSV in UTF-8, at most 1 MB.")
+    why = forms.CharField(max_length=200, label="Why", help_text="Stands in the history of each.")
+    dry_run = forms.BooleanField(
+        required=False, initial=True, label="Dry run", help_text="Check every line and write nothing."
+    )

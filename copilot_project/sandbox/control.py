@@ -123,6 +123,11 @@ async def press_button(request: web.Request) -> web.Response:
     return web.json_response(update, status=201)
 
 
+async def pay(request: web.Request) -> web.Response:
+    message_id = int(str((await body_of(request)).get("message_id", 0)))
+    return web.json_response(await visitors.pay(request.app[BOT], _chat(request), message_id))
+
+
 async def photo(request: web.Request) -> web.Response:
     content = request.app[BOT].photos.find(request.match_info["file_id"])
     if content is None:
@@ -154,9 +159,21 @@ def summary(chat: Chat) -> dict[str, object]:
         "username": chat.username,
         "blocked": chat.blocked,
         "count": len(chat.messages),
-        "last_text": last.get("text") or last.get("caption") or ("Photo" if "photo" in last else ""),
+        "last_text": last.get("text") or last.get("caption") or _kind_of(last),
         "last_date": last.get("date"),
     }
+
+
+def _kind_of(message: dict[str, object]) -> str:
+    """What a message without a text is, in the list."""
+    kinds = {
+        "photo": "Photo",
+        "document": "Document",
+        "invoice": "Invoice",
+        "successful_payment": "Paid",
+        "refunded_payment": "Refunded",
+    }
+    return next((words for name, words in kinds.items() if name in message), "")
 
 
 def _marks(chat: Chat, message: dict[str, object]) -> dict[str, object]:
@@ -198,6 +215,7 @@ def add_control(app: web.Application, config: SandboxConfig) -> None:
             web.patch(chat, change_chat),
             web.post(chat + "/messages", write_message),
             web.post(chat + "/callbacks", press_button),
+            web.post(chat + "/pay", pay),
             web.get("/_sandbox/photos/{file_id}", photo),
             web.get("/_sandbox/documents/{file_id}", document),
             web.get("/_sandbox/commands", commands),

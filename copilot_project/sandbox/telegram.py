@@ -1,6 +1,8 @@
 """Telegram's Bot API over HTTP: token, faults, method, answer."""
 
 import asyncio
+import contextlib
+import functools
 import hmac
 import time
 
@@ -86,8 +88,17 @@ def _refuse(fault: Fault | None) -> None:
     raise TelegramError(code, fault.description or description)
 
 
+async def execute(bot: Bot, name: str, values: dict[str, object]) -> None:
+    """A call that came as the body of a webhook's answer: its refusal is told to nobody."""
+    method = METHODS.get(name.lower())
+    if method is not None:
+        with contextlib.suppress(TelegramError):
+            await method(bot, Call(name, values))
+
+
 def add_telegram(app: web.Application, bot: Bot, faults: Faults, calls: Journal | None) -> None:
     app[BOT] = bot
+    bot.updates.execute = functools.partial(execute, bot)
     app[CALLS] = calls
     app[FAULTS] = faults
     app.router.add_route("*", "/bot{token:[^/]+}/{method}", answer)

@@ -70,7 +70,7 @@ def _check_button(button: dict[str, object]) -> None:
         raise bad_request('can\'t parse inline keyboard button: Field "text" must be of type String')
     if "callback_data" in button and not 1 <= len(str(button["callback_data"]).encode()) <= MAX_BUTTON_BYTES:
         raise bad_request("BUTTON_DATA_INVALID")
-    if not any(kind in button for kind in ("callback_data", "url", "copy_text", "web_app")):
+    if not any(kind in button for kind in ("callback_data", "url", "copy_text", "web_app", "pay")):
         raise bad_request(
             "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"
         )

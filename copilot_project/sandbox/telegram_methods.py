@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from copilot_project.sandbox.chats import Chat, Chats, Message
 from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
+from copilot_project.sandbox.stars import Stars, read_invoice
 from copilot_project.sandbox.telegram_call import Call
 from copilot_project.sandbox.telegram_error import bad_request
 from copilot_project.sandbox.telegram_html import find_entities, parse_html, utf16_length
@@ -35,6 +36,7 @@ class Bot:
     photos: Photos
     documents: Photos
     # By scope and language, as setMyCommands left them.
+    stars: Stars = field(default_factory=Stars)
     commands: dict[tuple[str, str], list[dict[str, object]]] = field(default_factory=dict)
 
     def user(self) -> dict[str, object]:
@@ -240,6 +242,42 @@ async def send_document(bot: Bot, call: Call) -> Message:
     return await _accept(bot, call, _new_message(bot, chat, body, call.keyboard()))
 
 
+async def send_invoice(bot: Bot, call: Call) -> Message:
+    chat = _addressee(bot, call)
+    invoice, payload = read_invoice(call)
+    bot.gate.admit(chat.id, time.monotonic())
+    pay: dict[str, object] = {
+        "inline_keyboard": [[{"text": f"Pay ⭐️{invoice['total_amount']}", "pay": True}]]
+    }
+    message = _new_message(bot, chat, {"invoice": invoice}, call.keyboard() or pay)
+    message.pop("text", None)
+    bot.stars.invoices[int(str(message["message_id"]))] = payload
+    return await _accept(bot, call, message)
+
+
+async def answer_pre_checkout_query(bot: Bot, call: Call) -> bool:
+    bot.stars.answer(
+        call.text("pre_checkout_query_id"), ok=call.flag("ok"), problem=call.text("error_message")
+    )
+    return True
+
+
+async def refund_star_payment(bot: Bot, call: Call) -> bool:
+    user_id, charge_id = call.number("user_id"), call.text("telegram_payment_charge_id")
+    charge = bot.stars.refund(user_id, charge_id)
+    chat = bot.chats.get(user_id)
+    message: Message = {
+        "message_id": bot.chats.next_message_id(),
+        "from": chat.as_user(),
+        "chat": chat.as_chat(),
+        "date": int(time.time()),
+        "refunded_payment": charge,
+    }
+    await bot.chats.hear(chat, message)
+    bot.updates.push(chat.id, "message", message)
+    return True
+
+
 async def set_my_commands(bot: Bot, call: Call) -> bool:
     given = call.parsed("commands")
     if not isinstance(given, list) or len(given) > MAX_COMMANDS:
@@ -291,6 +329,9 @@ METHODS: dict[str, Method] = {
     "getwebhookinfo": get_webhook_info,
     "getupdates": get_updates,
     "senddocument": send_document,
+    "sendinvoice": send_invoice,
+    "answerprecheckoutquery": answer_pre_checkout_query,
+    "refundstarpayment": refund_star_payment,
     "setmycommands": set_my_commands,
     "getmycommands": get_my_commands,
     "sendchataction": accept_silently,

@@ -1,8 +1,10 @@
 """What a visitor does in a chat: open it, write, press a button, block the bot; each becomes an update."""
 
+import asyncio
 import time
 
 from copilot_project.sandbox.chats import Chat, Message
+from copilot_project.sandbox.stars import CHECKOUT_SECONDS
 from copilot_project.sandbox.telegram_error import TelegramError, bad_request
 from copilot_project.sandbox.telegram_html import find_entities
 from copilot_project.sandbox.telegram_methods import Bot
@@ -40,6 +42,42 @@ async def press(bot: Bot, chat: Chat, message_id: int, data: str) -> dict[str, o
         "data": data,
     }
     return bot.updates.push(chat.id, "callback_query", query)
+
+
+async def pay(bot: Bot, chat: Chat, message_id: int) -> dict[str, object]:
+    """The visitor pays an invoice. Returns what came of it. Raises TelegramError for a message that is none."""
+    invoice = chat.message(message_id).get("invoice")
+    payload = bot.stars.invoices.get(message_id)
+    if not isinstance(invoice, dict) or payload is None:
+        raise bad_request("INVOICE_INVALID")
+    stars = int(str(invoice["total_amount"]))
+    query_id, answered = bot.stars.ask()
+    query: dict[str, object] = {
+        "id": query_id,
+        "from": chat.as_user(),
+        "currency": "XTR",
+        "total_amount": stars,
+        "invoice_payload": payload,
+    }
+    bot.updates.push(chat.id, "pre_checkout_query", query)
+    try:
+        problem = await asyncio.wait_for(answered, CHECKOUT_SECONDS)
+    except TimeoutError:
+        bot.stars.waiting.pop(query_id, None)
+        return {"paid": False, "problem": "The bot did not answer in time."}
+    if problem:
+        return {"paid": False, "problem": problem}
+    payment = bot.stars.charge(chat.id, stars, payload)
+    message: Message = {
+        "message_id": bot.chats.next_message_id(),
+        "from": chat.as_user(),
+        "chat": chat.as_chat(),
+        "date": int(time.time()),
+        "successful_payment": payment,
+    }
+    await bot.chats.hear(chat, message)
+    bot.updates.push(chat.id, "message", message)
+    return {"paid": True, "charge": payment["telegram_payment_charge_id"]}
 
 
 async def set_blocked(bot: Bot, chat: Chat, *, blocked: bool) -> dict[str, object]:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ class Updates:
         ]
         self.url, self.secret = url, secret
         self.last_error: dict[str, object] = {}
+        # A call of the Bot API that came as the answer to an update.
+        self.execute: Callable[[str, dict[str, object]], Awaitable[None]] | None = None
 
     def push(self, chat_id: int, kind: str, payload: dict[str, object]) -> Update:
         """Number an update, keep it, and set it on its way."""
@@ -126,6 +129,7 @@ class Updates:
                 self.url, json=update, headers=headers, allow_redirects=False
             ) as response:
                 if response.ok and response.status < 300:
+                    await self._execute(await response.text())
                     return None
                 self._note_error(f"Wrong response from the webhook: {response.status} {response.reason}")
                 asked = response.headers.get("Retry-After", "")
@@ -133,6 +137,15 @@ class Updates:
         except (aiohttp.ClientError, TimeoutError) as error:
             self._note_error(f"Connection failed: {type(error).__name__}")
             return 0.0
+
+    async def _execute(self, body: str) -> None:
+        """Telegram takes the answer's body for a call of its API; what becomes of it nobody is told."""
+        try:
+            called = json.loads(body) if body.startswith("{") else None
+        except ValueError:
+            called = None
+        if isinstance(called, dict) and self.execute is not None and "method" in called:
+            await self.execute(str(called.pop("method")), called)
 
     def _first_of(self, chat_id: int) -> Update | None:
         return next((update for chat, update in self.pending if chat == chat_id), None)

@@ -2,8 +2,9 @@
 
 from base64 import b64encode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -13,8 +14,18 @@ from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import action, display
 
 from notifications.forms import PreviewForm, WhyNotForm
-from notifications.models import Delivery, Feedback, SenderLease, SenderState, TelegramUpdate
+from notifications.models import (
+    Delivery,
+    Feedback,
+    Notice,
+    SenderLease,
+    SenderState,
+    StarsPayment,
+    TelegramUpdate,
+)
 from notifications.services.fan_out import exclusion_words, explain_exclusion, why_not
+from notifications.services.stars import ask_refund
+from notifications.tasks import wake_for_refund
 from signals.admin import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -157,6 +168,67 @@ class FeedbackAdmin(BetweenSignalAndPersonAdmin):
     @display(description="Answer", ordering="answer", label={"Acted": "success", "Ignored": "info"})
     def shown_answer(self, feedback: Feedback) -> str:
         return feedback.get_answer_display()
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Reminders of subscriptions, accounted for like signals."""
+
+    list_display = ["due_at", "kind", "subscriber", "shown_state", "about", "sent_at", "reason"]
+    first_row = "The first is written three days before a subscription ends."
+    list_filter = ["state", "kind"]
+    list_select_related = ["subscriber"]
+    search_fields = ["subscriber__display_name", "public_id"]
+    date_hierarchy = "due_at"
+
+    @display(description="State", ordering="state", label=STATE_LABELS)
+    def shown_state(self, notice: Notice) -> str:
+        return notice.get_state_display()
+
+    def has_view_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
+        may_view = super().has_view_permission(request, obj)
+        return bool(may_view and request.user.has_perm("users.view_subscriber"))
+
+
+@admin.register(StarsPayment)
+class StarsPaymentAdmin(ReadOnlyAdmin):
+    """What was paid in Telegram Stars, without names; a refund is asked for here and done by a worker."""
+
+    list_display = ["paid_at", "whose", "tier", "stars", "days", "state", "note"]
+    first_row = "The first comes when a subscriber pays for a tier that has a price (TELEGRAM_STARS)."
+    list_filter = ["tier", ("refunded_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["subscriber", "tier"]
+    search_fields = ["telegram_payment_charge_id", "subscriber__public_id"]
+    date_hierarchy = "paid_at"
+    actions = ["refund"]
+    fields = ["whose", "tier", "stars", "days", "state", "note", "paid_at", "telegram_payment_charge_id",
+              "refund_asked_at", "refund_asked_by", "refunded_at"]  # fmt: skip
+
+    @display(description="Subscriber")
+    def whose(self, payment: StarsPayment) -> str:
+        return str(payment.subscriber.public_id) if payment.subscriber else "nobody"
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        """The row itself changes for nobody."""
+        return bool(request.user.has_perm("notifications.change_starspayment"))
+
+    @display(description="State")
+    def state(self, payment: StarsPayment) -> str:
+        if payment.refunded_at is not None:
+            return "refunded"
+        if payment.refund_error:
+            return f"refund refused: {payment.refund_error}"
+        return "refund asked for" if payment.refund_asked_at else "paid"
+
+    @admin.action(description="Refund: the Stars go back, the days with them", permissions=["refund"])
+    def refund(self, request: HttpRequest, queryset: QuerySet[StarsPayment]) -> None:
+        by, now = request.user.get_username(), timezone.now()
+        asked = [payment for payment in queryset if ask_refund(payment=payment, by=by, now=now)]
+        for payment in asked:
+            self.log_change(request, payment, "Refund asked for.")
+        wake_for_refund()
+        level = messages.SUCCESS if asked else messages.WARNING
+        self.message_user(request, f"{len(asked)} refunds asked for.", level)
 
 
 @admin.register(TelegramUpdate)

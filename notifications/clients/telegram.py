@@ -12,6 +12,7 @@ from telegram import (
     BotCommandScopeAllPrivateChats,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    LabeledPrice,
     Message,
     ReplyParameters,
 )
@@ -32,7 +33,7 @@ from signals.telemetry import count_outside_call
 Result = TypeVar("Result")
 
 CALL_SECONDS = 22.0
-ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "pre_checkout_query")
 # python-telegram-bot reads a body that is JSON but not Telegram's without looking.
 MISREAD = (LookupError, TypeError, AttributeError, ValueError)
 CHAT_IS_GONE = (
@@ -187,6 +188,34 @@ class TelegramClient:
                 )
             )
         )
+
+    async def send_invoice(
+        self, *, chat_id: int, title: str, description: str, payload: str, stars: int
+    ) -> int:
+        """Send a bill in Telegram Stars; return Telegram's message id."""
+        return await self._call(
+            _id_of(
+                self._bot.send_invoice(
+                    chat_id,
+                    title,
+                    description,
+                    payload,
+                    "XTR",
+                    [LabeledPrice(title, stars)],
+                    provider_token="",
+                )
+            )
+        )
+
+    async def answer_checkout(self, *, query_id: str, problem: str) -> None:
+        """The answer to the question before a payment, where no webhook could give it; "" lets it pass."""
+        await self._call(
+            self._bot.answer_pre_checkout_query(query_id, not problem, error_message=problem or None)
+        )
+
+    async def refund_stars(self, *, user_id: int, charge_id: str) -> None:
+        """Give the Stars of a payment back. Telegram does it once for each charge."""
+        await self._call(self._bot.refund_star_payment(user_id, charge_id))
 
     async def set_commands(self, *, commands: Sequence[tuple[str, str]], language: str) -> None:
         """The menu of commands, each with its description; `language` "" is for all who have none of their own."""

@@ -9,6 +9,8 @@ from notifications.models.delivery import (
 )
 from notifications.models.feedback import Answer, Feedback
 from notifications.models.inbox import ChatState, ReplyTurn, TelegramUpdate
+from notifications.models.notice import Notice, NoticeKind
+from notifications.models.payment import StarsPayment
 from notifications.models.picture import SignalPicture
 from notifications.models.preference import (
     DeliveryPreference,
@@ -31,11 +33,14 @@ __all__ = [
     "ExclusionRecord",
     "Feedback",
     "LocalTime",
+    "Notice",
+    "NoticeKind",
     "PreferenceInstrument",
     "ReplyTurn",
     "SenderLease",
     "SenderState",
     "SignalPicture",
+    "StarsPayment",
     "TelegramUpdate",
     "WebhookDelivery",
     "WebhookEndpoint",

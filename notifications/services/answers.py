@@ -54,7 +54,7 @@ def status(
         subscriber=subscriber,
         is_greeting=is_greeting,
         active=bool(subscriber and subscriber.status == SubscriberStatus.ACTIVE),
-        over=bool(subscriber and subscriber.subscription_ends_at and subscriber.subscription_ends_at <= now),
+        over=bool(subscriber and subscriber.has_ended(now)),
         sessions=session_words(chosen_sessions(subscriber)),
         paused_until=paused_until(subscriber, now),
         **(kind_words(subscriber) if subscriber else {}),

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from psycopg.types.json import Jsonb
 
 from signals.services.arms import ArmInterval
+from signals.services.weights import DECAYED
 from users.engine.subscriber import MINIMUM_CONFIDENCE
 
 
@@ -21,6 +22,7 @@ class Exclusion(StrEnum):
     NOT_ACTIVE = "not_active"
     NOT_LINKED = "not_linked"
     UNREACHABLE = "unreachable"
+    SUBSCRIPTION_NOT_BEGUN = "subscription_not_begun"
     SUBSCRIPTION_OVER = "subscription_over"
     ACCOUNT_TYPE = "account_type"
     CANNOT_BE_SHORTED = "cannot_be_shorted"
@@ -45,6 +47,7 @@ WORDS = {
     Exclusion.NOT_ACTIVE: "The subscriber is archived or removed.",
     Exclusion.NOT_LINKED: "No Telegram chat is linked: send the subscriber a link.",
     Exclusion.UNREACHABLE: "Telegram refuses the chat: the bot is blocked there, or the chat is gone.",
+    Exclusion.SUBSCRIPTION_NOT_BEGUN: "The subscription has not begun yet.",
     Exclusion.SUBSCRIPTION_OVER: "The subscription has ended.",
     Exclusion.ACCOUNT_TYPE: "The tier is not open to this account type.",
     Exclusion.CANNOT_BE_SHORTED: "The instrument is traded on a spot market, where nobody can go short.",
@@ -69,7 +72,9 @@ SUBSCRIBER_RULES = """
     WHEN s.status <> 'active' THEN 'not_active'
     WHEN s.chat_id IS NULL THEN 'not_linked'
     WHEN s.unreachable_reason <> '' THEN 'unreachable'
-    WHEN s.subscription_ends_at <= r.moment THEN 'subscription_over'
+    WHEN s.subscription_starts_at > r.moment THEN 'subscription_not_begun'
+    WHEN s.subscription_ends_at + CASE WHEN s.is_trial THEN interval '0' ELSE make_interval(days => t.grace_days) END
+        <= r.moment THEN 'subscription_over'
     WHEN NOT s.account_type = ANY (t.account_types) THEN 'account_type'"""
 
 # `p.sessions[1:n]`: a tier with two sessions hears the first two that were chosen, however many are.
@@ -141,6 +146,7 @@ FIGURES = """CASE c.reason
 
 # A publication looks twice: first at those without a daily cap, then at those with one. Whoever lost theirs in between
 # would be looked at by neither, so the second look is at new caps as well; no transaction lasts as long as that.
+WEIGHT = DECAYED.replace("%(as_of)s::timestamptz", "g.published_at")
 CAP_IS_NEW = "interval '1 hour'"
 
 LIVE_DELIVERIES = """(SELECT subscriber_id, due_at FROM notifications_delivery
@@ -157,7 +163,7 @@ def candidates_sql(deliveries: str = LIVE_DELIVERIES) -> str:
     """
     return f"""
 SELECT s.id AS subscriber_id, t.code AS tier, t.rank AS tier_rank,
-    coalesce((SELECT w.weight FROM signals_strategyweight w
+    coalesce((SELECT {WEIGHT} FROM signals_strategyweight w
         WHERE w.strategy = %(strategy)s AND w.instrument_id = %(instrument_id)s), 1) AS weight,
     r.moment AS due_at, p.daily_cap IS NOT NULL AS is_capped,
     coalesce(p.cap_changed_at > g.published_at - {CAP_IS_NEW}, false) AS cap_is_new,

@@ -32,6 +32,18 @@ class TextReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Invoice:
+    """A bill in Telegram Stars. `payload` comes back with the payment."""
+
+    chat_id: int
+    title: str
+    description: str
+    payload: str
+    stars: int
+    is_switched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerReply:
     """The notice for a pressed button; with `message_id`, the buttons are replaced by the answer given.
 
@@ -46,7 +58,7 @@ class AnswerReply:
     answer: Answer | None = None
     html: str = ""
     rows: Keyboard = ()
-    followed_by: TextReply | None = None
+    followed_by: TextReply | Invoice | None = None
 
     @property
     def is_switched(self) -> bool:

@@ -6,7 +6,7 @@ from notifications.clients.aiohttp_request import may_begin
 from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.services.message import chosen_buttons
-from notifications.services.reply import AnswerReply, Reply, TextReply
+from notifications.services.reply import AnswerReply, Invoice, Reply, TextReply
 
 FRESH_SECONDS = 0.8
 
@@ -32,7 +32,16 @@ async def send_reply(reply: Reply) -> TelegramError | None:
     return None
 
 
-async def _send(client: TelegramClient, reply: TextReply) -> None:
+async def _send(client: TelegramClient, reply: TextReply | Invoice) -> None:
+    if isinstance(reply, Invoice):
+        await client.send_invoice(
+            chat_id=reply.chat_id,
+            title=reply.title,
+            description=reply.description,
+            payload=reply.payload,
+            stars=reply.stars,
+        )
+        return
     if reply.document:
         await client.send_document(
             chat_id=reply.chat_id,

@@ -32,11 +32,20 @@ class _Chat(_Read):
     type: str = ""
 
 
+class _Payment(_Read):
+    currency: str = ""
+    total_amount: int = Field(ge=0, le=2**31 - 1)
+    invoice_payload: str = ""
+    telegram_payment_charge_id: str = Field(min_length=1, max_length=255)
+
+
 class _Message(_Read):
     message_id: int
     chat: _Chat
     sender: _Person | None = Field(None, alias="from")
     text: str = ""
+    successful_payment: _Payment | None = None
+    refunded_payment: _Payment | None = None
 
 
 class _Callback(_Read):
@@ -93,6 +102,25 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment that Telegram has taken."""
+
+    chat_id: int
+    charge_id: str
+    currency: str
+    stars: int
+    payload: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    chat_id: int
+    charge_id: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupAsked:
     """A command in a group, or the bot was put into one."""
 
@@ -119,7 +147,7 @@ class Membership:
     is_member: bool
 
 
-Parsed = Start | Asked | Typed | GroupAsked | Tap | Membership | None
+Parsed = Start | Asked | Typed | Paid | Refunded | GroupAsked | Tap | Membership | None
 
 
 def parse(payload: Any) -> Parsed:
@@ -173,7 +201,7 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
-def _command(message: _Message) -> Start | Asked | Typed | GroupAsked | None:
+def _command(message: _Message) -> Parsed:
     """Commands count in a private chat only, from its owner: a forwarded or group message links nothing.
 
     In any case of letters, as phones write them; a token alone is as good as after `/start`.
@@ -183,13 +211,28 @@ def _command(message: _Message) -> Start | Asked | Typed | GroupAsked | None:
         return GroupAsked(chat.id) if NAME.match(text) else None
     if chat.type != "private" or sender is None or sender.id != chat.id:
         return None
+    if message.successful_payment or message.refunded_payment:
+        return _money(chat.id, message, sender.language_code)
+    return _text(chat.id, sender, text)
+
+
+def _text(chat_id: int, sender: _Person, text: str) -> Start | Asked | Typed:
     language = sender.language_code
     if TOKEN.fullmatch(text):
-        return Start(chat.id, sender.username, text, sender.first_name, language)
+        return Start(chat_id, sender.username, text, sender.first_name, language)
     if not text.startswith("/"):
-        return Typed(chat.id, text, language)
+        return Typed(chat_id, text, language)
     command, *rest = text.split(maxsplit=1)
     name, argument = command.partition("@")[0].removeprefix("/").lower(), "".join(rest).strip()
     if name == "start":
-        return Start(chat.id, sender.username, argument, sender.first_name, language)
-    return Asked(chat.id, name, argument, language)
+        return Start(chat_id, sender.username, argument, sender.first_name, language)
+    return Asked(chat_id, name, argument, language)
+
+
+def _money(chat_id: int, message: _Message, language: str) -> Paid | Refunded | None:
+    if paid := message.successful_payment:
+        charge_id, stars = paid.telegram_payment_charge_id, paid.total_amount
+        return Paid(chat_id, charge_id, paid.currency, stars, paid.invoice_payload, language)
+    if back := message.refunded_payment:
+        return Refunded(chat_id, back.telegram_payment_charge_id, language)
+    return None

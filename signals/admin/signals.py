@@ -1,12 +1,17 @@
 """Published signals, how they ended, and how subscribers' answers weigh."""
 
 from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import display
 
 from signals.admin.read_only import DIRECTION_LABELS, ReadOnlyAdmin
 from signals.engine.digits import price_text
 from signals.models import Signal, SignalOutcome, StrategyWeight
+from signals.services.weights import weight_at
 
+HISTORY_SHOWN = 100
 EXIT_LABELS = {"Target": "success", "Stop": "danger", "Expiry": "info"}
 
 
@@ -115,11 +120,30 @@ class SignalOutcomeAdmin(ReadOnlyAdmin):
 
 @admin.register(StrategyWeight)
 class StrategyWeightAdmin(ReadOnlyAdmin):
-    list_display = ["strategy", "instrument", "shown_weight"]
+    list_display = ["strategy", "instrument", "shown_weight", "left_now", "answers", "changed_at"]
     first_row = "The first comes when a subscriber presses “Acted” or “Ignored” under a signal."
     list_filter = ["strategy", "instrument"]
     list_select_related = ["instrument"]
     search_fields = ["strategy", "instrument__symbol"]
+
+    fields = ["strategy", "instrument", "shown_weight", "left_now", "answers", "changed_at", "history"]
+    readonly_fields = fields
+
+    @display(description="Left of it now")
+    def left_now(self, row: StrategyWeight) -> str:
+        """Half of what differs from 1 is gone after a month without answers."""
+        return f"{weight_at(row.weight, row.changed_at, timezone.now()):.3f}"
+
+    @display(description="History, the newest first")
+    def history(self, row: StrategyWeight) -> SafeString:
+        """After each answer."""
+        events = StrategyWeight.pgh_event_model.objects  # type: ignore[attr-defined]  # pghistory adds it
+        newest = events.filter(pgh_obj_id=row.pk).order_by("-pgh_id")[:HISTORY_SHOWN]
+        return format_html_join(
+            mark_safe("<br>"),
+            "{}: {}",
+            ((f"{e.pgh_created_at:%Y-%m-%d %H:%M}", f"{e.weight:.3f}") for e in newest),
+        )
 
     @display(description="Weight", ordering="weight")
     def shown_weight(self, row: StrategyWeight) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,15 +16,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications.models import DeliveryKind, WebhookDelivery
+from notifications.models import DeliveryKind, StarsPayment, WebhookDelivery
 from notifications.services.fan_out import fan_out
 from notifications.services.webhooks import announce_signal, create_endpoint
 from signals.market.models import Instrument
 from tests.factories import make_instrument
-from tests.notifications.rows import make_signal, make_subscriber
+from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.engine.api_key import ApiScope
-from users.models import ApiKey, LinkToken, StaffChat, Subscriber, User
-from users.services import archive_subscriber, create_api_key
+from users.models import ApiKey, Invitation, LinkToken, StaffChat, Subscriber, User
+from users.services import archive_subscriber, create_api_key, create_invitation
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-password-1"
@@ -127,6 +128,22 @@ def make_dead_event() -> WebhookDelivery:
     return WebhookDelivery.objects.get()
 
 
+def someone_to_move() -> Subscriber:
+    make_tier(pk=1000777, code="target")
+    return make_subscriber()
+
+
+def an_invitation() -> Invitation:
+    ends = timezone.now() + timedelta(days=1)
+    return create_invitation(name="fair", tier=make_tier(), most_uses=3, expires_at=ends, by="boss")[0]
+
+
+def a_payment() -> StarsPayment:
+    return StarsPayment.objects.create(
+        telegram_payment_charge_id="c1", user_id=5, stars=100, paid_at=timezone.now()
+    )
+
+
 CASES = [
     Case(
         Instrument, "activate", lambda: make_instrument(is_active=False), "change", lambda row: row.is_active
@@ -145,6 +162,16 @@ CASES = [
     Case(WebhookDelivery, "revive", make_dead_event, "change", lambda row: row.state == "retry"),
     Case(ApiKey, "revoke", make_key, "change", lambda row: row.revoked_at is not None),
     Case(User, "staff_chat", a_colleague, "change", lambda row: StaffChat.objects.exists()),
+    Case(
+        Subscriber,
+        "change_tier",
+        someone_to_move,
+        "change",
+        lambda row: row.tier.code == "target",
+        (("confirmed", "yes"), ("tier", "1000777"), ("why", "test")),
+    ),
+    Case(Invitation, "revoke", an_invitation, "change", lambda row: row.revoked_at is not None),
+    Case(StarsPayment, "refund", a_payment, "change", lambda row: row.refund_asked_at is not None),
     Case(Subscriber, "link_token", make_subscriber, "change", lambda row: LinkToken.objects.exists()),
 ]
 # They change nothing: each leads to a page that asks for the same right.
@@ -154,6 +181,8 @@ LEADS_TO_A_PAGE = {
     ("subscriber", "archive_page"),
     ("subscriber", "restore_page"),
     ("subscriber", "remove_page"),
+    ("subscriber", "import_page"),
+    ("subscriber", "export"),
 }
 
 

@@ -1,6 +1,6 @@
 """People and the keys of programs, in the console."""
 
-from users.admin import api, people
+from users.admin import api, people, subscriptions
 from users.admin.people import HistoryAdmin, SubscriberAdmin
 
-__all__ = ["HistoryAdmin", "SubscriberAdmin", "api", "people"]
+__all__ = ["HistoryAdmin", "SubscriberAdmin", "api", "people", "subscriptions"]

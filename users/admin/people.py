@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -19,17 +20,19 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from users.engine.subscriber import SubscriberStatus
-from users.forms import TierForm
+from users.forms import ChangeTierForm, ImportForm, TierForm
 from users.models import StaffChat, Subscriber, Tier, User
 from users.selectors import Change, changes_of
 from users.services import (
     SubscriberError,
     archive_subscriber,
+    change_tier,
     issue_link_token,
     issue_staff_token,
     remove_subscriber,
     restore_subscriber,
 )
+from users.services.csv_files import COLUMNS, export_csv, import_csv
 
 admin.site.unregister(Group)
 
@@ -137,7 +140,8 @@ class SubscriberAdmin(HistoryAdmin):
     search_help_text = "Name, Telegram user name, public id or notes"
     autocomplete_fields = ["tier"]
     date_hierarchy = "created_at"
-    actions = ["archive", "restore", "remove"]
+    actions = ["archive", "restore", "change_tier", "export", "remove"]
+    actions_list = ["import_page"]
     actions_detail = ["link_token", "archive_page", "restore_page", "remove_page"]
     readonly_fields = [
         "public_id",
@@ -151,7 +155,8 @@ class SubscriberAdmin(HistoryAdmin):
         "removed_at",
     ]
     fieldsets = [
-        (None, {"fields": ["display_name", "tier", "account_type", "risk_profile", "subscription_ends_at"]}),
+        (None, {"fields": ["display_name", "tier", "account_type", "risk_profile", "language"]}),
+        ("Subscription", {"fields": ["subscription_starts_at", "subscription_ends_at", "is_trial"]}),
         ("Size shown in messages", {"fields": ["capital", "capital_currency", "risk_fraction"]}),
         ("Notes", {"fields": ["notes"]}),
         ("Telegram", {"fields": ["chat_id", "telegram_username", "linked_at", "unreachable_reason"]}),
@@ -160,7 +165,7 @@ class SubscriberAdmin(HistoryAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Subscriber | None = None) -> list[tuple]:
         """What only Telegram or time can fill in is not shown on the empty form."""
-        return self.fieldsets if obj else self.fieldsets[:3]
+        return self.fieldsets if obj else self.fieldsets[:4]
 
     def has_delete_permission(self, request: HttpRequest, obj: Subscriber | None = None) -> bool:
         return False
@@ -196,6 +201,44 @@ class SubscriberAdmin(HistoryAdmin):
         for subscriber in chosen:
             restore_subscriber(subscriber=subscriber)
         self.record(request, chosen, "restored")
+
+    @admin.action(description="Change the tier …", permissions=["change"])
+    def change_tier(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> HttpResponse | None:
+        chosen = list(queryset.exclude(status=SubscriberStatus.REMOVED).select_related("tier"))
+        form = ChangeTierForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self.page(request, "change_tier", "Change the tier", subscribers=chosen, form=form)
+        tier = form.cleaned_data["tier"]
+        moved = [subscriber for subscriber in chosen if subscriber.tier_id != tier.pk]
+        change_tier(
+            subscribers=moved, tier=tier, by=request.user.get_username(), why=form.cleaned_data["why"]
+        )
+        self.record(request, moved, f"moved to {tier}")
+        return None
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> HttpResponse:
+        """Without those who were removed: of them nothing is left."""
+        chosen = queryset.exclude(status=SubscriberStatus.REMOVED).select_related("tier")
+        headers = {"Content-Disposition": 'attachment; filename="subscribers.csv"'}
+        return HttpResponse(
+            export_csv(subscribers=chosen), content_type="text/csv; charset=utf-8", headers=headers
+        )
+
+    @action(description="Import", icon="upload", url_path="import", permissions=["add"])
+    def import_page(self, request: HttpRequest) -> HttpResponse:
+        """Every line is checked first; a file with an error writes nothing."""
+        if not self.has_add_permission(request) or not self.has_change_permission(request):
+            raise PermissionDenied
+        form, report = ImportForm(request.POST or None, request.FILES or None), None
+        if request.method == "POST" and form.is_valid():
+            report = import_csv(
+                text=form.cleaned_data["file"].read().decode("utf-8", errors="replace"),
+                by=request.user.get_username(),
+                why=form.cleaned_data["why"],
+                dry_run=form.cleaned_data["dry_run"],
+            )
+        return self.page(request, "import", "Import subscribers", form=form, report=report, columns=COLUMNS)
 
     @admin.action(description="Remove: personal data gone for good …", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> HttpResponse | None:

@@ -3,10 +3,13 @@
 from users.models.api import ApiKey, ApiRequest
 from users.models.people import LinkToken, Subscriber, SubscriberQuerySet, Tier, User, choices
 from users.models.staff_chat import StaffChat
+from users.models.subscriptions import Invitation, InvitationUse
 
 __all__ = [
     "ApiKey",
     "ApiRequest",
+    "Invitation",
+    "InvitationUse",
     "LinkToken",
     "StaffChat",
     "Subscriber",

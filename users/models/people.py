@@ -1,14 +1,14 @@
 """Staff who log in, tiers, and subscribers, who never do: they live in Telegram."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pghistory
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value, When
 
 from users.engine.subscriber import AccountType, Language, RiskProfile, SubscriberStatus
 
@@ -42,6 +42,19 @@ class Tier(models.Model):
         help_text="Account types that may use it.",
     )
     experimental = models.BooleanField(default=False, help_text="Whether experimental signals are included.")
+    grace_days = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="Days after its end in which a subscription that was no trial still gets signals.",
+    )
+    stars_price = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(10_000)],
+        help_text="Telegram Stars for one period; empty = not sold by the bot.",
+    )
+    stars_days = models.PositiveSmallIntegerField(
+        default=30, validators=[MinValueValidator(1)], help_text="Days that one payment buys."
+    )
 
     class Meta:
         ordering = ["-rank"]
@@ -50,13 +63,23 @@ class Tier(models.Model):
         return self.name
 
 
+GRACE = ExpressionWrapper(F("tier__grace_days") * Value(timedelta(days=1)), output_field=DurationField())
+ACCESS_ENDS_AT = ExpressionWrapper(
+    F("subscription_ends_at")
+    + Case(When(is_trial=True, then=Value(timedelta(0))), default=GRACE, output_field=DurationField()),
+    output_field=DateTimeField(),
+)
+
+
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def active(self) -> "SubscriberQuerySet":
         return self.filter(status=SubscriberStatus.ACTIVE)
 
     def subscribed(self, now: datetime) -> "SubscriberQuerySet":
-        """Active, and not ended."""
-        return self.active().exclude(subscription_ends_at__lte=now)
+        """Active, begun, and not ended, the days of grace included."""
+        begun = Q(subscription_starts_at=None) | Q(subscription_starts_at__lte=now)
+        going = Q(subscription_ends_at=None) | Q(access_ends_at__gt=now)
+        return self.active().alias(access_ends_at=ACCESS_ENDS_AT).filter(begun & going)
 
     def reachable(self, now: datetime) -> "SubscriberQuerySet":
         """Those whom a signal of now can reach: with a chat that Telegram takes."""
@@ -109,7 +132,11 @@ class Subscriber(models.Model):
         default=Language.ENGLISH.value,
         help_text="Of the bot's messages.",
     )
+    subscription_starts_at = models.DateTimeField(
+        null=True, blank=True, help_text="No signals before; empty = from the beginning."
+    )
     subscription_ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty = no end.")
+    is_trial = models.BooleanField(default=False, help_text="A trial ends without days of grace.")
     chat_id = models.BigIntegerField(
         null=True, blank=True, unique=True, help_text="Set when /start links a chat."
     )
@@ -146,7 +173,15 @@ class Subscriber(models.Model):
         self.capital_currency = self.capital_currency.upper() or "USD"
 
     def has_ended(self, now: datetime) -> bool:
-        return self.subscription_ends_at is not None and self.subscription_ends_at <= now
+        """Signals come no more; the days of grace are over, too."""
+        return self.access_ends_at is not None and self.access_ends_at <= now
+
+    @property
+    def access_ends_at(self) -> datetime | None:
+        """The end with the days of grace; None for no end."""
+        if self.subscription_ends_at is None:
+            return None
+        return self.subscription_ends_at + timedelta(days=0 if self.is_trial else self.tier.grace_days)
 
 
 class LinkToken(models.Model):

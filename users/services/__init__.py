@@ -10,6 +10,12 @@ from users.services.api_requests import (
     forget_api_requests,
     release_request,
 )
+from users.services.invitations import (
+    create_invitation,
+    new_code,
+    redeem_invitation_hash,
+    revoke_invitation,
+)
 from users.services.sessions import forget_ended_sessions
 from users.services.settings import SettingError, change_settings
 from users.services.staff_chats import issue_staff_token, redeem_staff_hash, staff_of
@@ -29,6 +35,7 @@ from users.services.subscribers import (
     remove_subscriber,
     restore_subscriber,
 )
+from users.services.subscriptions import change_tier, extend_subscription, shorten_subscription
 
 __all__ = [
     "TOKEN_LIFETIME",
@@ -44,8 +51,11 @@ __all__ = [
     "answer_request",
     "archive_subscriber",
     "change_settings",
+    "change_tier",
     "claim_request",
     "create_api_key",
+    "create_invitation",
+    "extend_subscription",
     "forget_api_requests",
     "forget_ended_sessions",
     "issue_link_token",
@@ -54,6 +64,8 @@ __all__ = [
     "mark_reachable",
     "mark_unreachable",
     "mark_used",
+    "new_code",
+    "redeem_invitation_hash",
     "redeem_link_hash",
     "redeem_link_token",
     "redeem_staff_hash",
@@ -61,5 +73,7 @@ __all__ = [
     "remove_subscriber",
     "restore_subscriber",
     "revoke_api_key",
+    "revoke_invitation",
+    "shorten_subscription",
     "staff_of",
 ]

@@ -22,6 +22,8 @@ class LinkRefusal(StrEnum):
     USED = "used"
     INACTIVE = "inactive"
     CHAT_TAKEN = "chat_taken"
+    INVITATION_OVER = "invitation_over"
+    USED_UP = "used_up"
 
 
 class LinkError(Exception):

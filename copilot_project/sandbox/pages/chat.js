@@ -54,6 +54,7 @@ function keys(message) {
   const rows = message.reply_markup?.inline_keyboard || [];
   return make("div", { className: "keys" }, ...rows.map((row) => make("div", {}, ...row.map((key) => {
     if (key.url) return make("a", { href: /^https?:/.test(key.url) ? key.url : "#", target: "_blank", rel: "noopener" }, key.text);
+    if (key.pay) return make("button", { type: "button", className: "pay", onclick: (event) => pay(event.target, message) }, key.text);
     return make("button", { type: "button", onclick: (event) => press(event.target, message, key) }, key.text);
   }))));
 }
@@ -68,6 +69,9 @@ function bubble(message) {
   for (const photo of (message.photo || []).slice(-1)) {
     box.append(make("img", { src: `/_sandbox/photos/${photo.file_id}`, alt: message.caption || "Picture", width: photo.width, height: photo.height }));
   }
+  if (message.invoice) box.append(make("div", { className: "text" }, make("strong", {}, message.invoice.title), ` · ⭐ ${message.invoice.total_amount}`, make("br"), message.invoice.description));
+  if (message.successful_payment) box.append(make("div", { className: "text" }, `You paid ⭐ ${message.successful_payment.total_amount}`));
+  if (message.refunded_payment) box.append(make("div", { className: "text" }, `⭐ ${message.refunded_payment.total_amount} came back`));
   if (message.document) {
     box.append(make("a", { className: "document", href: `/_sandbox/documents/${message.document.file_id}`, download: message.document.file_name }, `📄 ${message.document.file_name}`));
   }
@@ -125,6 +129,17 @@ function drawToasts(toasts) {
   const newest = toasts.at(-1);
   if (newest && lastToast !== null && newest.id !== lastToast && newest.text) toast(newest.text);
   lastToast = newest ? newest.id : "";
+}
+
+async function pay(button, message) {
+  button.disabled = true;
+  try {
+    const answer = await ask(`chats/${chosen}/pay`, "POST", { message_id: message.message_id });
+    toast(answer.paid ? "Paid." : answer.problem);
+  } catch (error) {
+    toast(error.message);
+  }
+  button.disabled = false;
 }
 
 async function press(button, message, key) {

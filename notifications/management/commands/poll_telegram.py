@@ -13,6 +13,7 @@ from django.utils import timezone
 from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.services.inbox import store_update
+from notifications.services.stars import checkout_answer
 from notifications.tasks import wake_for_update
 
 logger = structlog.get_logger(__name__)
@@ -48,6 +49,10 @@ class Command(BaseCommand):
             return offset
         for payload in updates:
             try:
+                if (answer := checkout_answer(payload)) is not None:
+                    asyncio.run(answer_checkout(answer))
+                    offset = max(offset, int(payload["update_id"]) + 1)
+                    continue
                 update_id = store_update(payload=payload, now=timezone.now())
             except (OperationalError, InterfaceError) as error:
                 logger.warning("not stored, Telegram brings it again", error=str(error))
@@ -58,6 +63,17 @@ class Command(BaseCommand):
                 wake_for_update(update_id)
             offset = max(offset, int(payload["update_id"]) + 1)
         return offset
+
+
+async def answer_checkout(answer: dict[str, Any]) -> None:
+    """Without a webhook the question before a payment is answered by a call; a late answer is Telegram's to refuse."""
+    async with TelegramClient.configured() as client:
+        try:
+            await client.answer_checkout(
+                query_id=answer["pre_checkout_query_id"], problem=answer.get("error_message", "")
+            )
+        except TelegramError as error:
+            logger.warning("a payment was not let through", error=str(error))
 
 
 async def fetch(offset: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pghistory
 from django.utils.translation import gettext
 
 from notifications.clients.telegram_call import Keyboard
-from notifications.services.reply import AnswerReply, Effect, TextReply, rendered, text_reply
+from notifications.services.reply import AnswerReply, Effect, Invoice, TextReply, rendered, text_reply
 from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber, User
 from users.services import SettingError
@@ -56,7 +56,7 @@ def show(ask: Ask, outcome: str, html: str, *, rows: Keyboard = (), notice: str 
     )
 
 
-def notice(ask: Ask, outcome: str, text: str, *, followed_by: TextReply | None = None) -> Effect:
+def notice(ask: Ask, outcome: str, text: str, *, followed_by: TextReply | Invoice | None = None) -> Effect:
     """Only the short notice over the chat, and a message after it."""
     return Effect(outcome, AnswerReply(ask.callback_id, text, ask.chat_id, followed_by=followed_by))
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from notifications.models import Answer, Delivery, DeliveryKind, Feedback
+from notifications.models import Answer, Delivery, DeliveryKind, DeliveryState, Feedback
 from notifications.selectors import end_may_be_known, visible_to
 from notifications.services import update
 from notifications.services.bot.ask import Ask
@@ -38,7 +38,7 @@ def answer_feedback(tap: update.Tap, ask: Ask) -> Effect:
     )
     standing = Answer(feedback.answer)
     if created:
-        _move(delivery, chosen, None)
+        _move(delivery, chosen, None, ask.now)
         return Effect(chosen.value, answer_reply(tap, delivery_id=delivery.public_id, answer=chosen))
     if standing is chosen:
         reply = answer_reply(tap, delivery_id=delivery.public_id, answer=standing)
@@ -48,7 +48,7 @@ def answer_feedback(tap: update.Tap, ask: Ask) -> Effect:
         return Effect(f"too late, stands: {standing.value}", reply)
     feedback.answer, feedback.answered_at, feedback.changes = chosen.value, ask.now, feedback.changes + 1
     feedback.save(update_fields=["answer", "answered_at", "changes"])
-    _move(delivery, chosen, standing)
+    _move(delivery, chosen, standing, ask.now)
     reply = answer_reply(tap, delivery_id=delivery.public_id, answer=chosen)
     return Effect(f"changed to {chosen.value}", reply)
 
@@ -59,10 +59,15 @@ def _pressed_delivery(subscriber: Subscriber, public_id: UUID, now: datetime) ->
     return rows.filter(public_id=public_id).first()
 
 
-def _move(delivery: Delivery, answer: Answer, before: Answer | None) -> None:
+def _move(delivery: Delivery, answer: Answer, before: Answer | None, now: datetime) -> None:
+    """All who were given the signal share what its answers may move."""
+    given = Delivery.objects.filter(signal_id=delivery.signal_id, kind=DeliveryKind.SIGNAL)
+    exposed = given.exclude(state__in=[DeliveryState.DEAD, DeliveryState.EXPIRED]).count()
     adjust_weight(
         strategy=delivery.signal.strategy,
         instrument=delivery.signal.instrument,
         acted=answer is Answer.ACTED,
         instead_of=None if before is None else before is Answer.ACTED,
+        exposed=exposed,
+        now=now,
     )

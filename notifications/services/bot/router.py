@@ -34,7 +34,7 @@ def only_asks(parsed: update.Parsed) -> bool:
 def answer(parsed: update.Parsed, *, now: datetime) -> Effect:
     """What the update does; its texts are in the language of whoever asks."""
     match parsed:
-        case update.Start() | update.Asked() | update.Typed():
+        case update.Start() | update.Asked() | update.Typed() | update.Paid() | update.Refunded():
             chat_id = parsed.chat_id
         case update.Tap():
             chat_id = parsed.user_id
@@ -65,15 +65,21 @@ def _routed(parsed: update.Parsed, ask: Ask) -> Effect:
         case update.Start(token=token, username=username, first_name=first_name):
             expect_nothing(chat_id=ask.chat_id)
             asked = replace(ask, argument=token, username=username, first_name=first_name)
-            return COMMANDS["start"].answer(asked)
+            effect = COMMANDS["start"].answer(asked)
         case update.Asked(command=name, argument=argument):
             expect_nothing(chat_id=ask.chat_id)
-            return _command(name, replace(ask, argument=argument))
+            effect = _command(name, replace(ask, argument=argument))
         case update.Typed(text=text):
-            return _text(replace(ask, argument=text))
+            effect = _text(replace(ask, argument=text))
+        case update.Paid() as payment:
+            effect = commands.buy.paid(payment, ask)
+        case update.Refunded() as refund:
+            effect = commands.buy.refunded(refund, ask)
         case update.Tap() as tap:
-            return _button(tap, ask)
-    return Effect("ignored")
+            effect = _button(tap, ask)
+        case _:
+            effect = Effect("ignored")
+    return effect
 
 
 def _command(name: str, ask: Ask) -> Effect:

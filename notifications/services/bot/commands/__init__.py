@@ -1,7 +1,7 @@
 """One file for each command; whoever imports this has them all registered."""
 
-from notifications.services.bot.commands import help as help_
 from notifications.services.bot.commands import (
+    buy,
     kill,
     last,
     pause,
@@ -14,10 +14,12 @@ from notifications.services.bot.commands import (
     tier,
     verify,
 )
+from notifications.services.bot.commands import help as help_
 from notifications.services.bot.registry import COMMANDS
 
 __all__ = [
     "COMMANDS",
+    "buy",
     "help_",
     "kill",
     "last",

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_noop, override
 
 from notifications.services import update
 from notifications.services.answers import status, welcome
-from notifications.services.bot.ask import Ask, by_the_chat, say
+from notifications.services.bot.ask import BY_CHAT, Ask, by_the_chat, say
 from notifications.services.bot.chat_state import count_wrong_code, may_try_code
 from notifications.services.bot.registry import command
 from notifications.services.reply import Effect, text_reply
@@ -16,6 +16,7 @@ from users.services import (
     LinkRefusal,
     change_settings,
     link_hash,
+    redeem_invitation_hash,
     redeem_link_hash,
     redeem_staff_hash,
 )
@@ -49,8 +50,27 @@ def _link(ask: Ask) -> Effect:
             )
     except LinkError as error:
         if error.reason is LinkRefusal.UNKNOWN:
-            count_wrong_code(chat_id=ask.chat_id, now=ask.now)
+            return _invited(ask, token_hash)
         return say(ask, f"not linked: {error.reason}", "not_linked", reason=error.reason.value)
+    return welcomed(ask, subscriber)
+
+
+def _invited(ask: Ask, code_hash: str) -> Effect:
+    """By an invitation a chat that is nobody's becomes a subscriber's."""
+    try:
+        with pghistory.context(actor=BY_CHAT, user=BY_CHAT, why="invitation"):
+            subscriber = redeem_invitation_hash(
+                code_hash=code_hash,
+                chat_id=ask.chat_id,
+                display_name=ask.first_name,
+                telegram_username=ask.username,
+                now=ask.now,
+            )
+    except LinkError as error:
+        return say(ask, f"not linked: {error.reason}", "not_linked", reason=error.reason.value)
+    if subscriber is None:
+        count_wrong_code(chat_id=ask.chat_id, now=ask.now)
+        return say(ask, f"not linked: {LinkRefusal.UNKNOWN}", "not_linked", reason=LinkRefusal.UNKNOWN.value)
     return welcomed(ask, subscriber)
 
 

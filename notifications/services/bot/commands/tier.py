@@ -4,6 +4,7 @@ from django.utils.translation import gettext_noop
 
 from notifications.services.answers import delay_words
 from notifications.services.bot.ask import Ask, say
+from notifications.services.bot.commands.buy import buy_buttons
 from notifications.services.bot.registry import command
 from notifications.services.reply import Effect
 
@@ -15,6 +16,7 @@ def answer(ask: Ask) -> Effect:
         ask,
         "asked for the tier",
         "tier",
+        rows=buy_buttons(person),
         subscriber=person,
         tier=person.tier,
         delay=delay_words(person),
