@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.urls import path
 
-from autopilot.views import autopilots, instance, models
+from autopilot.views import autopilots, instance, live, models
 
 staff = admin.site.admin_view
 MODEL_RIGHTS = ("signals.view_trainedmodel",)
@@ -12,6 +12,8 @@ trains_models = permission_required((*MODEL_RIGHTS, "autopilot.change_bootstrapc
 INSTANCE_RIGHTS = ("autopilot.view_instance", "autopilot.view_decision")
 reads_instances = permission_required(INSTANCE_RIGHTS, raise_exception=True)
 changes_instances = permission_required((*INSTANCE_RIGHTS, "autopilot.change_instance"), raise_exception=True)
+LIVE_RIGHTS = ("autopilot.view_account", "autopilot.view_order")
+reads_live = permission_required(LIVE_RIGHTS, raise_exception=True)
 app_name = "autopilot"
 urlpatterns = [
     path("autopilot/", staff(reads_instances(autopilots.autopilots)), name="autopilots"),
@@ -21,6 +23,10 @@ urlpatterns = [
     path("autopilot/<int:pk>/state/", staff(reads_instances(instance.instance_state)), name="instance_state"),
     path("autopilot/<int:pk>/act/", staff(changes_instances(autopilots.act)), name="act"),
     path("autopilot/decisions/<int:pk>/", staff(reads_instances(instance.decision)), name="decision"),
+    path("live/", staff(reads_live(live.live)), name="live"),
+    path("live/state/", staff(reads_live(live.live_state)), name="live_state"),
+    path("live/act/", staff(reads_live(live.live_act)), name="live_act"),
+    path("live/orders/<int:pk>/", staff(reads_live(live.live_order)), name="live_order"),
     path("models/", staff(reads_models(models.models)), name="models"),
     path("models/train/", staff(trains_models(models.train)), name="models_train"),
     path("models/settings/", staff(trains_models(models.change_settings)), name="models_settings"),

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from autopilot.urls import INSTANCE_RIGHTS, MODEL_RIGHTS
+from autopilot.urls import INSTANCE_RIGHTS, LIVE_RIGHTS, MODEL_RIGHTS
 from research.urls import (
     DELIVERY_RIGHTS,
     EXPERIMENT_RIGHTS,
@@ -40,6 +40,7 @@ PAGES = (
     Page("Analytics", "query_stats", "research:analytics", SIGNAL_RIGHTS, group="Signals"),
     Page("Archive", "inventory_2", "research:archive", SIGNAL_RIGHTS, group="Signals"),
     Page("Autopilot", "smart_toy", "autopilot:autopilots", INSTANCE_RIGHTS, group="Trading"),
+    Page("Live trading", "bolt", "autopilot:live", LIVE_RIGHTS, group="Trading"),
     Page("AI management", "model_training", "autopilot:models", MODEL_RIGHTS, group="Trading"),
     Page("Backtests", "science", "research:backtests", RESEARCH_RIGHTS, group="Research"),
     Page("AI management: policies", "psychology", "research:policies", POLICY_RIGHTS, group="Research"),

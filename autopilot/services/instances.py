@@ -12,6 +12,7 @@ from autopilot.engine.cycle import LONGEST_INTERVAL, SHORTEST_INTERVAL, Instance
 from autopilot.models import Account, Instance
 from autopilot.selectors import trades_begun_today
 from autopilot.services.accounts import open_account
+from autopilot.services.live import live_account, refusal
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.services.actions import record_action
@@ -99,7 +100,10 @@ def start_instance(  # noqa: PLR0913  (what can be configured)
     Raises InstanceConflictError, LiveNotAvailableError, ConfirmationMissingError, InvalidSettingError.
     """
     if not paper_trading:
-        raise LiveNotAvailableError("live trading is not available: autopilots trade on paper")
+        account = account or live_account(instrument)
+        lock = refusal(account=account, instrument=instrument, now=now)
+        if lock is not None:
+            raise LiveNotAvailableError(f"live trading is locked ({lock.code}): {lock.sentence}")
     wanted: dict[str, Any] = {
         "interval_seconds": interval_seconds,
         "mode": Mode(mode).value,
