@@ -42,7 +42,8 @@ DEFINITIVE = (
 )
 # Told of an id that is already there, or of no order: both say something about another order, not about this call.
 AMBIGUOUS = (ccxt.DuplicateOrderId, ccxt.OrderNotFound)
-AMBIGUOUS_WORDS = re.compile(r"duplicate", re.I)
+AMBIGUOUS_WORDS = re.compile(r"duplicate|cl_ord_id|unknown order", re.I)
+NOT_THERE = re.compile(r"unknown order|does not exist", re.I)
 
 
 class VenueRefusedError(Exception):
@@ -179,7 +180,7 @@ class Venue:
                 told = self._ask(lambda: self._client.fetch_order(venue_order_id or None, symbol, params))
                 return self._one(told)
             except VenueRefusedError as error:
-                if not isinstance(error.__cause__, ccxt.OrderNotFound):
+                if not (isinstance(error.__cause__, ccxt.OrderNotFound) or NOT_THERE.search(str(error))):
                     raise VenueUnknownError(str(error)) from error
         for orders in (lambda: self.open_orders(symbol), lambda: self.ended_orders(symbol, since)):
             for order in orders():
@@ -255,7 +256,8 @@ class Venue:
 
     def _failure(self, error: ccxt.BaseError, *, ambiguous_is_refusal: bool) -> Exception:
         words = f"{self.exchange} {self._status or 'no answer'}: {type(error).__name__}: {_short(self._body)}"
-        if self._status in (418, 429) and _refuses(_parsed(self._body)):
+        is_throttled = self._status in (418, 429) or isinstance(error, ccxt.DDoSProtection)
+        if is_throttled and self._status < 500 and _refuses(_parsed(self._body)):
             return VenueBusyError(words, float(self._retry_after or 5))
         if not self._status and isinstance(
             error, (ccxt.InvalidOrder, ccxt.ArgumentsRequired, ccxt.BadSymbol)

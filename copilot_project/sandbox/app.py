@@ -20,6 +20,7 @@ from copilot_project.sandbox.telegram import BOT, CALLS, add_telegram
 from copilot_project.sandbox.telegram_methods import Bot
 from copilot_project.sandbox.trading.binance import BOOK, add_binance_accounts
 from copilot_project.sandbox.trading.control import add_exchange_control
+from copilot_project.sandbox.trading.kraken import add_kraken
 from copilot_project.sandbox.trading.opening import open_book
 from copilot_project.sandbox.venue import Venue
 from copilot_project.sandbox.webhook import Updates
@@ -44,6 +45,7 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     faults = Faults(config.seed)
     bot = _bot(config)
     add_binance_accounts(app, open_book(config, venue))
+    add_kraken(app)
     add_exchange(app, venue, faults, config.weight_limit)
     calls = Journal(config.state / "calls.jsonl") if config.record_calls else None
     add_telegram(app, bot, faults, calls)

@@ -34,6 +34,7 @@ class TradingAccount:
     ip_restricted: bool = True
     balances: dict[str, Decimal] = field(default_factory=dict)
     cancel_after_ms: int = 0
+    fee_in_quote: bool = False
 
 
 @dataclass
@@ -202,7 +203,8 @@ class Book:
     def _fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, *, is_maker: bool) -> None:
         base, quote = split_symbol(order.symbol)
         buys, worth = order.side == "BUY", price * quantity
-        fee = ((quantity if buys else worth) * FEE).quantize(ATOM)
+        in_base = buys and not self.accounts[order.account].fee_in_quote
+        fee = ((quantity if in_base else worth) * FEE).quantize(ATOM)
         trade = VenueTrade(
             id=len(self.trades) + 1,
             order_id=order.id,
@@ -212,7 +214,7 @@ class Book:
             price=price,
             quantity=quantity,
             fee=fee,
-            fee_asset=base if buys else quote,
+            fee_asset=base if in_base else quote,
             at_ms=self.now_ms(),
             is_maker=is_maker,
         )
