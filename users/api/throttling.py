@@ -1,11 +1,13 @@
 """How often: so many reads and so many writes a minute for each key and person."""
 
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
+from redis import Redis
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -42,10 +44,13 @@ class KeyThrottle(BaseThrottle):
 
 
 def count(name: str) -> int:
-    """One more; the first begins."""
-    if cache.add(name, 1, timeout=2 * WINDOW_SECONDS):
-        return 1
-    try:
-        return int(cache.incr(name))
-    except ValueError:  # emptied in between
-        return 1
+    """One more in one round trip; Django's cache would take three."""
+    with client(settings.CACHE_URL).pipeline(transaction=False) as pipeline:
+        pipeline.incr(cache.make_key(name))
+        pipeline.expire(cache.make_key(name), 2 * WINDOW_SECONDS)
+        return int(pipeline.execute()[0])
+
+
+@lru_cache(maxsize=1)
+def client(url: str) -> Redis:
+    return Redis.from_url(url, socket_timeout=1)
