@@ -4,8 +4,8 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from autopilot.engine.order import OrderSide
-from autopilot.engine.order_type import order_type_and_price
+from autopilot.engine.order import OrderSide, OrderType
+from autopilot.engine.order_type import TypeAndPrice, order_type_and_price
 from autopilot.engine.risk import dynamic_risk, most_quantity
 from autopilot.models import Account, Instance
 from autopilot.selectors import (
@@ -22,6 +22,8 @@ from signals.engine.direction import Direction
 from signals.engine.sizing import position_size
 from signals.engine.strategy import StrategySignal
 from signals.engine.timeframe import Timeframe
+
+LEAST_LEFT = Decimal("0.5")  # of the way from entry to stop, where a limit order waits
 
 
 def order_request(
@@ -60,6 +62,8 @@ def order_request(
     placed = order_type_and_price(
         side=side, strength=signal.confidence, price=entry, tick=steps_of(instrument, entry).tick
     )
+    if placed.price is not None and side.sign * (placed.price - stop) < LEAST_LEFT * abs(entry - stop):
+        placed = TypeAndPrice(OrderType.MARKET, None)  # a limit so near the stop would be another trade
     request = OrderRequest(
         side=side,
         order_type=placed.order_type,
