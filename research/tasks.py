@@ -50,6 +50,24 @@ def train_policy(run: JobRun) -> dict[str, Any]:
     )
 
 
+@shared_task(job_kind="report_policies", queue="training", job_time_limit_seconds=6 * 3600)
+def report_policies(run: JobRun) -> dict[str, Any]:
+    from research.services import policy_report  # noqa: PLC0415
+    from research.trainers import gates, known_optima, policy_study  # noqa: PLC0415  (torch, in the child alone)
+
+    asked = run.parameters
+    size = {"timesteps": asked["timesteps"], "progress": run.progress}
+    if asked["part"] == "optima":
+        return {"report": policy_report.optima_page(known_optima.measure(seeds=asked["seeds"], **size))}
+    start, end = (datetime.fromisoformat(asked[name]) for name in ("start", "end"))
+    markets = policy_report.markets_from_files(Path(asked["data"]), asked["pairs"], start, end)
+    if asked["part"] == "gates":
+        page = policy_report.gates_page(markets, study=policy_study.study, seeds=asked["seeds"], **size)
+    else:
+        page = policy_report.ablation_page(markets, years=asked["years"], train=gates.train_on, **size)
+    return {"report": page}
+
+
 @shared_task(job_kind="report_strategies", queue="research", job_time_limit_seconds=6 * 3600)
 def report_strategies(run: JobRun) -> dict[str, Any]:
     from research.services.report_from_files import report_from_files  # noqa: PLC0415
