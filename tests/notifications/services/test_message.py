@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,16 @@ def test_message_says_everything_that_a_decision_needs() -> None:
     ):
         assert words in text
     assert "• d" not in text
+
+
+def test_message_speaks_german_with_the_same_numbers() -> None:
+    english = read(Told())
+    with override("de"):
+        german = read(Told())
+    assert "Deine Größe" in german
+    assert "Keine Anlageberatung" in german
+    assert re.findall(r"\d[\d.,]*", german) == re.findall(r"\d[\d.,]*", english)
+    assert read(Told()) == english, "each language keeps its own words"
 
 
 def number(text: str) -> Decimal:
