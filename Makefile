@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick properties check audit chaos docs screenshots setup setup-dev lock clean
+.PHONY: run test quick properties check audit chaos chaos-orders docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -61,6 +61,10 @@ chaos: setup-dev
 # docs/ as a site of static pages in site/.
 docs: setup-dev
 	$(BIN)/mkdocs build --strict
+
+# Orders against an exchange that lies, an executor killed at named points; about twenty minutes.
+chaos-orders: setup-dev
+	$(BIN)/python -m tests.chaos.orders --write $(ORDERS)
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev

@@ -157,7 +157,8 @@ class Ordeal:
                 self.kills[self.point.value] += 1
         owing = [each for each in POINTS if self.kills[each.value] < self.options.per_point]
         self.point = min(owing, key=lambda each: self.kills[each.value]) if owing else None
-        crash = f"{self.point.value}:{self.rng.randint(1, 3)}" if self.point else ""
+        latest = 2 if self.point is CrashPoint.AFTER_CANCEL_CALL else 12
+        crash = f"{self.point.value}:{self.rng.randint(1, latest)}" if self.point else ""
         self.executor = Killable(
             ["manage.py", "execute_orders"],
             self.state / "executor.log",

@@ -144,7 +144,7 @@ class Executor:
         if live.order.purpose in (OrderPurpose.ENTRY, OrderPurpose.STOP):
             return False
         stops = LiveOrder.objects.alive().filter(
-            order__position_id=live.order.position_id, order__purpose=OrderPurpose.STOP.value
+            order__position=live.order.position, order__purpose=OrderPurpose.STOP.value
         )
         return stops.exists()
 
