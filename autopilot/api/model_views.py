@@ -91,7 +91,7 @@ class Task(ApiView):
         responses={200: TaskAnswer},
     )
     def get(self, request: Request, task_id: str) -> Response:
-        job = Job.objects.filter(pk=as_uuid(task_id)).first()
+        job = Job.objects.filter(pk__in=as_uuids(task_id)).first()
         if job is None:
             raise NotFound(f"There is no task {task_id}.")
         return Response(TaskAnswer(task_facts(job)).data)
@@ -155,8 +155,9 @@ def why_none() -> str:
     return newest.reason or f"the newest model is a {newest.get_state_display().lower()}"
 
 
-def as_uuid(text: str) -> uuid.UUID | None:
+def as_uuids(text: str) -> list[uuid.UUID]:
+    """None where the text is no UUID."""
     try:
-        return uuid.UUID(text)
+        return [uuid.UUID(text)]
     except ValueError:
-        return None
+        return []

@@ -59,7 +59,7 @@ class ListQuery(MarketQuery):
 
 class SignalQuery(ListQuery):
     timeframe = serializers.ChoiceField(TIMEFRAMES, required=False)
-    source = serializers.ChoiceField([each.value for each in SignalSource], required=False)
+    source = serializers.ChoiceField([each.value for each in SignalSource], required=False)  # type: ignore[assignment]  # the name of a column
     min_confidence = serializers.FloatField(required=False, min_value=0, max_value=1)
 
     def validate_min_confidence(self, value: float) -> float:
@@ -122,7 +122,7 @@ class SignalAnswer(serializers.Serializer[Any]):
     exchange_id = serializers.IntegerField()
     symbol = serializers.CharField()
     timeframe = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # the name of a column
     strategy = serializers.CharField()
     direction = serializers.CharField()
     confidence = serializers.FloatField()

@@ -35,7 +35,7 @@ class Docs(SpectacularSwaggerSplitView):
             return redirect_to_login(self.request.get_full_path(), resolve_url(settings.LOGIN_URL))  # type: ignore[return-value]
         return super().handle_exception(exc)
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]
         self, request: Request | HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         final = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]

@@ -58,9 +58,9 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         detail = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
         response.data = problem(response.status_code, detail=detail, code="invalid", errors=fields)
     else:
-        detail = getattr(error, "detail", None)
-        code = detail.code if isinstance(detail, ErrorDetail) else ""
-        text = str(detail if detail is not None else error)
+        said: Any = getattr(error, "detail", None)
+        code = said.code if isinstance(said, ErrorDetail) else ""
+        text = str(said if said is not None else error)
         response.data = problem(response.status_code, detail=text, code=code or "", **members)
     # As JSON even where the view answers with YAML or a page.
     request = context["request"]
