@@ -116,7 +116,8 @@ def out_of_sample_gate(
     """policies: one of each seed. trials: how many were ever made for this question, these among them."""
     least = needed or ceil(2 * len(policies) / 3)
     held = float(np.mean([each.bars.close[-1] / each.bars.open[1] - 1 for each in test]))
-    seeds, records = [], []
+    seeds: list[dict[str, Any]] = []
+    records = []
     for policy in policies:
         each_market = [returns_of(policy, each) for each in test]
         rows = min(len(gained) for gained, _ in each_market)
@@ -126,7 +127,7 @@ def out_of_sample_gate(
             measures(record, np.mean([side[-rows:] for _, side in each_market], axis=0))
             | {"trades": int(sum((np.diff(side, prepend=0) != 0).sum() for _, side in each_market))}
         )
-    better = sum(each["profit"] > max(0.0, held) for each in seeds)
+    better = sum(float(each["profit"] or 0.0) > max(0.0, held) for each in seeds)
     judged = verdict(
         np.mean(records, axis=0),
         periods_per_year=HOURS_A_YEAR,

@@ -138,7 +138,7 @@ def measure(*, timesteps: int, seeds: int, progress: Progress) -> dict[str, Any]
         progress(
             number, len(asked), f"{algorithm} {'AR(1)' if share is None else f'regimes at {share:g}'} {seed}"
         )
-        given = {"algorithm": algorithm, "timesteps": timesteps, "seed": seed}
+        given: dict[str, Any] = {"algorithm": algorithm, "timesteps": timesteps, "seed": seed}
         found = learn_autoregressive(**given) if share is None else learn_regimes(**given, cost_share=share)
         rows.append(asdict(found))
     return {"timesteps": timesteps, "rows": rows}

@@ -1,7 +1,7 @@
 """The batch of markets as gymnasium and stable-baselines3 know environments: the numbers are MarketBatch's own."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -26,7 +26,8 @@ class MarketEnv(gymnasium.Env[Observation, np.int64]):
         if batch.episodes != 1:
             raise ValueError(f"an Env is one episode, not {batch.episodes}")
         self.batch = batch
-        self.observation_space, self.action_space = spaces_of(batch)
+        seen, self.action_space = spaces_of(batch)
+        self.observation_space = cast("spaces.Space[Observation]", seen)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

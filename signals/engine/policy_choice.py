@@ -71,6 +71,6 @@ def drift(
         and live.win_rate < trained.win_rate - WORSE_WIN_RATE
     ):
         return f"the win rate fell from {trained.win_rate:.1%} to {live.win_rate:.1%}"
-    moved = np.abs(np.mean(recent, axis=0) - np.asarray(feature_mean))
+    moved = np.abs(np.asarray(recent, dtype=np.float64).mean(axis=0) - np.asarray(feature_mean))
     share = float((moved > np.maximum(np.asarray(feature_deviation), 1e-6)).mean())
     return f"{share:.0%} of the features have moved" if share > MOVED_FEATURES else ""

@@ -92,7 +92,7 @@ def judged(base: OHLCV, features: FloatArray) -> tuple[OHLCV, FloatArray]:
 
     ValueError where there is none, or where a later row lacks one.
     """
-    known = np.isfinite(features).all(axis=1)
+    known = np.asarray(np.isfinite(features).all(axis=1))
     first = int(np.argmax(known))
     if not known.any() or not known[first:].all():
         raise ValueError("too few candles, or too many missing ones, for the features of a policy")

@@ -63,7 +63,7 @@ class MarketBatch:
         given = [features] if isinstance(bars, OHLCV) else list(features)  # type: ignore[arg-type]
         if not many or len(many) != len(given):
             raise ValueError(f"{len(many)} instruments with {len(given)} arrays of features")
-        tables = [_features(each, market) for each, market in zip(given, many, strict=True)]
+        tables = [_features(np.asarray(each), market) for each, market in zip(given, many, strict=True)]
         if len({each.shape[1] for each in tables}) > 1:
             raise ValueError("every instrument needs the same features")
         self.features = np.concatenate(tables)
