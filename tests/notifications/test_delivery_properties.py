@@ -32,7 +32,7 @@ from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
 from signals.models import Signal
 from tests.factories import make_instrument
-from tests.notifications.chat import command, tap
+from tests.notifications.chat import command, press, tap
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from tests.notifications.virtual_clock import VirtualClock, virtual_clock
 from users.models import Subscriber, Tier
@@ -59,11 +59,27 @@ FAILURES = {
     "bad token": Failure.BAD_TOKEN,
 }
 EMPTIED = [
-    "notifications_telegramupdate", "notifications_feedback", "signals_strategyweight",
+    "notifications_chatstate", "notifications_telegramupdate", "notifications_feedback", "signals_strategyweight",
     "notifications_delivery", "signals_signaloutcome", "signals_signal",
 ]  # fmt: skip
 MOST_SHOWN = 5
 LISTED = re.compile(r"Entry <code>([\d.]+)</code>.*\n(.+)")
+SAID = [
+    "/pause",
+    "/resume",
+    "/settings",
+    "/tier",
+    "/verify",
+    "/status",
+    "/help",
+    "/stop",
+    "hello",
+    "/nothing",
+]
+PRESSED = [
+    "s:", "s:sessions:london", "s:sessions:asia", "s:cap:1", "s:cap:none", "s:risk:low", "s:risk:aggressive",
+    "s:account:live", "p:1", "p:24", "s:instruments:all", "x:n1", "v:00", "zz",
+]  # fmt: skip
 ARRIVALS = ["arrives unseen", "sender dies before", "sender dies after", "answer read late"]
 FATES = st.sampled_from(["arrives"] * 3 + ARRIVALS + list(FAILURES))
 # A lease, Telegram's pause, the delays of tiers and of backoff; then days, in which everything expires.
@@ -247,6 +263,46 @@ class Lives(RuleBasedStateMachine):
             assert row.pk in self.called, "a button of a message that was never sent"
         else:
             assert row.subscriber_id != person.pk or True not in self.messages[row.pk], "a dead button"
+
+    @rule(number=st.integers(0, 9), words=st.sampled_from(SAID))
+    def say_something(self, number: int, words: str) -> None:
+        """Commands and settings change what comes next; none of them shows a signal or its end early."""
+        person, now = self._person(number), self.world.clock.now()
+        said = command(words, person.chat_id, now)
+        assert "Entry <code>" not in said, "only /last shows signals"
+        person.paused_until = Subscriber.objects.get(pk=person.pk).preference.paused_until
+
+    @rule(number=st.integers(0, 9), data=st.sampled_from(PRESSED))
+    def press_a_setting(self, number: int, data: str) -> None:
+        person, now = self._person(number), self.world.clock.now()
+        press(data, person.chat_id, now)
+        person.paused_until = Subscriber.objects.get(pk=person.pk).preference.paused_until
+
+    @rule(number=st.integers(0, 9), acted=st.booleans())
+    def change_of_mind_tells_no_end_early(self, number: int, acted: bool) -> None:
+        """Whether an answer may still change depends on what the tier may know, not on what is on record."""
+        person, now = self._person(number), self.world.clock.now()
+        rows = Delivery.objects.filter(subscriber=person.pk, kind="signal", signal_id__in=self.published)
+        row = rows.order_by("pk").last()
+        if row is None:
+            return
+        outcome = press(("fa:" if acted else "fi:") + row.public_id.hex, person.chat_id, now)
+        ended_at, delay = self.published[row.signal_id].ended_at, timedelta(seconds=person.tier.delay_seconds)
+        if outcome.startswith("too late"):
+            assert ended_at is not None
+            assert now >= ended_at + delay, "told that the signal has ended before its release"
+
+    @rule(number=st.integers(0, 9))
+    def ask_for_the_performance(self, number: int) -> None:
+        """It counts no end that the tier may not know yet."""
+        person, now = self._person(number), self.world.clock.now()
+        delay = timedelta(seconds=person.tier.delay_seconds)
+        known = [each for each in self.published.values() if each.ended_at and each.ended_at + delay <= now]
+        said = command("/performance", person.chat_id, now)
+        counted = re.search(r"(\d+) signals since", said)
+        assert (int(counted.group(1)) if counted else 0) <= len(known), (
+            "an end was counted before its release"
+        )
 
     @rule(seconds=SPANS)
     def wait(self, seconds: float) -> None:
