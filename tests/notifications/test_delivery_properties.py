@@ -158,7 +158,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(
         confidence=st.sampled_from([0.5, 0.9]),
-        minutes=st.sampled_from([1, 20, 240]),
+        minutes=st.sampled_from([1, 1, 20, 240]),
         experimental=st.booleans(),
     )
     def publish(self, confidence: float, minutes: int, experimental: bool) -> None:
