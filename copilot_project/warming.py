@@ -28,19 +28,20 @@ def warm(*, bars: int) -> int:
     context = DecisionContext(as_of=end)
     explain(windows, context)
     series = signals_of(decisions(windows, HybridSettings(), context))
+    rates = rates_for(AssetClass.CRYPTO, MarketType.MARGIN)
     market = Market(
         name="INVENTED/USDT",
         candles=candles,
         quote="USDT",
         grid=default_grid(candles, CASH),
-        rates=rates_for(AssetClass.CRYPTO, MarketType.MARGIN),
+        rates=rates,
         shortable=True,
     )
     found = simulate([market], [series], cash=CASH, sizing=FractionOfEquity(Decimal(1)))
     entries = np.zeros(bars, dtype=np.int8)
     entries[::50] = 1
     leave = np.roll(entries.astype(np.bool_), 25)
-    held = simulate_signals(candles, entries, leave, cash=CASH, rates=market.rates, grid=market.grid)
+    held = simulate_signals(candles, entries, leave, cash=CASH, rates=rates, grid=market.grid)
     return len(found.trades) + len(held.trades)
 
 
