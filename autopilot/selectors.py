@@ -81,10 +81,11 @@ def closed_results(*, since: datetime, until: datetime) -> list[tuple[str, str, 
         signal__trades__recorded_at__range=(since, until),
         signal__trades__r_multiple__isnull=False,
     )
-    return [
+    results = [
         *ended.values_list("strategy", "regime", "signal__outcome__r_multiple"),
         *traded.values_list("strategy", "regime", "signal__trades__r_multiple"),
     ]
+    return [(strategy, regime, result) for strategy, regime, result in results if result is not None]
 
 
 def seconds_since_stop(account: Account, instrument: Instrument, as_of: datetime) -> float | None:

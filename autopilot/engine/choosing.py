@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -93,9 +94,7 @@ def rule_order(place: int) -> list[StrategyGroup]:
     return [own, *(group for group in GROUP_ORDER if group is not own and REGIMES[place] in SUITED[group])]
 
 
-def frequencies(
-    group: StrategyGroup, strategy: str, place: int, records: StrategyRecords
-) -> dict[str, float | int | None]:
+def frequencies(group: StrategyGroup, strategy: str, place: int, records: StrategyRecords) -> dict[str, Any]:
     """Of the record, drawn to the means: nothing is told where no trade is on record."""
     if not records.trades.sum():
         return {}

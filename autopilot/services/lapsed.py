@@ -26,8 +26,7 @@ def worth_again(*, instance: Instance, close: float, now: datetime) -> tuple[Ord
         return None
     direction = Direction(signal.direction)
     risk = direction.sign * (close - signal.stop_loss)
-    reward = direction.sign * (signal.take_profit - close)
-    if risk <= 0 or reward < risk:
+    if risk <= 0 or signal.take_profit is None or direction.sign * (signal.take_profit - close) < risk:
         return None
     return order, StrategySignal(
         strategy=signal.strategy,

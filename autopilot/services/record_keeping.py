@@ -74,7 +74,7 @@ def recent_records(*, as_of: datetime) -> StrategyRecords:
     for strategy, regime, result in closed_results(since=as_of - timedelta(days=RECENT_DAYS), until=as_of):
         if strategy not in NAMES or regime not in set(REGIMES):
             continue
-        cell = (NAMES.index(strategy), REGIMES.index(regime))  # type: ignore[arg-type]
+        cell = (NAMES.index(strategy), REGIMES.index(regime))
         counted.trades[cell] += 1
         counted.wins[cell] += result > 0
         counted.summed_r[cell] += result

@@ -70,7 +70,7 @@ def order_request(
         price=placed.price,
         quantity=quantity,
         stop=stop,
-        target=Decimal(repr(signal.take_profit)),
+        target=None if signal.take_profit is None else Decimal(repr(signal.take_profit)),
         good_bars=instance.limit_bars,
         hold_bars=instance.hold_bars,
         strategy=signal.strategy,
