@@ -22,6 +22,7 @@ MOST_BARS = 5_000
 FEWEST_BARS = 300 + HORIZON
 RECENT_DAYS = 90
 
+_recent: dict[datetime, StrategyRecords] = {}
 _kept: dict[tuple[int, str], tuple[datetime, StrategyRecords]] = {}
 
 
@@ -39,6 +40,7 @@ def instrument_records(*, instrument: Instrument, timeframe: Timeframe, as_of: d
 def forget_records() -> None:
     """For tests: as a process that has just started."""
     _kept.clear()
+    _recent.clear()
 
 
 def period_start(timeframe: Timeframe, moment: datetime) -> datetime:
@@ -69,7 +71,12 @@ def training_market(
 
 
 def recent_records(*, as_of: datetime) -> StrategyRecords:
-    """What the autopilots' own signals and trades came to in the last 90 days: the tracker's part of the record."""
+    """What the autopilots' own signals and trades came to in the last 90 days: the tracker's part of the record.
+
+    Only what was recorded by then counts, so all that judge the same close share one answer.
+    """
+    if as_of in _recent:
+        return _recent[as_of]
     counted = no_records()
     for strategy, regime, result in closed_results(since=as_of - timedelta(days=RECENT_DAYS), until=as_of):
         if strategy not in NAMES or regime not in set(REGIMES):
@@ -78,6 +85,8 @@ def recent_records(*, as_of: datetime) -> StrategyRecords:
         counted.trades[cell] += 1
         counted.wins[cell] += result > 0
         counted.summed_r[cell] += result
+    _recent.clear()
+    _recent[as_of] = counted
     return counted
 
 
