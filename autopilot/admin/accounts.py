@@ -3,9 +3,9 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from autopilot.admin.export import ExportedAdmin
 from autopilot.models import Account, BalanceEntry, EquityPoint
 from autopilot.selectors import cash_of
+from signals.admin.export import ExportedAdmin
 
 
 @admin.register(Account)

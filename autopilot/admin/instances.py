@@ -3,8 +3,8 @@
 from django.contrib import admin
 from unfold.decorators import display
 
-from autopilot.admin.export import ExportedAdmin
 from autopilot.models import Decision, Instance
+from signals.admin.export import ExportedAdmin
 from signals.admin.read_only import DIRECTION_LABELS
 
 STATE_LABELS = {"Running": "success", "Paused": "warning", "Stopped": "info"}

@@ -5,8 +5,8 @@ from decimal import Decimal
 from django.contrib import admin
 from unfold.decorators import display
 
-from autopilot.admin.export import ExportedAdmin
 from autopilot.models import Fill, Order, Position, Trade
+from signals.admin.export import ExportedAdmin
 from signals.admin.read_only import DIRECTION_LABELS
 from signals.engine.digits import price_text
 

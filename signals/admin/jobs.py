@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
+from signals.admin.export import ExportedAdmin
 from signals.admin.read_only import ReadOnlyAdmin
 from signals.models import Action, Job, TrainedModel
 
@@ -51,7 +52,7 @@ def shown(value: object) -> str:
 
 
 @admin.register(Action)
-class ActionAdmin(ReadOnlyAdmin):
+class ActionAdmin(ExportedAdmin):
     """Everything that staff or the machine decided."""
 
     list_display = ["at", "actor", "what", "target", "change", "address"]

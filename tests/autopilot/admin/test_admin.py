@@ -9,10 +9,10 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from autopilot.admin.export import cell
 from autopilot.models import Decision, Order, Trade
 from autopilot.services.instances import start_instance
 from autopilot.services.orders import close_position
+from signals.admin.export import cell
 from signals.engine.timeframe import Timeframe
 from tests.autopilot.accounts import HOUR, START, add_candle, decide, make_account, make_traded, step
 from users.models import User
@@ -95,3 +95,11 @@ def test_text_that_a_spreadsheet_would_run_is_quoted_and_numbers_are_not(admin_c
 def test_without_the_right_nothing_is_exported(client: Client) -> None:
     client.force_login(User.objects.create(username="guest", is_staff=True))
     assert client.get(reverse("admin:autopilot_order_changelist"), {"export": "csv"}).status_code == 403
+
+
+@pytest.mark.usefixtures("traded")
+def test_what_was_done_is_exported_as_well(admin_client: Client) -> None:
+    path = reverse("admin:signals_action_changelist")
+    answer = admin_client.get(path, {"what__exact": "autopilot.started", "export": "csv"})
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [(row["actor"], row["what"]) for row in rows] == [("test", "autopilot.started")]

@@ -29,7 +29,7 @@ class _Line:
 class ExportedAdmin(ReadOnlyAdmin):
     """A read-only list with a link that gives the same rows as CSV."""
 
-    list_before_template = "autopilot/admin/export.html"
+    list_before_template = "signals/admin/export.html"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
