@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from notifications.services.fan_out import fan_out
-from notifications.services.follow_up import follow_up
+from notifications.services.follow_up import follow_up, tell_raised
 from notifications.services.pictures import request_picture
 from notifications.services.removal import forget_chat, forget_preferences
 from notifications.services.webhooks import announce_outcomes, announce_signal
@@ -35,6 +35,11 @@ def tell_outcomes(*, signal_ids: Sequence[int], **kwargs: Any) -> None:
     follow_up(signal_ids=signal_ids)
     for endpoint_id in announce_outcomes(signal_ids=signal_ids):
         transaction.on_commit(partial(wake_for_webhooks, endpoint_id))
+
+
+def tell_raised_stops(*, signal_ids: Sequence[int], **kwargs: Any) -> None:
+    """That the stop has passed the entry, once for each signal."""
+    tell_raised(signal_ids=signal_ids)
 
 
 def forget_left_chat(*, chat_id: int, **kwargs: Any) -> None:

@@ -15,6 +15,7 @@ from signals.models import (
     LedgerHead,
     Signal,
     SignalSource,
+    StopRaise,
     TradingState,
 )
 from signals.models.kill_switch import TRADING
@@ -124,6 +125,12 @@ def standing_of_other_sources(signal: Signal) -> list[int]:
     ).exclude(source=signal.source)
     still_open = Q(outcome=None) | Q(outcome__recorded_at__gt=signal.published_at)
     return list(others.filter(still_open).order_by("pk").values_list("pk", flat=True))
+
+
+def present_stop(*, signal: Signal, known_at: datetime) -> float:
+    """Where the signal's stop stood by what had been recorded at `known_at`: now, less a tier's delay."""
+    raised = StopRaise.objects.filter(signal=signal, recorded_at__lte=known_at).first()
+    return raised.stop if raised else signal.stop_loss
 
 
 def open_alarms() -> QuerySet[Alarm]:

@@ -32,7 +32,9 @@ from signals.engine.strategy import DecisionContext, StrategySignal, WindowError
 from signals.engine.timeframe import Timeframe
 from signals.models import Evaluation, Signal, SignalSource
 from signals.services.candle_key import CandleKey
+from signals.services.gate import Passage, pass_gate
 from signals.services.publishing import Probability, publish
+from signals.services.shadows import keep_shadow
 
 logger = structlog.get_logger(__name__)
 
@@ -150,7 +152,20 @@ class _Cycle:
             self._evaluated(key, Outcome.REFUSED if refused else Outcome.NONE)
             self._again(float(seen.window.close[-1]), analysis, opened_at)
             return self.decision
-        published = self._publish(key, signal, chosen)
+        passage = pass_gate(
+            instrument=instrument,
+            signal=signal,
+            source=SignalSource.AUTOPILOT,
+            as_of=closed_at,
+            experimental=self.instance.experimental,
+        )
+        if not passage.publishes:
+            self._end(DecisionOutcome.REFUSED, f"{passage.evidence}; {self.decision.reason}", "abstained")
+            ended = self._evaluated(key, Outcome.ABSTAINED)
+            if ended.evaluation is not None:
+                keep_shadow(evaluation=ended.evaluation, signal=signal)
+            return ended
+        published = self._publish(key, signal, chosen, passage)
         self._evaluated(key, Outcome.SIGNAL)
         return self._execute(signal, published, chosen, analysis, opened_at)
 
@@ -240,7 +255,7 @@ class _Cycle:
         )
         return signal
 
-    def _publish(self, key: CandleKey, signal: StrategySignal, chosen: Chosen) -> Signal:
+    def _publish(self, key: CandleKey, signal: StrategySignal, chosen: Chosen, passage: Passage) -> Signal:
         choice, probability = chosen.choice, None
         known = (choice.probability, choice.probability_n, choice.probability_low, choice.probability_high)
         if chosen.is_calibrated and None not in known:
@@ -249,6 +264,8 @@ class _Cycle:
             decision=signal,
             experimental=self.instance.experimental,
             probability=probability,
+            standing=passage.standing.value,
+            evidence=passage.evidence,
             **key.columns(),
         )
         self.decision.signal = published

@@ -32,6 +32,7 @@ OPEN_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.RETRY
 
 class DeliveryKind(models.TextChoices):
     SIGNAL = "signal", "Signal"
+    UPDATE = "update", "Raised stop"
     OUTCOME = "outcome", "Outcome"
 
 

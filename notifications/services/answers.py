@@ -1,13 +1,13 @@
 """What the bot answers to a subscriber's questions, rendered from what is true now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext, gettext_noop
 
 from notifications.selectors import last_visible
 from notifications.services.message import past_signal, session_words
 from notifications.services.reply import TextReply, text_reply
-from signals.selectors import sending_allowed
+from signals.selectors import present_stop, sending_allowed
 from users.engine.subscriber import SubscriberStatus
 from users.models import Subscriber
 
@@ -80,7 +80,16 @@ def last_signals(subscriber: Subscriber | None, *, chat_id: int, now: datetime) 
     """The kill switch is over signals by whatever way they leave."""
     stopped = not sending_allowed()
     shown = last_visible(subscriber, now, count=LAST_SHOWN) if subscriber and not stopped else []
-    lines = [past_signal(row.signal, outcome.signal.outcome if outcome else None) for row, outcome in shown]
+    lines = [
+        past_signal(
+            row.signal,
+            outcome.signal.outcome if outcome else None,
+            present_stop(signal=row.signal, known_at=now - timedelta(seconds=subscriber.tier.delay_seconds))
+            if subscriber
+            else None,
+        )
+        for row, outcome in shown
+    ]
     return text_reply(
         chat_id, "last", is_switched=bool(lines), subscriber=subscriber, stopped=stopped, lines=lines
     )

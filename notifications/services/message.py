@@ -75,6 +75,14 @@ class DeliveredSignal(Charged, Protocol):
     @property
     def evidence(self) -> str: ...
     @property
+    def probability(self) -> float | None: ...
+    @property
+    def probability_n(self) -> int | None: ...
+    @property
+    def probability_low(self) -> float | None: ...
+    @property
+    def probability_high(self) -> float | None: ...
+    @property
     def reasons(self) -> list[str]: ...
     @property
     def sessions(self) -> list[str]: ...
@@ -135,6 +143,8 @@ class DeliveredOutcome(DeliveredSignal, Protocol):
     def bars_held(self) -> int: ...
     @property
     def is_ambiguous(self) -> bool: ...
+    @property
+    def raised_stop(self) -> float: ...
 
 
 class Deliverable(DeliveredOutcome, Protocol):
@@ -208,6 +218,9 @@ def _composed(row: Deliverable) -> Message:
     is_html = not row.is_plain
     if row.kind == DeliveryKind.OUTCOME:
         text = outcome_text(row, html=is_html)
+        return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
+    if row.kind == DeliveryKind.UPDATE:
+        text = raised_text(row, html=is_html)
         return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
     text = signal_text(row, html=is_html)
     message = Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
@@ -300,6 +313,7 @@ def signal_text(signal: DeliveredSignal, *, html: bool) -> str:
         "reward_per_risk": f"{levels.reward_per_risk:.2f}" if levels.reward_per_risk else "",
         "after_costs": _after_costs(signal, levels),
         "score": f"{signal.confidence * 100:.0f}",
+        "chance": _chance(signal),
         **_record_context(signal),
         **_size_context(signal, levels),
         "reasons": tuple(one_line(reason, LONGEST_REASON) for reason in signal.reasons[:REASONS_SHOWN]),
@@ -331,8 +345,25 @@ def outcome_text(ended: DeliveredOutcome, *, html: bool) -> str:
     return tidy(render_to_string(f"notifications/telegram/outcome.{'html' if html else 'txt'}", context))
 
 
-def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]:
-    """One signal in a list of them, with its outcome where that may be told."""
+def raised_text(held: DeliveredOutcome, *, html: bool) -> str:
+    """That the stop stands beyond the entry: what is kept when it is reached, and that a gap may cost more."""
+    entry, stop = _rounded(held.tick_size, held.entry_price, held.raised_stop)
+    context = {
+        "held": held,
+        "is_long": held.direction == Direction.LONG,
+        **_names(held),
+        "entry": f"{entry:f}",
+        "stop": f"{stop:f}",
+        "kept_percent": f"{abs(stop / entry - 1) * 100:.2f}",
+        "exit_words": exit_words(exit_plan_of(held), held.timeframe, held.direction, held.entry_price),
+    }
+    return tidy(render_to_string(f"notifications/telegram/raised.{'html' if html else 'txt'}", context))
+
+
+def past_signal(
+    signal: Signal, outcome: SignalOutcome | None, present_stop: float | None = None
+) -> dict[str, str]:
+    """One signal in a list of them, with its outcome, or where its stop stands now, as far as that may be told."""
     entry, stop, target = level_labels(signal, signal.instrument.tick_size)
     ended = outcome and f"{outcome.r_multiple:+.2f} R ({outcome.return_ratio * 100:+.2f} %)"
     return {
@@ -343,10 +374,18 @@ def past_signal(signal: Signal, outcome: SignalOutcome | None) -> dict[str, str]
         "published": f"{signal.published_at:%Y-%m-%d %H:%M} UTC",
         "entry": entry,
         "stop": stop,
+        "stop_now": _stop_now(signal, present_stop) if outcome is None else "",
         "target": target,
         "exit_reason": outcome.exit_reason if outcome else "",
         "ended": ended or "",
     }
+
+
+def _stop_now(signal: Signal, stop: float | None) -> str:
+    """Empty where it has not moved."""
+    if stop is None or stop == signal.stop_loss:
+        return ""
+    return f"{_rounded(signal.instrument.tick_size, signal.entry_price, stop)[1]:f}"
 
 
 def exit_plan_of(signal: DeliveredSignal) -> ExitPlan:
@@ -402,6 +441,16 @@ def _after_costs(signal: DeliveredSignal, levels: Levels) -> str:
     risk = levels.risk + costs_per_unit(signal, levels.entry, levels.stop)
     reward = levels.reward - costs_per_unit(signal, levels.entry, levels.target)
     return f"{reward / risk:.2f}" if levels.risk else ""
+
+
+def _chance(signal: DeliveredSignal) -> str:
+    """47 % (38 to 56 %, from 120 outcomes); empty where the score is uncalibrated."""
+    if signal.probability is None or signal.probability_low is None or signal.probability_high is None:
+        return ""
+    low, high = signal.probability_low * 100, signal.probability_high * 100
+    return (
+        f"{signal.probability * 100:.0f} % ({low:.0f} to {high:.0f} %, from {signal.probability_n} outcomes)"
+    )
 
 
 def _record_context(signal: DeliveredSignal) -> dict[str, Hashable]:

@@ -15,7 +15,7 @@ from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Mes
 from notifications.services.reply import TextReply
 from notifications.services.risk import Record
 from notifications.services.sender.rows import RECORD_SIGNALS, Claimed
-from signals.models import Signal, SignalOutcome
+from signals.models import Signal, SignalOutcome, StopRaise
 from users.models import Subscriber
 
 # What a command answers without changing anything.
@@ -42,12 +42,17 @@ class Preview:
 def preview(*, signal: Signal, subscriber: Subscriber, kind: DeliveryKind, now: datetime) -> Preview | None:
     """None for the follow-up of a signal that has not ended. What else is open for the subscriber is not shown."""
     outcome = SignalOutcome.objects.filter(signal=signal).first()
-    if kind is DeliveryKind.OUTCOME and outcome is None:
+    raised = StopRaise.objects.filter(signal=signal, passes_entry=True).order_by("candle_open_time").first()
+    if (kind is DeliveryKind.OUTCOME and outcome is None) or (kind is DeliveryKind.UPDATE and raised is None):
         return None
     picture = SignalPicture.objects.filter(signal=signal, png__isnull=False).first()
-    row = _row(signal, subscriber, kind, outcome, picture)
+    row = _row(signal, subscriber, kind, outcome, raised, picture)
     message = compose(row)
-    known_at = outcome.recorded_at if outcome and kind is DeliveryKind.OUTCOME else signal.published_at
+    known_at = signal.published_at
+    if kind is DeliveryKind.OUTCOME and outcome:
+        known_at = outcome.recorded_at
+    elif kind is DeliveryKind.UPDATE and raised:
+        known_at = raised.recorded_at
     return Preview(
         message=message,
         plain=compose(replace(row, is_plain=True)),
@@ -89,6 +94,7 @@ def _row(
     subscriber: Subscriber,
     kind: DeliveryKind,
     outcome: SignalOutcome | None,
+    raised: StopRaise | None,
     picture: SignalPicture | None,
 ) -> Claimed:
     instrument = signal.instrument
@@ -113,6 +119,7 @@ def _row(
         r_multiple=outcome.r_multiple if outcome else 0.0,
         bars_held=outcome.bars_held if outcome else 0,
         is_ambiguous=bool(outcome and outcome.is_ambiguous),
+        raised_stop=raised.stop if raised else 0.0,
         record_ended=record.ended,
         record_won=record.won,
         record_mean_r=record.mean_r,
@@ -143,6 +150,10 @@ def _row(
         take_profit=signal.take_profit,
         plan=signal.plan,
         evidence=signal.evidence,
+        probability=signal.probability,
+        probability_n=signal.probability_n,
+        probability_low=signal.probability_low,
+        probability_high=signal.probability_high,
         reasons=signal.reasons,
         sessions=signal.sessions,
         experimental=signal.experimental,

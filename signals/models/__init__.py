@@ -29,6 +29,7 @@ from signals.models.ledger import LedgerEntry, LedgerHead
 from signals.models.liveness import Alarm, Heartbeat, ScheduledSlot
 from signals.models.outcome import SignalOutcome
 from signals.models.signal import Signal, SignalQuerySet, SignalSource
+from signals.models.stop_raise import StopRaise
 from signals.models.trained_model import ModelState, PayloadFormat, TrainedModel
 from signals.models.truncation import never_truncated
 from signals.models.weights import StrategyWeight
@@ -70,6 +71,7 @@ __all__ = [
     "SignalOutcome",
     "SignalQuerySet",
     "SignalSource",
+    "StopRaise",
     "StrategyWeight",
     "TradingState",
     "TrainedModel",

@@ -31,6 +31,7 @@ from signals.models import Evaluation, ExperimentArm
 from signals.services import trend
 from signals.services.anomalies import score_anomaly
 from signals.services.arms import arm_of_block, running_arms
+from signals.services.calibrating import calibrate
 from signals.services.candle_key import CandleKey
 from signals.services.experiments import settings_of
 from signals.services.gate import pass_gate
@@ -321,13 +322,22 @@ def record(
 
     What the gate keeps back is written too, and followed as a shadow.
     """
-    passage = None
-    if decision.signal:
+    passage, probability = None, None
+    if signal_decided := decision.signal:
         closed_at = key.candle_open_time + timedelta(seconds=key.timeframe.seconds)
         passage = pass_gate(
             instrument=key.instrument, signal=decision.signal, source=key.source, as_of=closed_at
         )
         decision = decision if passage.publishes else abstained(decision, passage.evidence)
+        calibrated = calibrate(
+            source=key.source.value,
+            timeframe=key.timeframe.value,
+            plan=signal_decided.exit_plan.kind,
+            confidence=signal_decided.confidence,
+            as_of=closed_at,
+        )
+        probability = calibrated.probability
+        decision = replace(decision, features={**decision.features, "calibration": calibrated.why})
     with transaction.atomic():
         signal = None
         if decision.signal and passage and passage.publishes:
@@ -337,6 +347,7 @@ def record(
                 valid_for=valid_for,
                 standing=passage.standing.value,
                 evidence=passage.evidence,
+                probability=probability,
             )
         evaluation, created = Evaluation.objects.get_or_create(
             **key.columns(),

@@ -54,13 +54,14 @@ def sweep_evaluations() -> None:
 @shared_task
 def record_outcomes() -> None:
     """Every signal that has ended since; a signal is followed on its own exchange's clock."""
-    from signals.services import outcomes, shadows  # noqa: PLC0415
+    from signals.services import outcomes, shadows, stops  # noqa: PLC0415
 
     now, code = timezone.now(), "instrument__exchange__code"
     open_signals = Signal.objects.filter(outcome__isnull=True).order_by().values_list(code, flat=True)
     open_shadows = ShadowOutcome.objects.filter(recorded_at=None).order_by().values_list(code, flat=True)
     for exchange_code, as_of in _times(sorted({*open_signals.distinct(), *open_shadows.distinct()})):
         outcomes.record_outcomes(exchange_code=exchange_code, as_of=as_of, now=now)
+        stops.record_stops(exchange_code=exchange_code, as_of=as_of, now=now)
         shadows.follow_shadows(exchange_code=exchange_code, as_of=as_of, now=now)
 
 

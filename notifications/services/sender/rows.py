@@ -91,6 +91,7 @@ WITH leader AS MATERIALIZED (
         coalesce(ended.entry_price, 0) AS paid_price, coalesce(ended.exit_price, 0) AS exit_price,
         coalesce(ended.return_ratio, 0) AS return_ratio, coalesce(ended.r_multiple, 0) AS r_multiple,
         coalesce(ended.bars_held, 0) AS bars_held, coalesce(ended.is_ambiguous, false) AS is_ambiguous,
+        coalesce(raised.stop, 0) AS raised_stop,
         coalesce(record.ended, 0) AS record_ended, coalesce(record.won, 0) AS record_won,
         coalesce(record.mean_r, 0) AS record_mean_r, coalesce(others.long, 0) AS open_longs,
         coalesce(others.short, 0) AS open_shorts,
@@ -98,7 +99,8 @@ WITH leader AS MATERIALIZED (
         g.candle_open_time, g.published_at, i.asset_class, i.market_type, i.maker_bps, i.taker_bps, i.slippage_bps,
         s.chat_id, s.language, s.capital, s.capital_currency, s.risk_fraction,
         g.public_id AS signal_id, g.direction, g.timeframe, g.confidence,
-        g.entry_price, g.stop_loss, g.take_profit, g.plan, g.evidence, g.reasons, g.sessions, g.experimental,
+        g.entry_price, g.stop_loss, g.take_profit, g.plan, g.evidence, g.probability,
+        g.probability_n, g.probability_low, g.probability_high, g.reasons, g.sessions, g.experimental,
         i.symbol, i.base, i.quote, i.tick_size, i.lot_step, i.minimum_amount, i.minimum_notional,
         e.name AS exchange, e.is_simulated
     FROM locked JOIN notifications_delivery d USING (id)
@@ -106,19 +108,21 @@ WITH leader AS MATERIALIZED (
         JOIN market_instrument i ON i.id = g.instrument_id
         JOIN market_exchange e ON e.id = i.exchange_id
         JOIN {SUBSCRIBERS} ON s.id = d.subscriber_id
-        LEFT JOIN notifications_delivery original ON d.kind = 'outcome' AND original.kind = 'signal'
+        LEFT JOIN notifications_delivery original ON d.kind <> 'signal' AND original.kind = 'signal'
             AND original.signal_id = d.signal_id AND original.subscriber_id = d.subscriber_id
         LEFT JOIN notifications_signalpicture picture
             ON d.kind = 'signal' AND picture.signal_id = d.signal_id AND picture.png IS NOT NULL
         LEFT JOIN record ON d.kind = 'signal' AND record.signal_id = d.signal_id
         LEFT JOIN signals_signaloutcome ended ON d.kind = 'outcome' AND ended.signal_id = d.signal_id
+        LEFT JOIN LATERAL (SELECT stop FROM signals_stopraise r WHERE r.signal_id = d.signal_id AND r.passes_entry
+            ORDER BY r.candle_open_time LIMIT 1) AS raised ON d.kind = 'update'
         CROSS JOIN LATERAL (SELECT now() AS moment) AS r
         LEFT JOIN LATERAL ({OPEN_SIGNALS}) AS others ON d.kind = 'signal'
         CROSS JOIN LATERAL (SELECT CASE
             WHEN d.kind = 'signal' THEN CASE {STANDING_RULES} END
             WHEN coalesce(original.state, '') NOT IN ('pending', 'sending', 'retry', 'sent') THEN 'signal_not_sent'
             ELSE CASE {FOLLOW_UP_RULES} END END AS reason) AS rule
-        CROSS JOIN LATERAL (SELECT d.kind = 'outcome' AND coalesce(rule.reason = 'quiet_hours',
+        CROSS JOIN LATERAL (SELECT d.kind <> 'signal' AND coalesce(rule.reason = 'quiet_hours',
             original.state <> 'sent') AS so) AS waits
         CROSS JOIN LATERAL (SELECT greatest(d.due_at, make_interval(secs => t.delay_seconds)
             + CASE d.kind WHEN 'signal' THEN g.published_at ELSE d.created_at END) AS at) AS due
@@ -139,7 +143,8 @@ FROM judged WHERE d.id = judged.id
 RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts, d.is_repeat, d.is_plain,
     d.kind, judged.picture_id, judged.file_id,
     judged.reply_to, judged.exit_reason, judged.paid_price, judged.exit_price, judged.return_ratio,
-    judged.r_multiple, judged.bars_held, judged.is_ambiguous, judged.record_ended, judged.record_won,
+    judged.r_multiple, judged.bars_held, judged.is_ambiguous, judged.raised_stop, judged.record_ended,
+    judged.record_won,
     judged.record_mean_r, judged.open_longs, judged.open_shorts, judged.age_seconds, judged.delay_seconds,
     judged.candle_open_time, judged.published_at, judged.asset_class, judged.market_type, judged.maker_bps,
     judged.taker_bps, judged.slippage_bps,
@@ -147,7 +152,8 @@ RETURNING d.id, d.public_id, d.subscriber_id, d.state, d.attempt_id, d.attempts,
     judged.chat_id, judged.language, judged.capital, judged.capital_currency, judged.risk_fraction, judged.signal_id,
     judged.direction,
     judged.timeframe, judged.confidence, judged.entry_price, judged.stop_loss, judged.take_profit, judged.plan,
-    judged.evidence, judged.reasons,
+    judged.evidence, judged.probability, judged.probability_n, judged.probability_low, judged.probability_high,
+    judged.reasons,
     judged.sessions, judged.experimental, judged.symbol, judged.base, judged.quote, judged.exchange,
     judged.is_simulated, judged.tick_size, judged.lot_step, judged.minimum_amount, judged.minimum_notional,
     %(fencing_token)s::bigint AS fencing_token
@@ -278,6 +284,7 @@ class Claimed:
     r_multiple: float
     bars_held: int
     is_ambiguous: bool
+    raised_stop: float
     record_ended: int
     record_won: int
     record_mean_r: float
@@ -308,6 +315,10 @@ class Claimed:
     take_profit: float | None
     plan: dict[str, Any] | None
     evidence: str
+    probability: float | None
+    probability_n: int | None
+    probability_low: float | None
+    probability_high: float | None
     reasons: list[str]
     sessions: list[str]
     experimental: bool

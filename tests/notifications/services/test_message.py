@@ -49,6 +49,10 @@ class Told:
     take_profit: float | None = 69000.0
     plan: dict[str, Any] | None = None
     evidence: str = ""
+    probability: float | None = None
+    probability_n: int | None = None
+    probability_low: float | None = None
+    probability_high: float | None = None
     reasons: list[str] = field(default_factory=lambda: ["RSI left oversold <30 & turned up", "b", "c", "d"])
     sessions: list[str] = field(default_factory=lambda: ["london", "new_york"])
     experimental: bool = False
@@ -88,6 +92,7 @@ class Ended(Told):
     r_multiple: float = 1.55
     bars_held: int = 7
     is_ambiguous: bool = False
+    raised_stop: float = 0.0
 
 
 def read(told: Told) -> str:
@@ -518,6 +523,15 @@ def test_a_managed_exit_is_told_in_words_and_figures_with_what_the_gate_said(htm
         hold_bars=120,
     )
     assert f"{last:%Y-%m-%d %H:%M} UTC" in text
+
+
+@pytest.mark.parametrize("html", [True, False])
+def test_a_score_is_a_chance_only_where_outcomes_bear_it_out(html: bool) -> None:
+    assert "for ranking only, not a chance of profit. It is uncalibrated." in signal_text(Told(), html=html)
+    known = Told(probability=0.47, probability_n=120, probability_low=0.38, probability_high=0.56)
+    text = signal_text(known, html=html)
+    assert "Chance of profit after costs: 47 % (38 to 56 %, from 120 outcomes)." in text
+    assert "Score" not in text
 
 
 def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_size() -> None:
