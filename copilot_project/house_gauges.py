@@ -54,6 +54,18 @@ CALIBRATION = Reading(
     WHERE o.exited_at > now() - interval '30 days' AND s.probability IS NOT NULL
     """,
 )
+ABSTENTIONS = Reading(
+    labels=("timeframe",),
+    gauges=(
+        ("copilot_decided", "Decisions of the last seven days that had something to publish."),
+        ("copilot_abstention_ratio", "Share of them that the gate kept back."),
+    ),
+    sql="""
+    SELECT timeframe, count(*), avg((outcome = 'abstained')::int)::float8
+    FROM signals_evaluation
+    WHERE candle_open_time > now() - interval '7 days' AND outcome IN ('signal', 'abstained') GROUP BY timeframe
+    """,
+)
 CANDLES = Reading(
     labels=("exchange", "asset_class", "timeframe"),
     gauges=(("copilot_candles_late_seconds", "How long ago the oldest missing newest candle closed."),),
@@ -157,6 +169,7 @@ HOUSE = Reading(
 READINGS = (
     RESULTS,
     CALIBRATION,
+    ABSTENTIONS,
     CANDLES,
     JOBS,
     WAITING,

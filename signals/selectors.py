@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from signals.engine.in_words import record_sentence
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import Candle, Instrument
 from signals.models import (
     Alarm,
     Evaluation,
+    Evidence,
     KillSwitch,
     KillSwitchState,
     LedgerHead,
@@ -131,6 +133,25 @@ def present_stop(*, signal: Signal, known_at: datetime) -> float:
     """Where the signal's stop stood by what had been recorded at `known_at`: now, less a tier's delay."""
     raised = StopRaise.objects.filter(signal=signal, recorded_at__lte=known_at).first()
     return raised.stop if raised else signal.stop_loss
+
+
+def evidence_known(*, known_at: datetime) -> list[Evidence]:
+    """What the newest measurement that was known then says of each kind, the best first."""
+    newest = Evidence.objects.filter(known_at__lte=known_at).order_by("-known_at").first()
+    if newest is None:
+        return []
+    rows = Evidence.objects.filter(known_at=newest.known_at)
+    return list(rows.order_by(F("shrunk_mean").desc(nulls_last=True), "pk"))
+
+
+def candidate_record(*, known_at: datetime) -> str:
+    """One sentence on the registered rule: how often it wins, what is not proven; empty before it was measured."""
+    for row in evidence_known(known_at=known_at):
+        if row.candidate and row.n and row.hit_rate is not None and row.median is not None:
+            carried = float("nan") if row.carried is None else row.carried
+            told = record_sentence(hit_rate=row.hit_rate, median=row.median, carried=carried, n=row.n)
+            return f"The {row.candidate} ({row.get_standing_display()}): {told}"
+    return ""
 
 
 def open_alarms() -> QuerySet[Alarm]:

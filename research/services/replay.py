@@ -13,7 +13,9 @@ from signals.engine.hybrid import BASE_TIMEFRAME, VALIDITY_BARS, Outcome
 from signals.engine.session import sessions_at
 from signals.engine.strategy import StrategySignal
 from signals.market.models import Instrument
+from signals.models import SignalSource
 from signals.services.evaluation import BASE_PERIOD, CandleMissingError, Recent, judge
+from signals.services.gate import judge_by_evidence
 from signals.services.publishing import plan_of
 
 NO_CANDLE = "no candle"
@@ -90,6 +92,9 @@ def record_signal(
         stop_loss=decision.stop_loss,
         take_profit=decision.take_profit,
         plan=plan_of(decision).as_json(),
+        verdict=judge_by_evidence(
+            instrument=instrument, signal=decision, source=SignalSource.HYBRID, as_of=published_at
+        ).reason[:300],
         sessions=sorted(session.value for session in sessions_at(published_at)),
         published_at=published_at,
         expires_at=published_at + timedelta(seconds=VALIDITY_BARS * BASE_TIMEFRAME.seconds),

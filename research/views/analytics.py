@@ -15,6 +15,7 @@ from research.charts.shares import bars, reliability
 from research.selectors import analytics as selectors
 from research.views.page import page
 from signals.models import SignalOutcome
+from signals.selectors import candidate_record, evidence_known
 
 PERIODS = {"30d": 30, "90d": 90, "1y": 365, "all": 36_500}
 PERIOD = "1y"
@@ -32,6 +33,8 @@ def analytics(request: HttpRequest) -> HttpResponse:
         period = PERIOD
     context = _figures(dimension, period, timezone.now()) | {
         "dimension": dimension,
+        "evidence": evidence_known(known_at=timezone.now()),
+        "record": candidate_record(known_at=timezone.now()),
         "tabs": [(each, f"?by={each}&period={period}", each == dimension) for each in selectors.DIMENSIONS],
         "periods": [(each, f"?by={dimension}&period={each}", each == period) for each in PERIODS],
     }

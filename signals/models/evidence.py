@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from signals.engine.direction import Direction
-from signals.engine.evidence import Measured, SignalKind, Standing
+from signals.engine.evidence import Measured, SignalKind, Standing, figures
 from signals.engine.exit_plan import ExitPlan, PlanKind
 from signals.engine.exit_reason import ExitReason
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
@@ -69,6 +69,11 @@ class Evidence(Fitted):
     @property
     def kind(self) -> SignalKind:
         return SignalKind(self.source, self.group, self.side, PlanKind(self.plan), self.asset_class)
+
+    @property
+    def told(self) -> str:
+        """Mean, interval and n of what the gate compares."""
+        return figures(self.measured)
 
     @property
     def measured(self) -> Measured:
