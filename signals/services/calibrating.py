@@ -64,4 +64,4 @@ def _outcomes(
         *published.values_list("signal__candle_open_time", "signal__confidence", "r_multiple")[:NEWEST],
         *shadows.values_list("candle_open_time", "confidence", "r_multiple")[:NEWEST],
     ]
-    return sorted(rows)
+    return sorted((decided, confidence, r) for decided, confidence, r in rows if r is not None)

@@ -14,6 +14,7 @@ from signals.engine.moment import milliseconds
 from signals.engine.outcome import follow_plans
 from signals.engine.session import AssetClass
 from signals.engine.strategy import WindowError
+from signals.engine.timeframe import Timeframe
 from signals.engine.trend import ENTRY_BARS, STRATEGY, TIMEFRAME, decide
 from signals.market.models import Instrument
 from signals.models import ShadowOutcome, Signal, SignalSource
@@ -28,7 +29,7 @@ def closes_at(moment: datetime) -> bool:
 
 
 def decide_trend(
-    *, instrument: Instrument, windows: Mapping[str, OHLCV], heard: Decision, as_of: datetime
+    *, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], heard: Decision, as_of: datetime
 ) -> Decision:
     """The rule on the 4h window that ends at `as_of`. heard: what the blend said, for the reasons; it has no veto.
 
@@ -75,7 +76,11 @@ def held_since(*, instrument: Instrument, window: OHLCV, as_of: datetime) -> dat
     }
     signals = Signal.objects.filter(**columns, variant="", outcome=None)
     shadows = ShadowOutcome.objects.filter(**columns, recorded_at=None)
-    for row in (*signals.order_by("-candle_open_time")[:1], *shadows.order_by("-candle_open_time")[:1]):
+    newest: list[Signal | ShadowOutcome] = [
+        *signals.order_by("-candle_open_time")[:1],
+        *shadows.order_by("-candle_open_time")[:1],
+    ]
+    for row in newest:
         if row.exit_plan.is_managed and not _has_ended(row, window):
             return row.candle_open_time + PERIOD
     return None
