@@ -9,7 +9,7 @@ from signals.engine.candle import OHLCV
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Instrument
 from signals.market.selectors import load_window
-from signals.models import Evaluation, Signal
+from signals.models import Evaluation, Signal, SignalSource
 
 BARS = 240
 
@@ -46,7 +46,9 @@ def signals_between(*, instrument: Instrument, start: datetime, end: datetime) -
 
 
 def newest_evaluations(*, instrument: Instrument, count: int) -> QuerySet[Evaluation]:
-    return Evaluation.objects.filter(instrument=instrument).select_related("signal")[:count]
+    """Of the fused decision; an autopilot's stand on its own page, candle by candle."""
+    fused = Evaluation.objects.filter(instrument=instrument, source=SignalSource.HYBRID.value)
+    return fused.select_related("signal")[:count]
 
 
 def shown_span(bars: OHLCV, timeframe: Timeframe) -> tuple[datetime, datetime]:

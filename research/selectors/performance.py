@@ -63,8 +63,8 @@ class Ended:
 
 
 def ended_between(*, start: datetime, end: datetime) -> list[Ended]:
-    """Oldest end first, as the resampling wants it."""
-    rows = SignalOutcome.objects.filter(exited_at__gte=start, exited_at__lte=end)
+    """Oldest end first, as the resampling wants it; experimental signals, which are tried out, do not count."""
+    rows = SignalOutcome.objects.filter(exited_at__gte=start, exited_at__lte=end, signal__experimental=False)
     ordered = rows.order_by("exited_at", "signal_id")
     return [Ended(*row) for row in ordered.values_list("exited_at", "r_multiple", "signal__strategy")]
 
