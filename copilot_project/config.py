@@ -21,6 +21,7 @@ from copilot_project.production import (
     PLACEHOLDER,
     SANDBOX_BOT_TOKEN,
     SANDBOX_KEY_SECRET,
+    SANDBOX_SENTIMENT_KEY,
     SANDBOX_WEBHOOK_SECRET,
     Process,
     problems_of,
@@ -36,8 +37,10 @@ from copilot_project.vault import (
     read_at_start,
 )
 from signals.crash_points import parse
+from signals.engine.sentiment import SentimentSource
 
 TELEGRAM_API_URL = "https://api.telegram.org"
+XAI_API_URL, FINNHUB_API_URL = "https://api.x.ai", "https://finnhub.io"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -96,6 +99,16 @@ class Configuration(BaseSettings):
     market_providers: CommaSeparated = ("binance",)
     policy_votes: bool = True
 
+    sentiment_sources: CommaSeparated = ("xai_responses", "finnhub_news")
+    sentiment_calls_per_day: int = Field(default=300, ge=0)
+    sentiment_usd_per_day: float = Field(default=2.0, ge=0)
+    serve_sentiment: bool = False
+    xai_api_key: SecretStr | None = None
+    xai_api_url: str | None = None
+    xai_model: str = "grok-4.3"
+    finnhub_api_key: SecretStr | None = None
+    finnhub_api_url: str | None = None
+
     live_trading_allowed: bool | None = None
     exchange_key_secrets: SecretStr | None = None
     live_no_evidence_seconds: float = Field(default=600.0, ge=1)
@@ -136,14 +149,28 @@ class Configuration(BaseSettings):
             file_secret_settings,
         )
 
-    @field_validator("allowed_hosts", "market_providers", "admin_emails", "staff_chat_ids", mode="before")
+    @field_validator(
+        *("allowed_hosts", "market_providers", "sentiment_sources", "admin_emails", "staff_chat_ids"),
+        mode="before",
+    )
     @classmethod
     def split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("public_url", "telegram_api_url", "exchange_api_url", "google_issuer_url", "vault_addr")
+    @field_validator("sentiment_sources")
+    @classmethod
+    def require_known_sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = [source.value for source in SentimentSource]
+        if unknown := [each for each in value if each not in known]:
+            raise ValueError(f"{', '.join(unknown)}: sources of sentiment are {', '.join(known)}")
+        return value
+
+    @field_validator(
+        *("public_url", "telegram_api_url", "exchange_api_url", "google_issuer_url", "vault_addr"),
+        *("xai_api_url", "finnhub_api_url"),
+    )
     @classmethod
     def require_http_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -202,6 +229,8 @@ class Configuration(BaseSettings):
         if self.sandbox:
             self._speak_to_the_sandbox()
         self.telegram_api_url = self.telegram_api_url or TELEGRAM_API_URL
+        self.xai_api_url = self.xai_api_url or XAI_API_URL
+        self.finnhub_api_url = self.finnhub_api_url or FINNHUB_API_URL
         return self
 
     def _speak_to_the_sandbox(self) -> None:
@@ -217,6 +246,11 @@ class Configuration(BaseSettings):
             if self.live_trading_allowed is None:
                 self.live_trading_allowed = True  # nothing leaves this machine
             self.exchange_key_secrets = self.exchange_key_secrets or SecretStr(SANDBOX_KEY_SECRET)
+        if self.xai_api_key is None and self.xai_api_url is None:
+            self.xai_api_key, self.xai_api_url = SecretStr(SANDBOX_SENTIMENT_KEY), f"{sandbox_url}/xai"
+        if self.finnhub_api_key is None and self.finnhub_api_url is None:
+            self.finnhub_api_key = SecretStr(SANDBOX_SENTIMENT_KEY)
+            self.finnhub_api_url = f"{sandbox_url}/finnhub"
         if self.google_issuer_url is None and not self.google_client_id:
             self.google_client_id = "sandbox-client"
             self.google_client_secret = SecretStr("sandbox-client-secret")

@@ -17,6 +17,7 @@ DEVELOPMENT_SECRET = "development-only-secret-that-production-refuses-to-start-w
 SANDBOX_BOT_TOKEN = "100200300:SANDBOX-token-for-loopback-only"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105
 SANDBOX_KEY_SECRET = "c2FuZGJveC1vbmx5LWtleS10aGF0LWlzLW5vLXNlY3I="  # noqa: S105
+SANDBOX_SENTIMENT_KEY = "sandbox-sentiment-key"
 FEWEST_CHARACTERS = 5  # different ones, in a secret
 
 Process = Literal["", "web", "worker", "training-worker", "beat", "sender", "executor", "migrate"]
@@ -70,7 +71,7 @@ def problems_of(config: "Configuration") -> list[str]:
         problems.append("COPILOT_CRASH_AT is set: it ends processes, for tests")
     if config.google_issuer_url:
         problems.append("GOOGLE_ISSUER_URL is set: whoever stands in for Google lets anybody in")
-    for name in ("telegram_api_url", "exchange_api_url"):
+    for name in ("telegram_api_url", "exchange_api_url", "xai_api_url", "finnhub_api_url"):
         if (getattr(config, name) or "").startswith("http://"):
             problems.append(f"{name.upper()} must begin with https://")
     if (

@@ -108,6 +108,8 @@ GROUPS = (
             ("market.Instrument", "currency_bitcoin"),
             ("market.Exchange", "account_balance"),
             ("market.DataQualityIssue", "report"),
+            ("market.SentimentReading", "mood"),
+            ("market.SentimentFeed", "rss_feed"),
         ),
     ),
     (

@@ -24,3 +24,13 @@ SIGNALS_PUBLISHED = Counter("copilot_signals_published", "Signals published, by 
 MODEL_LOADS = Counter("copilot_model_loads", "Models read for a decision, by outcome.", ["outcome"])
 for outcome in ("ok", "error"):
     MODEL_LOADS.labels(outcome=outcome)
+
+SENTIMENT_COST = Counter(
+    "copilot_sentiment_cost_usd", "What sources of sentiment cost, in US dollars.", ["source"]
+)
+SENTIMENT_READINGS = Counter(
+    "copilot_sentiment_readings", "Readings of sentiment kept, by source.", ["source"]
+)
+SENTIMENT_DROPPED = Counter(
+    "copilot_sentiment_dropped", "Readings that were told and not believed, by source.", ["source"]
+)

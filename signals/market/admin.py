@@ -12,7 +12,15 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Candle, DataQualityIssue, Exchange, Instrument, ItemFailure
+from signals.market.models import (
+    Candle,
+    DataQualityIssue,
+    Exchange,
+    Instrument,
+    ItemFailure,
+    SentimentFeed,
+    SentimentReading,
+)
 
 
 def one_line(text: str) -> SafeString:
@@ -138,3 +146,62 @@ class ItemFailureAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: ItemFailure | None = None) -> bool:
         return False
+
+
+class RecordAdmin(ModelAdmin):
+    """Read, never edited."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SentimentReading)
+class SentimentReadingAdmin(RecordAdmin):
+    """What was said, as it was first seen."""
+
+    list_display = [
+        "instrument",
+        "source",
+        "score",
+        "n",
+        "is_degraded",
+        "published_at",
+        "fetched_at",
+        "shown_citations",
+    ]
+    first_row = "Readings come within five minutes where keys of xAI and Finnhub are set."
+    list_filter = ["source", "is_degraded", "instrument"]
+    list_select_related = ["instrument"]
+    search_fields = ["instrument__symbol", "reference"]
+    date_hierarchy = "published_at"
+
+    @admin.display(description="Citations")
+    def shown_citations(self, reading: SentimentReading) -> SafeString:
+        titles = [str(each.get("title") or each.get("url")) for each in reading.citations]
+        return one_line("; ".join(titles) or "none")
+
+
+@admin.register(SentimentFeed)
+class SentimentFeedAdmin(RecordAdmin):
+    list_display = [
+        "source",
+        "answered_at",
+        "failures",
+        "quiet_until",
+        "day",
+        "calls",
+        "cost_usd",
+        "shown_error",
+    ]
+    first_row = "A source stands here once it has been asked."
+    search_fields = ["source"]
+
+    @admin.display(description="Error", ordering="error")
+    def shown_error(self, feed: SentimentFeed) -> SafeString:
+        return one_line(feed.error)

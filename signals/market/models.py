@@ -4,6 +4,7 @@
 block that numpy reads without parsing; it is rebuilt when a candle of that day is corrected.
 """
 
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -13,6 +14,7 @@ from django.db import models
 
 from signals.engine.cost_rates import CostRates, MarketType, rates_for
 from signals.engine.quality import QualityAction, QualityKind
+from signals.engine.sentiment import LONGEST, Reading, SentimentSource
 from signals.engine.session import AssetClass
 from signals.engine.timeframe import Timeframe
 
@@ -244,3 +246,82 @@ class ItemFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task}: {self.item}"
+
+
+class SentimentReadingQuerySet(models.QuerySet["SentimentReading"]):
+    def known_at(self, as_of: datetime) -> "SentimentReadingQuerySet":
+        """Those that we had by then and that still count: what was fetched later is the future."""
+        return self.filter(fetched_at__lte=as_of, published_at__lte=as_of, published_at__gt=as_of - LONGEST)
+
+    def as_readings(self) -> list[Reading]:
+        columns = ("source", "published_at", "fetched_at", "score", "n", "is_degraded")
+        return [Reading(SentimentSource(row[0]), *row[1:]) for row in self.values_list(*columns)]
+
+
+class SentimentReading(models.Model):
+    """What a source said of an instrument at a moment, kept as it was first seen: never revised, never backfilled."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="sentiment_readings")
+    source = models.CharField(
+        max_length=16, choices=[(source.value, source.value.replace("_", " ")) for source in SentimentSource]
+    )
+    published_at = models.DateTimeField(help_text="The moment of which it speaks.")
+    fetched_at = models.DateTimeField(
+        help_text="The exchange's time when it came to us: no earlier close knows it."
+    )
+    score = models.FloatField(help_text="-1 bearish, 1 bullish.")
+    n = models.PositiveIntegerField(default=1, help_text="Posts or articles behind it.")
+    confidence = models.FloatField(
+        null=True, blank=True, help_text="What the source says of its own sureness."
+    )
+    citations = models.JSONField(default=list, blank=True, help_text="Titles and addresses, as data.")
+    model = models.CharField(max_length=64, blank=True, help_text="Which model or word list made the score.")
+    reference = models.CharField(max_length=64, blank=True, help_text="The source's own number of it.")
+    is_degraded = models.BooleanField(default=False, help_text="Kept, but not counted: it names no posts.")
+
+    objects = SentimentReadingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-published_at", "-pk"]
+        get_latest_by = "fetched_at"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instrument", "source", "published_at", "reference"],
+                name="market_sentiment_reading_once",
+            ),
+            models.CheckConstraint(
+                name="market_sentiment_reading_score", condition=models.Q(score__gte=-1, score__lte=1)
+            ),
+        ]
+        indexes = [models.Index(fields=["instrument", "fetched_at"], name="market_sentiment_fetched")]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.source} {self.score:+.2f} of {self.published_at:%Y-%m-%d %H:%M}"
+
+
+class SentimentFeed(models.Model):
+    """How it stands with a source of sentiment: its budget of the day, its cost, and until when it is left alone."""
+
+    source = models.CharField(
+        max_length=16,
+        unique=True,
+        choices=[(source.value, source.value.replace("_", " ")) for source in SentimentSource],
+    )
+    day = models.DateField(help_text="UTC day of which calls and cost are.")
+    calls = models.PositiveIntegerField(default=0)
+    cost_usd = models.FloatField(default=0.0)
+    total_cost_usd = models.FloatField(default=0.0)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    quiet_until = models.DateTimeField(null=True, blank=True, help_text="Not asked before then.")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    asked = models.JSONField(
+        default=dict, blank=True, help_text="When it was last asked about each instrument, by number."
+    )
+
+    class Meta:
+        ordering = ["source"]
+
+    def __str__(self) -> str:
+        return self.source

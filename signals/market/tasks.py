@@ -8,10 +8,11 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from signals.engine.sentiment import Origin
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
 from signals.market.providers import ProviderError
-from signals.market.services import chunks, closing, rules, sync
+from signals.market.services import chunks, closing, rules, sentiment, sync
 from signals.market.services.clock import exchange_time
 from signals.market.services.guard import guarded
 
@@ -58,6 +59,16 @@ def refresh_rules() -> None:
     for exchange in Exchange.objects.filter(instruments__is_active=True).distinct():
         with guarded("order rules", exchange.code):
             rules.refresh_rules(exchange=exchange, now=now)
+
+
+@shared_task
+def read_sentiment(origin: str) -> None:
+    """What one origin says of each instrument; what cannot be had is neutral and stands at its source."""
+    for exchange, as_of in _active_exchanges():
+        with guarded(f"sentiment {origin}", exchange.code):
+            sentiment.read_sentiment(
+                exchange=exchange, origin=Origin(origin), as_of=as_of, now=timezone.now()
+            )
 
 
 @shared_task

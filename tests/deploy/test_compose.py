@@ -316,6 +316,8 @@ SECRETS = {
     "CACHE_URL": {"web", "redis-cache"},
     # By it each asks Vault, where there is one; VAULT_PATH and a policy may narrow what it is told.
     "EXCHANGE_KEY_SECRETS": {"web", "executor"},
+    "XAI_API_KEY": {"worker"},
+    "FINNHUB_API_KEY": {"worker"},
     "VAULT_TOKEN": set(OURS),
     "VAULT_SECRET_ID": set(OURS),
 }
