@@ -65,6 +65,7 @@ def logging_settings(*, as_json: bool) -> dict[str, Any]:
             # They log whole URLs, the first at DEBUG, the others at INFO, and Telegram's carry the bot token.
             "telegram.Bot": {"level": "INFO"},
             "httpx": {"level": "WARNING"},
+            "ccxt": {"level": "WARNING"},  # at DEBUG it would log signed requests with their headers
             "httpcore": {"level": "WARNING"},
             # It binds ids. Its own lines would repeat every request with its whole URL, and each traceback.
             "django_structlog": {"level": "CRITICAL"},

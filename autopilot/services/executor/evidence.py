@@ -43,7 +43,9 @@ def take_over(live: LiveOrder, view: VenueOrderView, venue: Venue, now: datetime
 
 def trades_of(live: LiveOrder, view: VenueOrderView, venue: Venue) -> list[VenueTradeView]:
     """None of them for now where the exchange does not answer: the order is looked at again."""
-    since = (live.submitted_at or live.written_at) - BEFORE_SUBMISSION
+    # By the exchange's clock where it tells: an exit goes however wrong ours is.
+    began = live.submitted_at or live.written_at
+    since = min(began, view.at or began) - BEFORE_SUBMISSION
     try:
         told = venue.trades(symbol=live.instrument.symbol, since=since)
     except (VenueUnknownError, VenueRefusedError) as error:

@@ -18,6 +18,7 @@ from autopilot.services.executor.looking import cancel, look_at, suspect_abandon
 from autopilot.services.executor.protection import protect
 from autopilot.services.executor.reconciling import reconcile
 from autopilot.services.executor.submission import EXITS, submit
+from autopilot.services.executor.supervision import record_equity, supervise
 from autopilot.services.executor.venues import (
     Venue,
     VenueBusyError,
@@ -86,11 +87,13 @@ class Executor:
         self._withdraw_exposure(account)
         done = self._cancels(account, venue) + self._submissions(account, venue)
         done += self._looks(account, venue)
+        supervise(account, self._clock())
         self._protect(account, venue)
         self._dead_man(account, venue)
         now = self._clock()
         if now - self._compared.get(account.pk, datetime.min.replace(tzinfo=now.tzinfo)) >= RECONCILE_EVERY:
             self._compared[account.pk] = now
+            record_equity(account, now)
             reconcile(account=account, venue=venue, boot=self.boot, now=now)
         return done
 
