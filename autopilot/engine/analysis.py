@@ -9,7 +9,7 @@ from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.features import MARKET_FEATURES, market_features
 from signals.engine.hybrid import opinions
 from signals.engine.indicators.volatility import realised
-from signals.engine.regime import REGIMES, UNKNOWN, Regime, regimes
+from signals.engine.regime import REGIMES, UNKNOWN, Regime
 from signals.engine.strategy import DecisionContext, StrategySeries, StrategySignal
 
 VOLATILITY_BARS = 100
@@ -56,9 +56,11 @@ def analyse(window: OHLCV, context: DecisionContext, *, can_short: bool) -> Anal
     deviation = (
         float(realised(window.close, VOLATILITY_BARS)[-1]) if len(window) > VOLATILITY_BARS else np.nan
     )
+    row = market_features(window)[-1]
+    place = row[MARKET_FEATURES.index("regime")]
     return Analysis(
-        place=int(regimes(window, context)[-1]),
-        row=market_features(window)[-1],
+        place=int(place) if np.isfinite(place) else UNKNOWN,
+        row=row,
         deviation=deviation if np.isfinite(deviation) and deviation > 0 else None,
         series=series,
         speaking=tuple(speaking),
