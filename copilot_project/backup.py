@@ -189,7 +189,7 @@ def _snapshot() -> Iterator[str]:
 def _empty_the_database(database: str) -> None:
     # A pool of ours may have a second connection, which would be counted as somebody else's.
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # Postgres's own
     connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "pool": False}
     deadline = time.monotonic() + LEAVE_SECONDS
     while others := _other_connections():

@@ -81,7 +81,7 @@ class DeliveryPreference(models.Model):
     pghistory.DeleteEvent("dropped"),
     obj_field=None,
 )
-class PreferenceInstrument(DeliveryPreference.instruments.through):  # type: ignore[name-defined,misc]
+class PreferenceInstrument(DeliveryPreference.instruments.through):  # type: ignore[name-defined]
     """An instrument that a subscriber chose: the table stands already, this keeps its history."""
 
     class Meta:

@@ -1,6 +1,7 @@
 """What the bot answers to a subscriber's questions, rendered from what is true now."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
@@ -26,7 +27,7 @@ def welcome(subscriber: Subscriber, *, chat_id: int) -> TextReply:
     )
 
 
-def kind_words(subscriber: Subscriber) -> dict[str, str]:
+def kind_words(subscriber: Subscriber) -> dict[str, Any]:
     """Account and risk profile, as they are written."""
     return {
         "account": gettext(ACCOUNTS[subscriber.account_type]),

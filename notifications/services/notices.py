@@ -35,6 +35,7 @@ def write_notices(*, now: datetime) -> int:
             next_attempt_at=due_at,
         )
         for person in people.select_related("tier")
+        if person.subscription_ends_at
         for kind, due_at in moments(person)
         if due_at <= now < due_at + WORTH_TELLING
     ]

@@ -15,7 +15,7 @@ DIRECTION_LABELS = {"Long": "success", "Short": "danger"}
 class ReadOnlyAdmin(ModelAdmin):
     """Rows that only the system writes."""
 
-    actions = None
+    actions: list[str] | None = None
     # Told where the list is empty: when its first row will come.
     first_row = ""
 

@@ -78,8 +78,8 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def subscribed(self, now: datetime) -> "SubscriberQuerySet":
         """Active, begun, and not ended, the days of grace included."""
         begun = Q(subscription_starts_at=None) | Q(subscription_starts_at__lte=now)
-        going = Q(subscription_ends_at=None) | Q(access_ends_at__gt=now)
-        return self.active().alias(access_ends_at=ACCESS_ENDS_AT).filter(begun & going)
+        going = Q(subscription_ends_at=None) | Q(ends_with_grace__gt=now)
+        return self.active().alias(ends_with_grace=ACCESS_ENDS_AT).filter(begun & going)
 
     def reachable(self, now: datetime) -> "SubscriberQuerySet":
         """Those whom a signal of now can reach: with a chat that Telegram takes."""

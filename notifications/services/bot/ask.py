@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pghistory
 from django.utils.translation import gettext
@@ -42,7 +43,7 @@ class Ask:
         return self.subscriber is not None and self.subscriber.status == SubscriberStatus.ACTIVE
 
 
-def say(ask: Ask, outcome: str, template: str, *, rows: Keyboard = (), **context: object) -> Effect:
+def say(ask: Ask, outcome: str, template: str, *, rows: Keyboard = (), **context: Any) -> Effect:
     """A new message."""
     return Effect(outcome, text_reply(ask.chat_id, template, rows=rows, **context))
 
