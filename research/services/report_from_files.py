@@ -45,7 +45,8 @@ def report_from_files(
         progress(next(told, steps), steps, step)
 
     longer = {pair: load_longer(folder, pair, end) for pair in pairs}
-    page = [f"Written by `{_command(folder, start, end, every)}`, commit {commit()}; do not edit.\n"]
+    asked = _command(folder, start, end, every if with_strategies else None)
+    page = [f"Written by `{asked}`, commit {commit()}; do not edit.\n"]
     page += render_trend(study_trend(longer, since=start, on_step=tell), since=start)
     if with_strategies:
         page.append(_strategies(folder, pairs, start, end, every, tell))
@@ -79,9 +80,11 @@ def _strategies(
     return render(origin, real, walk)
 
 
-def _command(folder: Path, start: datetime | None, end: datetime | None, every: int) -> str:
+def _command(folder: Path, start: datetime | None, end: datetime | None, every: int | None) -> str:
+    """every: None where the strategies are left out."""
     asked = [f"--from {start:%Y-%m-%d}" if start else "", f"--to {end:%Y-%m-%d}" if end else ""]
-    words = ["manage.py report_strategies", f"--data {folder.name}", *filter(None, asked), f"--every {every}"]
+    last = "--trend-only" if every is None else f"--every {every}"
+    words = ["manage.py report_strategies", f"--data {folder.name}", *filter(None, asked), last]
     return " ".join(words)
 
 
