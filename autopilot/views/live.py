@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -41,7 +42,7 @@ def live(request: HttpRequest) -> HttpResponse:
         "exchanges": Exchange.objects.order_by("name"),
         "may_change": request.user.has_perm(CHANGES),
         "may_halt": request.user.has_perm(RIGHTS["halt"]),
-        "asks_password": request.user.has_usable_password(),
+        "asks_password": _user(request).has_usable_password(),
     }
     return page(request, "autopilot/live.html", "Live trading", context)
 
@@ -232,18 +233,23 @@ def _lift(request: HttpRequest) -> str:
 
 def _second_factor(request: HttpRequest) -> str:
     """Why not; empty where it is given: the password once more, for others a log-in of the last minutes."""
-    user = request.user
+    user = _user(request)
     if user.has_usable_password():
         return "" if user.check_password(request.POST.get("password", "")) else WRONG_FACTOR
     is_fresh = user.last_login is not None and timezone.now() - user.last_login < FRESH_LOGIN
     return "" if is_fresh else OLD_LOGIN
 
 
+def _user(request: HttpRequest) -> AbstractUser:
+    """Who is logged in; `staff` lets nobody else in."""
+    return cast("AbstractUser", request.user)
+
+
 def _is_alone(request: HttpRequest) -> bool:
     """Whether nobody else may confirm."""
     backend = "django.contrib.auth.backends.ModelBackend"
     others = get_user_model().objects.with_perm(CHANGES, backend=backend).filter(is_staff=True)
-    return not others.exclude(pk=request.user.pk).exists()
+    return not others.exclude(username=request.user.get_username()).exists()
 
 
 ACTS: dict[str, Callable[[HttpRequest], str]] = {

@@ -91,7 +91,8 @@ async def closed_orders(book: Book, account: TradingAccount, asked: Parameters) 
 
 async def query_orders(book: Book, account: TradingAccount, asked: Parameters) -> dict[str, object]:
     wanted = asked.get("txid", "").split(",")
-    found = {txid(each): _order(book, each) for each in _seen(book, account) if txid(each) in wanted}
+    seen = [each for each in _seen(book, account) if txid(each) in wanted]
+    found: dict[str, object] = {txid(each): _order(book, each) for each in seen}
     if not found:
         raise BookError("unknown")
     return found
