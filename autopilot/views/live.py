@@ -21,9 +21,8 @@ from autopilot.services.accounts import open_account
 from autopilot.services.live import locks
 from autopilot.services.live.arming import ArmingError, confirm_arming, disarm, request_arming
 from autopilot.services.live.freezes import accept_difference
-from autopilot.services.live.intents import DecisionError, decide_unknown, has_no_evidence
+from autopilot.services.live.intents import DecisionError, cancel_by_hand, decide_unknown, has_no_evidence
 from autopilot.services.live.keys import ApiKeyError, store_key
-from autopilot.services.orders import withdraw_order
 from autopilot.views.page import page
 from signals.market.models import Exchange
 from signals.selectors import trading_state
@@ -210,9 +209,8 @@ def _decide(request: HttpRequest) -> str:
 
 
 def _cancel(request: HttpRequest) -> str:
-    who = _who(request)
-    found = get_object_or_404(LiveOrder.objects.select_related("order"), pk=request.POST.get("order") or 0)
-    asked = withdraw_order(order=found.order, reason="by_hand", by=who["by"], now=who["now"])
+    found = get_object_or_404(LiveOrder, pk=request.POST.get("order") or 0)
+    asked = cancel_by_hand(live_id=found.pk, **_who(request))
     return (
         "The executor takes it out; what was filled stays."
         if asked

@@ -41,6 +41,19 @@ def ask_to_cancel(order: Order, *, reason: str, now: datetime) -> bool:
     return True
 
 
+def cancel_by_hand(*, live_id: int, by: str, now: datetime, address: str = "") -> bool:
+    """A person takes an order out; whether it could still be asked for."""
+    with transaction.atomic():
+        order = Order.objects.get(pk=live_id)
+        Account.objects.select_for_update().get(pk=order.account_id)
+        asked = ask_to_cancel(order, reason="by_hand", now=now)
+        if asked:
+            record_action(
+                actor=by, what="live_order.cancelled", target=order.client_order_id, now=now, address=address
+            )
+    return asked
+
+
 def end_unsent(live: LiveOrder, *, detail: str, now: datetime) -> None:
     """An intent that no exchange has seen, nor ever will."""
     live.state, live.detail, live.ended_at = LiveState.DROPPED.value, detail[:300], now
