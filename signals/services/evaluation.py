@@ -35,6 +35,7 @@ from signals.services.calibrating import calibrate
 from signals.services.candle_key import CandleKey
 from signals.services.experiments import settings_of
 from signals.services.gate import pass_gate
+from signals.services.moods import known_mood
 from signals.services.pairing import chosen_partner
 from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
@@ -174,9 +175,11 @@ def gather(
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     heard = hear_policies(instrument=instrument, windows=windows, as_of=as_of)
+    mood = known_mood(instrument_id=instrument.pk, as_of=as_of)
     context = DecisionContext(
         as_of=as_of,
         votes=heard.votes,
+        sentiment=mood.history,
         volatility=expected.deviation,
         anomaly=unusual.score,
         partner=_base_window(partner.pk, as_of) if partner else None,
@@ -184,7 +187,7 @@ def gather(
         tick=float(instrument.tick_size) if instrument.tick_size else None,
     )
     features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
-    features |= heard.features
+    features |= heard.features | mood.newest.features()
     return Known(instrument, windows, context, features)
 
 

@@ -17,6 +17,9 @@ A strategy without its input, or with too short a window, abstains and the decis
 
 A base bar that the isolation forest finds unusual puts a caution beside the reasons and changes nothing else.
 
+Sentiment votes like any other strategy, and is then held to what would be decided without it (`mood`): it may end a
+signal or make it less sure; it opens none.
+
 Confidence is 1 - exp(-|score| / score_scale): uncalibrated, a ranking rather than a probability.
 The volatility forecast draws the levels and never enters the blend; feedback weights enter neither.
 

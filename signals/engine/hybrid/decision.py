@@ -37,13 +37,16 @@ class Why(IntEnum):
     NO_LEVELS = 10
     STOP_WITHIN_COSTS = 11
     STOP_WITHIN_TICKS = 12
-    SIGNAL = 13
+    MOOD_ALONE = 13
+    MOOD_VETO = 14
+    SIGNAL = 15
 
     @property
     def outcome(self) -> Outcome:
         if self is Why.SIGNAL:
             return Outcome.SIGNAL
-        refused = self < Why.SILENT or self in (Why.STOP_WITHIN_COSTS, Why.STOP_WITHIN_TICKS)
+        ends = (Why.STOP_WITHIN_COSTS, Why.STOP_WITHIN_TICKS, Why.MOOD_VETO)
+        refused = self < Why.SILENT or self in ends
         return Outcome.REFUSED if refused else Outcome.NONE
 
 

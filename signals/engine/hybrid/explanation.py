@@ -8,9 +8,10 @@ from math import isfinite
 import numpy as np
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid.blend import blend, stop_distance
+from signals.engine.hybrid.blend import stop_distance
 from signals.engine.hybrid.decision import STRATEGY_NAMES, Decision, DecisionSeries, Outcome, Vote, Why
 from signals.engine.hybrid.hearing import Hearing, hear
+from signals.engine.hybrid.mood import blend_with_mood
 from signals.engine.hybrid.settings import DEFAULTS, HybridSettings
 from signals.engine.moment import instant, milliseconds
 from signals.engine.plain import plain
@@ -51,7 +52,7 @@ def explain(
     ]
     moments = base.open_time + BASE_TIMEFRAME.milliseconds
     moments[-1] = milliseconds(context.as_of)
-    series = blend(base, hearings, moments, settings, context)
+    series = blend_with_mood(base, hearings, moments, settings, context)
     why = Why(series.why[-1])
     if why < Why.SILENT:
         return Decision(Outcome.REFUSED, _unjudged(why, windows, hearings, settings))
@@ -158,10 +159,17 @@ def _silence(
     score = f"blended score {decided.score:+.2f}"
     if why is Why.SILENT:
         return f"no strategy has spoken within the last {settings.memory_bars} bars of any timeframe"
-    if why is Why.WEAK:
-        return f"{score} is within {settings.minimum_score:.2f} of zero"
-    if why is Why.NO_NEWS:
-        return f"{score}, but nothing new has happened in its direction"
+    of_score = {
+        Why.WEAK: f"{score} is within {settings.minimum_score:.2f} of zero",
+        Why.NO_NEWS: f"{score}, but nothing new has happened in its direction",
+        Why.MOOD_ALONE: f"{score}, but without sentiment there would be no such signal, and sentiment opens none",
+        Why.MOOD_VETO: (
+            f"{score}, but sentiment of {_mood(context, len(base)):+.2f} stands against it: "
+            f"{settings.sentiment_veto:.2f} is a veto"
+        ),
+    }
+    if why in of_score:
+        return of_score[why]
     entry, risk, drawn_by = float(base.close[-1]), *_risk(base, context, settings)
     if why is Why.STOP_WITHIN_COSTS and context.round_trip_cost is not None:
         return (
@@ -187,8 +195,8 @@ def _told(
         key=lambda vote: abs(vote.contribution),
         reverse=True,
     )
-    cautions = _cautions(context, len(base))
-    shown = _shown(supporting, settings.reasons_shown - len(cautions))
+    cautions = _cautions(context, len(base), int(series.direction[-1]))
+    shown = _shown(supporting, max(settings.reasons_shown - len(cautions), 1))
     signal = StrategySignal(
         strategy=STRATEGY_NAMES[series.strategy[-1]],
         direction=Direction.LONG if series.direction[-1] > 0 else Direction.SHORT,
@@ -217,13 +225,23 @@ def _risk(base: OHLCV, context: DecisionContext, settings: HybridSettings) -> tu
     return risk, drawn_by
 
 
-def _cautions(context: DecisionContext, bars: int) -> tuple[str, ...]:
-    if context.anomaly is None:
-        return ()
-    score = float(aligned(context.anomaly, bars)[-1])
-    if not is_unusual(score):
-        return ()
-    return (f"caution: the last {BASE_TIMEFRAME} bar is unlike those before it (anomaly {score:.2f})",)
+def _cautions(context: DecisionContext, bars: int, sign: int) -> tuple[str, ...]:
+    cautions: tuple[str, ...] = ()
+    unusual = 0.0 if context.anomaly is None else float(aligned(context.anomaly, bars)[-1])
+    if context.anomaly is not None and is_unusual(unusual):
+        cautions = (
+            f"caution: the last {BASE_TIMEFRAME} bar is unlike those before it (anomaly {unusual:.2f})",
+        )
+    mood = _mood(context, bars)
+    if sign * mood < 0:
+        cautions += (f"caution: sentiment of {mood:+.2f} stands against it, which makes it less sure",)
+    return cautions
+
+
+def _mood(context: DecisionContext, bars: int) -> float:
+    """Of the last bar, neutral where it is not known."""
+    found = np.nan if context.sentiment is None else float(aligned(context.sentiment, bars)[-1])
+    return found if isfinite(found) else 0.0
 
 
 def _shown(supporting: list[Vote], count: int) -> list[Vote]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid.blend import blend
 from signals.engine.hybrid.decision import DecisionSeries
 from signals.engine.hybrid.hearing import hear
+from signals.engine.hybrid.mood import blend_with_mood
 from signals.engine.hybrid.settings import HybridSettings
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
@@ -29,4 +29,4 @@ def decisions(
         hear(timeframe, windows[timeframe], context, settings) for timeframe in settings.timeframe_weights
     ]
     base = windows[BASE_TIMEFRAME]
-    return blend(base, hearings, base.open_time + BASE_TIMEFRAME.milliseconds, settings, context)
+    return blend_with_mood(base, hearings, base.open_time + BASE_TIMEFRAME.milliseconds, settings, context)

@@ -45,6 +45,7 @@ class HybridSettings:
     atr_period, stop_atr, stop_deviations, target_per_stop, level_bound: see the text of the package.
     stop_costs: a stop must be so many times as far as a round trip costs; stop_ticks: and so many ticks.
     reasons_shown: at most so many in a signal.
+    sentiment_veto: a mood so strong against a signal ends it. sentiment_shrink: what a full one takes of confidence.
     """
 
     timeframe_weights: Mapping[Timeframe, float] = field(default_factory=lambda: TIMEFRAME_WEIGHTS)
@@ -67,6 +68,8 @@ class HybridSettings:
     stop_costs: float = parameter(3.0, 0.0, 100.0)
     stop_ticks: int = parameter(5, 1, 1_000)
     reasons_shown: int = parameter(3, 2, 10)
+    sentiment_veto: float = parameter(0.5, 0.05, 1.0)
+    sentiment_shrink: float = parameter(0.5, 0.0, 1.0)
 
     def __post_init__(self) -> None:
         for each in fields(self):
