@@ -7,9 +7,11 @@ of them has a page. The schedule is in `schedule.py`, Google's keys are in the e
 from typing import Any
 
 import allauth.account.admin
+import allauth.mfa.admin
 import allauth.socialaccount.admin  # noqa: F401  (registers when it is imported)
 import django_celery_beat.admin  # noqa: F401  (the same)
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -33,6 +35,7 @@ from users.models import Subscriber
 from users.selectors import Change, changes_of
 
 UNWANTED = (
+    Authenticator,
     ClockedSchedule,
     CrontabSchedule,
     EmailAddress,

@@ -18,9 +18,10 @@ class CopilotProjectConfig(AppConfig):
     def ready(self) -> None:
         # Without it `shared_task` belongs to a default app, and web and commands would look for a broker on AMQP.
         import copilot_project.celery  # noqa: F401, PLC0415
-        from copilot_project import audit  # noqa: PLC0415  (models are loaded now)
+        from copilot_project import audit, session_limits  # noqa: PLC0415  (models are loaded now)
 
         audit.connect()
+        session_limits.connect()
 
 
 class ConsoleConfig(admin_apps.SimpleAdminConfig):

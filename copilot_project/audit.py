@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import pghistory
+from allauth.mfa import signals as second_factors
+from allauth.mfa.models import Authenticator
 from django.contrib.admin.models import ADDITION, DELETION, LogEntry
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_save
@@ -16,8 +18,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from signals.services.actions import record_action
-from users.events import login_refused
-from users.models import Subscriber, User
+from users.events import login_refused, session_ended
+from users.models import StaffSession, Subscriber, User
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -57,6 +59,12 @@ def connect() -> None:
     user_logged_out.connect(record_logout, dispatch_uid="audit.logout")
     user_login_failed.connect(record_failed_login, dispatch_uid="audit.failed_login")
     login_refused.connect(record_refused_login, dispatch_uid="audit.refused_login")
+    session_ended.connect(record_ended_session, dispatch_uid="audit.ended_session")
+    second_factors.authenticator_added.connect(record_factor_added, dispatch_uid="audit.factor_added")
+    second_factors.authenticator_removed.connect(record_factor_removed, dispatch_uid="audit.factor_removed")
+    second_factors.authenticator_reset.connect(record_factor_reset, dispatch_uid="audit.factor_reset")
+    second_factors.authentication_failed.connect(record_factor_failed, dispatch_uid="audit.factor_failed")
+    second_factors.authenticator_used.connect(record_factor_used, dispatch_uid="audit.factor_used")
     post_save.connect(record_admin_log, sender=LogEntry, dispatch_uid="audit.admin_log")
 
 
@@ -83,6 +91,42 @@ def record_failed_login(
 
 def record_refused_login(*, request: HttpRequest, provider: str, reason: str, **kwargs: Any) -> None:
     record(request, actor=NOBODY, what="login.refused", target=provider, after={"reason": reason})
+
+
+def record_ended_session(*, request: HttpRequest, session: StaffSession, **kwargs: Any) -> None:
+    record(request, actor=request.user.get_username(), what="session.ended", target=name_of(session.user))
+
+
+def record_factor_added(**sent: Any) -> None:
+    record_factor("added", **sent)
+
+
+def record_factor_removed(**sent: Any) -> None:
+    record_factor("removed", **sent)
+
+
+def record_factor_reset(**sent: Any) -> None:
+    record_factor("reset", **sent)
+
+
+def record_factor_used(**sent: Any) -> None:
+    record_factor("used", **sent)
+
+
+def record_factor_failed(**sent: Any) -> None:
+    record_factor("failed", **sent)
+
+
+def record_factor(
+    done: str, *, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    record(
+        request,
+        actor=user.get_username(),
+        what=f"second_factor.{done}",
+        target=name_of(user),
+        after={"kind": authenticator.get_type_display()},
+    )
 
 
 def record_admin_log(*, instance: LogEntry, created: bool, **kwargs: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dj_database_url
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from copilot_project.command_line import acts_as_owner, credentials_of
 from copilot_project.config import BASE_DIR, load_configuration
@@ -47,10 +47,12 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.google",
     "csp",
@@ -84,10 +86,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "copilot_project.session_limits.limited",
     "copilot_project.audit.attributed",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "copilot_project.dangerous_acts.guarded",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -195,6 +199,18 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 # Failed log-ins count by address, and by address and name: by name alone a stranger could lock anybody out.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "change_password": "5/5m/user"}
+ACCOUNT_SESSION_REMEMBER = False
+# How long a log-in or a second factor opens dangerous acts.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_ADAPTER = "users.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Mail plays no part here: staff are made at the terminal or vouched for by Google.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "CoPilot"
+MFA_TOTP_TOLERANCE = 1
 SOCIALACCOUNT_ADAPTER = "users.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = not PASSWORD_LOGIN
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -227,6 +243,8 @@ if config.google_issuer_url:
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # body_limit.py refuses what is larger before it is read
 SESSION_ENGINE = "copilot_project.sessions"
+SESSION_COOKIE_AGE = SESSION_LASTS_SECONDS = 12 * 3600
+SESSION_IDLE_SECONDS = 30 * 60
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
@@ -382,6 +400,12 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "research.views.console.console_context",
     "ENVIRONMENT": "copilot_project.sidebar.environment",
     "SHOW_HISTORY": True,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factors", "link": reverse_lazy("mfa_index")},
+            {"title": "My sessions", "link": reverse_lazy("my_sessions")},
+        ]
+    },
     "STYLES": [
         lambda _: static("copilot/tokens.css"),
         lambda _: static("copilot/components.css"),

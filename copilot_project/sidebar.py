@@ -135,6 +135,7 @@ GROUPS = (
             ("signals.Heartbeat", "ecg_heart"),
             ("signals.ScheduledSlot", "schedule"),
             ("users.User", "manage_accounts"),
+            ("users.StaffSession", "devices"),
             ("users.ApiKey", "vpn_key"),
             ("users.ApiRequest", "sync_alt"),
             ("notifications.WebhookEndpoint", "webhook"),

@@ -5,18 +5,23 @@ it. A person on it gets the group `Admins`, which works with everything but user
 rights; those belong to the superuser that was made at the terminal.
 """
 
+import base64
 from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend as AllauthBackend
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import AnonymousUser, Group
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -69,6 +74,28 @@ class AccountAdapter(DefaultAccountAdapter):
         """Failures count by address and name together: by name alone a stranger could lock anybody out."""
         name = super()._get_login_attempts_cache_key(request, **credentials)
         return f"{self.get_client_ip(request)} {name}"
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
+        """Who has a second factor shows it: a password alone may have been read over a shoulder."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        factors = [method for method in methods if method["id"] != "reauthenticate"]
+        return factors or methods
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Secrets of second factors are kept encrypted: a stolen dump of the database opens nothing."""
+
+    def encrypt(self, text: str) -> str:
+        return factor_cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return factor_cipher().decrypt(encrypted_text.encode()).decode()
+
+
+def factor_cipher() -> Fernet:
+    """Its key is made of SECRET_KEY, so another SECRET_KEY ends authenticator apps and recovery codes, not passkeys."""
+    kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"copilot second factors")
+    return Fernet(base64.urlsafe_b64encode(kdf.derive(settings.SECRET_KEY.encode())))
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

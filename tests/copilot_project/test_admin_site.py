@@ -23,7 +23,7 @@ from signals.market.models import Instrument
 from tests.factories import make_instrument
 from tests.notifications.rows import make_signal, make_subscriber, make_tier
 from users.engine.api_key import ApiScope
-from users.models import ApiKey, Invitation, LinkToken, StaffChat, Subscriber, User
+from users.models import ApiKey, Invitation, LinkToken, StaffChat, StaffSession, Subscriber, User
 from users.services import archive_subscriber, create_api_key, create_invitation
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +118,11 @@ def a_colleague() -> User:
     return User.objects.create_user("colleague", "colleague@example.com", PASSWORD, is_staff=True)
 
 
+def a_session() -> StaffSession:
+    now = timezone.now()
+    return StaffSession.objects.create(user=a_colleague(), session_key="k" * 32, began_at=now, seen_at=now)
+
+
 def make_dead_event() -> WebhookDelivery:
     now, signal = timezone.now(), make_signal()
     create_endpoint(
@@ -161,6 +166,7 @@ CASES = [
     ),
     Case(WebhookDelivery, "revive", make_dead_event, "change", lambda row: row.state == "retry"),
     Case(ApiKey, "revoke", make_key, "change", lambda row: row.revoked_at is not None),
+    Case(StaffSession, "end", a_session, "change", lambda row: row.ended_at is not None),
     Case(User, "staff_chat", a_colleague, "change", lambda row: StaffChat.objects.exists()),
     Case(
         Subscriber,

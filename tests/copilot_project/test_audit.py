@@ -73,6 +73,8 @@ def test_what_the_admin_logs_is_an_action_without_names_of_subscribers(boss: Use
         "rank": tier.rank,
         "delay_seconds": 60,
         "account_types": ["demo"],
+        "grace_days": 0,
+        "stars_days": 30,
     }
     client.post(f"/admin/users/tier/{tier.pk}/change/", form, REMOTE_ADDR=HOME)
 

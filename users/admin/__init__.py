@@ -1,6 +1,6 @@
 """People and the keys of programs, in the console."""
 
-from users.admin import api, people, subscriptions
+from users.admin import api, people, sessions, subscriptions
 from users.admin.people import HistoryAdmin, SubscriberAdmin
 
-__all__ = ["HistoryAdmin", "SubscriberAdmin", "api", "people", "subscriptions"]
+__all__ = ["HistoryAdmin", "SubscriberAdmin", "api", "people", "sessions", "subscriptions"]

@@ -3,6 +3,7 @@
 from users.models.api import ApiKey, ApiRequest
 from users.models.people import LinkToken, Subscriber, SubscriberQuerySet, Tier, User, choices
 from users.models.staff_chat import StaffChat
+from users.models.staff_session import StaffSession
 from users.models.subscriptions import Invitation, InvitationUse
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "InvitationUse",
     "LinkToken",
     "StaffChat",
+    "StaffSession",
     "Subscriber",
     "SubscriberQuerySet",
     "Tier",

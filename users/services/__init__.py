@@ -16,7 +16,7 @@ from users.services.invitations import (
     redeem_invitation_hash,
     revoke_invitation,
 )
-from users.services.sessions import forget_ended_sessions
+from users.services.sessions import end_session, forget_ended_sessions, seen
 from users.services.settings import SettingError, change_settings
 from users.services.staff_chats import issue_staff_token, redeem_staff_hash, staff_of
 from users.services.subscribers import (
@@ -55,6 +55,7 @@ __all__ = [
     "claim_request",
     "create_api_key",
     "create_invitation",
+    "end_session",
     "extend_subscription",
     "forget_api_requests",
     "forget_ended_sessions",
@@ -74,6 +75,7 @@ __all__ = [
     "restore_subscriber",
     "revoke_api_key",
     "revoke_invitation",
+    "seen",
     "shorten_subscription",
     "staff_of",
 ]
