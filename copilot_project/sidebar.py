@@ -19,6 +19,7 @@ from research.urls import (
     PORTFOLIO_RIGHTS,
     RESEARCH_RIGHTS,
     SIGNAL_RIGHTS,
+    SWEEP_RIGHTS,
 )
 
 
@@ -43,6 +44,7 @@ PAGES = (
     Page("Live trading", "bolt", "autopilot:live", LIVE_RIGHTS, group="Trading"),
     Page("AI management", "model_training", "autopilot:models", MODEL_RIGHTS, group="Trading"),
     Page("Backtests", "science", "research:backtests", RESEARCH_RIGHTS, group="Research"),
+    Page("Sweeps", "grid_on", "research:sweeps", SWEEP_RIGHTS, group="Research"),
     Page("AI management: policies", "psychology", "research:policies", POLICY_RIGHTS, group="Research"),
     Page("Portfolio", "pie_chart", "research:portfolios", PORTFOLIO_RIGHTS, group="Research"),
     Page("A/B tests", "alt_route", "research:experiments", EXPERIMENT_RIGHTS, group="Research"),
@@ -117,6 +119,9 @@ GROUPS = (
         (
             ("research.Study", "biotech"),
             ("research.Trial", "experiment"),
+            ("research.Backtest", "science"),
+            ("research.Sweep", "grid_on"),
+            ("research.PortfolioStudy", "pie_chart"),
             ("signals.Experiment", "compare_arrows"),
             ("signals.TrainedModel", "model_training"),
             ("research.ReplayRun", "history"),

@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/schema/", Schema.as_view(), name="api_schema"),
     path("api/docs/", Docs.as_view(), name="api_docs"),
     path("api/autopilot/", include("autopilot.api.urls")),
+    path("api/research/", include("research.api.study_urls")),
     path("api/v1/", include("research.api.urls")),
     path("telegram/", include("notifications.urls")),
     path("track-record/", track_record.track_record, name="track_record"),

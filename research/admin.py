@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from research.models import ReplayRun, ReplaySignal, Study, Trial
+from research.models import Backtest, PortfolioStudy, ReplayRun, ReplaySignal, Study, Sweep, Trial
 from signals.admin import DIRECTION_LABELS, ReadOnlyAdmin, short_hash
 from signals.engine.digits import price_text
 
@@ -85,6 +85,8 @@ class StudyAdmin(ReadOnlyAdmin):
 class TrialAdmin(ReadOnlyAdmin):
     """Deleted ones are shown here as well: they count."""
 
+    exclude = ["returns"]
+
     list_display = [
         "pk",
         "study",
@@ -109,3 +111,32 @@ class TrialAdmin(ReadOnlyAdmin):
     @display(description="Sharpe per period", ordering="sharpe_ratio")
     def shown_sharpe(self, trial: Trial) -> str:
         return "–" if trial.sharpe_ratio is None else f"{trial.sharpe_ratio:+.3f}"
+
+
+class AskedAdmin(ReadOnlyAdmin):
+    """What somebody asked for on a page and the job that did it; the results are shown there."""
+
+    list_display = ["title", "shown_state", "owner", "created_at", "archived_at"]
+    list_select_related = ["job"]
+    search_fields = ["title", "owner"]
+    date_hierarchy = "created_at"
+    exclude = ["arrays", "report"]
+
+    @display(description="State", ordering="job__state")
+    def shown_state(self, row: Backtest | PortfolioStudy | Sweep) -> str:
+        return row.job.get_state_display()
+
+
+@admin.register(Backtest)
+class BacktestAdmin(AskedAdmin):
+    first_row = "The first comes with the form of the page Backtests."
+
+
+@admin.register(PortfolioStudy)
+class PortfolioStudyAdmin(AskedAdmin):
+    first_row = "The first comes with the form of the page Portfolio."
+
+
+@admin.register(Sweep)
+class SweepAdmin(AskedAdmin):
+    first_row = "The first comes with the form of the page Sweeps, or manage.py sweep."

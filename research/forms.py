@@ -151,6 +151,81 @@ class BacktestForm(forms.Form):
         return {**asked, **parameters, **dates, "title": title}
 
 
+class SweepForm(BacktestForm):
+    """A backtest of which some parameters are searched over: those with a lowest and a highest value."""
+
+    method = forms.ChoiceField(
+        choices=[("grid", "Grid: every combination"), ("random", "Random"), ("optuna", "Optuna")]
+    )
+    number = forms.IntegerField(label="Combinations, at most", initial=200, min_value=1, max_value=5000)
+    seed = forms.IntegerField(initial=0, min_value=0, max_value=2**31 - 1)
+    folds = forms.IntegerField(
+        label="Tests that follow each other", initial=5, min_value=2, max_value=20,
+        help_text="Over the newer half of the days; each is chosen for by what came before it.",
+    )  # fmt: skip
+    embargo = forms.IntegerField(
+        label="Embargo, days", initial=1, min_value=0, max_value=60, help_text="Beyond what a trade may last."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.searched: list[str] = []
+        for name in [each for each in self.fields if each.startswith(PREFIX)]:
+            plain = self.fields.pop(name)
+            known = name.removeprefix(PREFIX)
+            self.searched.append(known)
+            kind = type(plain)
+            for part, help_text in (("low", plain.help_text), ("high", ""), ("step", "")):
+                self.fields[f"{part}_{known}"] = kind(
+                    label=f"{plain.label}: {part}",
+                    required=False,
+                    help_text=help_text,
+                    widget=forms.NumberInput(attrs={"step": "any", "aria-label": f"{plain.label}: {part}"}),
+                )
+
+    @property
+    def search_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Each parameter's words and its three fields."""
+        return [
+            (name.replace("_", " "), [self[f"{part}_{name}"] for part in ("low", "high", "step")])
+            for name in self.searched
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        space: dict[str, list[float]] = {}
+        for name in self.searched:
+            low, high = values.get(f"low_{name}"), values.get(f"high_{name}")
+            if low is None and high is None:
+                continue
+            if low is None or high is None:
+                self.add_error(
+                    f"{'low' if low is None else 'high'}_{name}", "Give the lowest and the highest."
+                )
+                continue
+            space[name] = [float(low), float(high), float(values.get(f"step_{name}") or 1)]
+        if not self.errors:
+            from research.services.sweep_request import SweepRequest  # noqa: PLC0415
+
+            plain = ("method", "number", "seed", "folds", "embargo")
+            try:
+                values["sweep"] = SweepRequest(
+                    base=values["request"], space=space, **{name: values[name] for name in plain}
+                )
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from error
+        return values
+
+    @staticmethod
+    def initial_of_sweep(asked: dict[str, Any], title: str) -> dict[str, Any]:
+        bounds = {
+            f"{part}_{name}": values[place]
+            for name, values in asked["space"].items()
+            for place, part in enumerate(("low", "high", "step"))
+        }
+        return BacktestForm.initial_of(asked["base"], title) | asked | bounds
+
+
 class PortfolioForm(forms.Form):
     title = forms.CharField(max_length=120, required=False, help_text="To find it again.")
     instruments = forms.ModelMultipleChoiceField(

@@ -33,6 +33,13 @@ def run_backtest(run: JobRun) -> dict[str, Any]:
     return carry_out_backtest(backtest=run.job.backtest, progress=run.progress)
 
 
+@shared_task(job_kind="sweep", queue="research", job_time_limit_seconds=12 * 3600, job_resumable=True)
+def run_sweep(run: JobRun) -> dict[str, Any]:
+    from research.services.sweeps import carry_out_sweep, sweep_of  # noqa: PLC0415  (compiled code, in the child alone)
+
+    return carry_out_sweep(sweep=sweep_of(run.job), progress=run.progress)
+
+
 @shared_task(job_kind="portfolio", queue="research", job_time_limit_seconds=1800, job_resumable=True)
 def work_out_portfolio(run: JobRun) -> dict[str, Any]:
     from research.services.portfolios import carry_out_portfolio  # noqa: PLC0415  (a solver, in the child alone)

@@ -15,6 +15,7 @@ from research.views import (
     jobs,
     policies,
     portfolios,
+    sweeps,
 )
 
 staff = admin.site.admin_view
@@ -47,6 +48,9 @@ AUTOPILOT_RIGHTS = ("autopilot.view_instance", "autopilot.view_trade", "autopilo
 reads_autopilots = permission_required(AUTOPILOT_RIGHTS, raise_exception=True)
 reads_research = permission_required(RESEARCH_RIGHTS, raise_exception=True)
 changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backtest"), raise_exception=True)
+SWEEP_RIGHTS = ("research.view_sweep",)
+reads_sweeps = permission_required(SWEEP_RIGHTS, raise_exception=True)
+changes_sweeps = permission_required((*SWEEP_RIGHTS, "research.change_sweep"), raise_exception=True)
 changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
 app_name = "research"
 urlpatterns = [
@@ -102,6 +106,11 @@ urlpatterns = [
         staff(reads_autopilots(autopilot_figures.autopilot_equity)),
         name="autopilot_equity",
     ),
+    path("sweeps/", staff(reads_sweeps(sweeps.sweeps)), name="sweeps"),
+    path("sweeps/parameters/", staff(reads_sweeps(sweeps.parameters)), name="sweep_parameters"),
+    path("sweeps/<uuid:pk>/", staff(reads_sweeps(sweeps.sweep)), name="sweep"),
+    path("sweeps/<uuid:pk>/trials.csv", staff(reads_sweeps(sweeps.export)), name="sweep_export"),
+    path("sweeps/<uuid:pk>/archive/", staff(changes_sweeps(sweeps.archive)), name="sweep_archive"),
     path("archive/", staff(reads_signals(archive.archive)), name="archive"),
     path("archive/signals.csv", staff(reads_signals(archive.export)), name="archive_export"),
     path("analytics/", staff(reads_signals(analytics.analytics)), name="analytics"),

@@ -5,6 +5,7 @@ from research.models.policy import PolicyCheckpoint
 from research.models.portfolio import PortfolioStudy
 from research.models.replay import ReplayDelivery, ReplayRun, ReplaySignal
 from research.models.study import Study, Trial, TrialQuerySet, TrialState
+from research.models.sweep import Sweep, SweepQuerySet
 from research.models.track_record import TrackRecord
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "ReplayRun",
     "ReplaySignal",
     "Study",
+    "Sweep",
+    "SweepQuerySet",
     "TrackRecord",
     "Trial",
     "TrialQuerySet",

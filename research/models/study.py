@@ -60,6 +60,11 @@ class Trial(models.Model):
     sharpe_ratio = models.FloatField(null=True, blank=True, help_text="Per period; empty: there is none.")
     observations = models.PositiveIntegerField(null=True, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
+    returns = models.BinaryField(
+        null=True,
+        blank=True,
+        help_text="Net returns of each period, float64; where a search goes on from them.",
+    )
     error = models.TextField(blank=True)
     attempt = models.PositiveSmallIntegerField(default=1, help_text="A run again is the same trial.")
     seed = models.BigIntegerField(default=0)

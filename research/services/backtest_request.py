@@ -81,6 +81,18 @@ class BacktestRequest:
         made: Strategy = type(strategy)(kind(**typed(strategy.parameters, self.parameters)))  # type: ignore[call-arg]
         return made
 
+    def default_parameters(self) -> dict[str, float]:
+        """Of the strategy, or of the fused decision: those that have bounds."""
+        return {name: getattr(self._holder, name) for name in self.parameter_bounds()}
+
+    def parameter_bounds(self) -> dict[str, tuple[float, float]]:
+        named = {each.name: each.metadata.get("bounds") for each in fields(self._holder)}
+        return {name: bounds for name, bounds in named.items() if bounds is not None}
+
+    @property
+    def _holder(self) -> Any:
+        return HybridSettings() if self.strategy == FUSED else STRATEGIES[self.strategy].parameters
+
     def sized(self, asset_class: AssetClass) -> Sizing:
         amount = Decimal(self.size)
         match self.sizing:
