@@ -35,7 +35,7 @@ class Backtests(ApiView):
     required_scope = {"GET": ApiScope.READ, "POST": ApiScope.TRAIN}
     required_rights = {"GET": ("research.view_backtest",), "POST": ("research.add_backtest",)}
 
-    @extend_schema(responses={200: StudyList})
+    @extend_schema(operation_id="research_backtests_list", responses={200: StudyList})
     def get(self, request: Request) -> Response:
         rows = Backtest.objects.summaries().defer("arrays", "report").filter(archived_at=None)[:MOST_LISTED]
         return Response(StudyList({"results": [summary(each) for each in rows]}).data)
@@ -69,7 +69,7 @@ class Portfolios(ApiView):
     required_scope = {"GET": ApiScope.READ, "POST": ApiScope.TRAIN}
     required_rights = {"GET": ("research.view_portfoliostudy",), "POST": ("research.add_portfoliostudy",)}
 
-    @extend_schema(responses={200: StudyList})
+    @extend_schema(operation_id="research_portfolios_list", responses={200: StudyList})
     def get(self, request: Request) -> Response:
         rows = PortfolioStudy.objects.select_related("job").defer("report").filter(archived_at=None)
         return Response(StudyList({"results": [summary(each) for each in rows[:MOST_LISTED]]}).data)
