@@ -89,7 +89,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         "sent_at",
     ]  # fmt: skip
     first_row = "The first comes with the first signal after a webhook was made."
-    actions = ["revive"]  # type: ignore[assignment]  # other read-only lists have none
+    actions = ["revive"]
     list_filter = ["state", "kind", "endpoint"]
     list_select_related = ["endpoint", "signal__instrument"]
     search_fields = ["event_id", "endpoint__name", "reason"]

@@ -186,8 +186,9 @@ def gather(
         round_trip_cost=instrument.cost_rates().round_trip,
         tick=float(instrument.tick_size) if instrument.tick_size else None,
     )
-    features = expected.features() | unusual.features() | ({"partner": partner.symbol} if partner else {})
-    features |= heard.features | mood.newest.features()
+    features = {**expected.features(), **unusual.features(), **heard.features, **mood.newest.features()}
+    if partner:
+        features["partner"] = partner.symbol
     return Known(instrument, windows, context, features)
 
 
