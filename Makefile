@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick properties check audit chaos chaos-orders docs screenshots setup setup-dev lock clean
+.PHONY: run test quick parity properties check audit chaos chaos-orders docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -31,6 +31,11 @@ test: setup-dev
 # What needs no processes, no browser and little time; for while one writes.
 quick: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not browser and not slow" $(ARGS)
+
+# Whole months, simulated and recorded, through services and paper broker and through the simulator; every constant
+# of either side changed by itself must be seen. About ten minutes.
+parity: setup-dev
+	WHOLE_MONTH=1 $(BIN)/python -m pytest -n 0 tests/autopilot/test_parity.py $(ARGS)
 
 # The property tests of `make test` at fifty times its length, on cases of their own; about an hour.
 properties: setup-dev

@@ -135,7 +135,7 @@ class _Writing:
         if held == 0:
             self.position.round_trip += 1
             self.position.round_trip_funding = money(int(event[F_FUNDING]))
-            self.position.entered_at = self.at
+            self.position.entered_at = from_ms(int(event[F_TIME]))
         side = OrderSide.BUY if lots > 0 else OrderSide.SELL
         quantity = self.grid.quantity(abs(lots))
         fill = Fill.objects.create(

@@ -3,7 +3,8 @@
 Everything is in rows: a position's clock tells the last bar that was stepped, its orders what waits. Each bar is
 one transaction under the account's lock, so that a broker which dies, is woken twice or is woken late fills the same.
 A candle that is corrected afterwards is not stepped again. A candle after a hole waits ten minutes for the missing one.
-Where several instruments of one account close at once, each is stepped when its candle comes.
+Where several instruments of one account close at once, each is stepped when its candle comes. A bar that leaves open
+what came first is decided by the shortest candles that are stored and make it up.
 """
 
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from decimal import Decimal
 import numpy as np
 from django.db import transaction
 
+from autopilot.engine.bar_in_parts import make_up, step_in_parts
 from autopilot.engine.order import OrderPurpose, OrderState
 from autopilot.models import Account, AccountKind, EquityPoint, Order, Position
 from autopilot.selectors import cash_of, exposure_of, held_worth
@@ -19,7 +21,6 @@ from autopilot.services.book_rows import book_of, free_units, from_ms, grid_of, 
 from autopilot.services.book_writing import write_step
 from signals.engine.candle import OHLCV
 from signals.engine.fill import UNKNOWN_VOLUME
-from signals.engine.fill.batch import step_book
 from signals.engine.fill.grid import Grid
 from signals.engine.fill.layout import B_CLOSE, B_TIME, B_VOLUME, BAR_WIDTH, IntArray
 from signals.engine.timeframe import Timeframe
@@ -33,36 +34,38 @@ KILL_SWITCH = "kill_switch"
 
 def fill_orders(*, instrument: Instrument, timeframe: Timeframe, as_of: datetime, now: datetime) -> int:
     """Step every position of the instrument that is alive through the candles closed at `as_of`; how many bars."""
-    positions = Position.objects.alive().filter(
+    alive = Position.objects.alive().filter(
         instrument=instrument, timeframe=timeframe.value, account__kind=AccountKind.PAPER
     )
-    return sum(step_position(position_id=each.pk, as_of=as_of, now=now) for each in positions.order_by("pk"))
+    positions = list(alive.order_by("pk"))
+    candles = {
+        clock: _after_clock(instrument, timeframe, clock, as_of)
+        for clock in {each.clock for each in positions}
+    }
+    return sum(_step_position(each, candles[each.clock], now) for each in positions)
 
 
-def step_position(*, position_id: int, as_of: datetime, now: datetime) -> int:
+def _step_position(position: Position, candles: OHLCV, now: datetime) -> int:
     """Bars stepped, until nothing is held or waits, or no closed candle is left."""
-    position = Position.objects.select_related("account", "instrument").get(pk=position_id)
-    candles = _after_clock(position, as_of)
     stepped = 0
     for row in range(len(candles)):
-        if not _step_bar(position_id, candles[row : row + 1], as_of, now):
+        if not _step_bar(position, candles[row : row + 1], now):
             break
         stepped += 1
     return stepped
 
 
-def _after_clock(position: Position, as_of: datetime) -> OHLCV:
+def _after_clock(instrument: Instrument, timeframe: Timeframe, clock: datetime, as_of: datetime) -> OHLCV:
     """The next closed candles, up to the first hole that may still be filled."""
-    timeframe = Timeframe(position.timeframe)
     length = timedelta(seconds=timeframe.seconds)
     end = as_of - length + timedelta(milliseconds=1)
     candles = load_range(
-        instrument_id=position.instrument_id,
+        instrument_id=instrument.pk,
         timeframe=timeframe,
-        start=position.clock + timedelta(milliseconds=1),
-        end=max(end, position.clock),
+        start=clock + timedelta(milliseconds=1),
+        end=max(end, clock),
     )
-    expected = in_ms(position.clock) + timeframe.milliseconds
+    expected = in_ms(clock) + timeframe.milliseconds
     patience = in_ms(as_of) - HOLE_PATIENCE // timedelta(milliseconds=1)
     for row, opened in enumerate(candles.open_time):
         if opened > expected and timeframe.close_time(int(opened)) > patience:
@@ -71,13 +74,13 @@ def _after_clock(position: Position, as_of: datetime) -> OHLCV:
     return candles
 
 
-def _step_bar(position_id: int, candle: OHLCV, as_of: datetime, now: datetime) -> bool:
+def _step_bar(found: Position, candle: OHLCV, now: datetime) -> bool:
     """One bar for one position, if it is still the next; whether it was stepped."""
     opened_at = from_ms(int(candle.open_time[0]))
     with transaction.atomic():
-        account_id = Position.objects.values_list("account_id", flat=True).get(pk=position_id)
-        account = Account.objects.select_for_update().get(pk=account_id)
-        position = Position.objects.select_related("account", "instrument__exchange").get(pk=position_id)
+        account = Account.objects.select_for_update().get(pk=found.account_id)
+        position = Position.objects.select_related("instrument__exchange").get(pk=found.pk)
+        position.account = account
         orders = list(position.orders.open().select_related("parent").order_by("number"))
         if position.clock >= opened_at or not (position.quantity or orders):
             return False
@@ -88,7 +91,7 @@ def _step_bar(position_id: int, candle: OHLCV, as_of: datetime, now: datetime) -
         free = free_units(cash_of(account), account.positions.all(), terms)
         row = book_of(position, active, free)
         bar = bar_of(candle, grid)
-        events = step_book(row, bar, terms)
+        events = step_in_parts(row, bar, terms, lambda: _parts_of(position, bar, closed_at))
         position.last_close = grid.price(int(bar[B_CLOSE]))
         write_step(position=position, orders=orders, active=active, row=row, events=events, now=now)
         record_equity(account=account, at=opened_at)
@@ -105,6 +108,23 @@ def _without_stopped_entries(orders: list[Order], closed_at: datetime, now: date
         state=OrderState.CANCELLED.value, reason_code=KILL_SWITCH, remaining=0, ended_at=now
     )
     return [each for each in orders if each.pk not in stopped]
+
+
+def _parts_of(position: Position, bar: IntArray, closed_at: datetime) -> IntArray:
+    """The shortest stored candles that make the bar up; no rows where there are none."""
+    grid, length = grid_of(position), Timeframe(position.timeframe).seconds
+    shorter = (each for each in Timeframe if each.seconds < length)
+    for timeframe in sorted(shorter, key=lambda each: each.seconds):
+        candles = load_range(
+            instrument_id=position.instrument_id,
+            timeframe=timeframe,
+            start=from_ms(int(bar[B_TIME])),
+            end=closed_at,
+        )
+        parts = [bar_of(candles[row : row + 1], grid) for row in range(len(candles))]
+        if parts and make_up(np.stack(parts), bar):
+            return np.stack(parts)
+    return np.zeros((0, BAR_WIDTH), dtype=np.int64)
 
 
 def bar_of(candle: OHLCV, grid: Grid) -> IntArray:
