@@ -16,6 +16,7 @@ from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.pages_routes import add_pages
 from copilot_project.sandbox.photos import Photos
 from copilot_project.sandbox.send_limits import SendGate
+from copilot_project.sandbox.sentiment import add_sentiment
 from copilot_project.sandbox.telegram import BOT, CALLS, add_telegram
 from copilot_project.sandbox.telegram_methods import Bot
 from copilot_project.sandbox.trading.binance import BOOK, add_binance_accounts
@@ -50,6 +51,7 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     calls = Journal(config.state / "calls.jsonl") if config.record_calls else None
     add_telegram(app, bot, faults, calls)
     add_google(app, config.accounts)
+    add_sentiment(app, faults, config.seed)
     add_control(app, config)
     add_exchange_control(app)
     add_pages(app)

@@ -4,9 +4,12 @@ import random
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Kind = Literal["429", "418", "403", "400", "500", "502", "hang", "close", "garbage", "late"]
-Target = Literal["telegram", "exchange"]
-KINDS: tuple[str, ...] = get_args(Kind)
+Common = Literal["429", "418", "403", "400", "500", "502", "hang", "close", "garbage", "late"]
+OfSentiment = Literal["401", "404", "410", "422", "empty", "range", "naive"]
+Kind = Common | OfSentiment
+Target = Literal["telegram", "exchange", "xai", "finnhub"]
+KINDS: tuple[str, ...] = get_args(Common)
+KINDS_OF_SENTIMENT: tuple[str, ...] = get_args(OfSentiment)
 TARGETS: tuple[str, ...] = get_args(Target)
 FIELDS = {
     "kind",
@@ -29,7 +32,7 @@ class FaultError(ValueError):
 class Fault:
     """Strikes `count` times (None: for ever), each time with `probability`.
 
-    `method` empty: whatever sends a message, or any endpoint of the exchange; "*": every method.
+    `method` empty: whatever sends a message, or any endpoint of the others; "*": every method.
     """
 
     kind: Kind
@@ -53,7 +56,7 @@ class Fault:
 
     def _wants(self, method: str) -> bool:
         if not self.method:
-            return self.target == "exchange" or method.startswith("send")
+            return self.target != "telegram" or method.startswith("send")
         return self.method in ("*", method) or self.method.lower() == method
 
 
@@ -62,10 +65,12 @@ def fault_from(asked: dict[str, object]) -> Fault:
     unknown = set(asked) - FIELDS
     if unknown:
         raise FaultError(f"unknown fields {sorted(unknown)}; allowed: {sorted(FIELDS)}")
-    if str(asked.get("kind")) not in KINDS:
-        raise FaultError(f"kind must be one of {', '.join(KINDS)}")
-    if asked.get("target", "telegram") not in TARGETS:
+    target = asked.get("target", "telegram")
+    if target not in TARGETS:
         raise FaultError(f"target must be one of {', '.join(TARGETS)}")
+    kinds = (*KINDS, *KINDS_OF_SENTIMENT) if target in ("xai", "finnhub") else KINDS
+    if str(asked.get("kind")) not in kinds:
+        raise FaultError(f"kind must be one of {', '.join(kinds)}")
     return Fault(**(asked | {"kind": str(asked["kind"])}))  # type: ignore[arg-type]
 
 
