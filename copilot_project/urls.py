@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from copilot_project.health import livez, readyz
 from copilot_project.metrics import metrics
+from research.api.sentiment import PairSentiment
 from research.views import track_record
 from users.api.docs import Docs, Schema
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("api/autopilot/", include("autopilot.api.urls")),
     path("api/research/", include("research.api.study_urls")),
     path("api/v1/", include("research.api.urls")),
+    path("v1/sentiment", PairSentiment.as_view(), name="pair_sentiment"),
     path("telegram/", include("notifications.urls")),
     path("track-record/", track_record.track_record, name="track_record"),
     path("track-record/<str:name>", track_record.track_record_file, name="track_record_file"),

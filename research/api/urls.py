@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from research.api.sentiment import NewsSentiment
 from research.api.views import Candles, Instruments, OneSignal, Outcomes, Performance, Signals, Trades
 
 app_name = "integrators"
@@ -12,5 +13,6 @@ urlpatterns = [
     path("signals/<str:signal_id>", OneSignal.as_view(), name="signal"),
     path("outcomes", Outcomes.as_view(), name="outcomes"),
     path("performance", Performance.as_view(), name="performance"),
+    path("news-sentiment", NewsSentiment.as_view(), name="news_sentiment"),
     path("trades", Trades.as_view(), name="trades"),
 ]

@@ -22,10 +22,12 @@ LONGEST_KEY = 200
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
+    """`Authorization: Bearer KEY`, or `X-API-Key: KEY`; a subclass may name other headers."""
+
+    other_headers: tuple[str, ...] = ()
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        sent = sent_key(request)
+        sent = sent_key(request, self.other_headers)
         if sent is None:
             return None
         now = timezone.now()
@@ -53,12 +55,12 @@ def is_welcome(user: User) -> bool:
     return user.is_active and user.is_staff and may_log_in(user)
 
 
-def sent_key(request: Request | HttpRequest) -> str | None:
+def sent_key(request: Request | HttpRequest, other_headers: tuple[str, ...] = ()) -> str | None:
     """The key as it was sent; None when there is none. Bytes that no key has are a wrong key."""
     words = get_authorization_header(request).decode("latin-1").split()  # type: ignore[arg-type]
     if len(words) == 2 and words[0].lower() == BEARER.lower():
         return words[1][:LONGEST_KEY]
-    header = request.headers.get(HEADER)
+    header = next((sent for name in (HEADER, *other_headers) if (sent := request.headers.get(name))), None)
     return header.strip()[:LONGEST_KEY] if header else None
 
 
