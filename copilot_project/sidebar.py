@@ -18,6 +18,7 @@ from research.urls import (
     POLICY_RIGHTS,
     PORTFOLIO_RIGHTS,
     RESEARCH_RIGHTS,
+    SENTIMENT_RIGHTS,
     SIGNAL_RIGHTS,
     SWEEP_RIGHTS,
 )
@@ -39,6 +40,7 @@ PAGES = (
     Page("Charts", "candlestick_chart", "research:charts", INSTRUMENT_RIGHTS),
     Page("Deliveries live", "timeline", "research:deliveries", DELIVERY_RIGHTS),
     Page("Analytics", "query_stats", "research:analytics", SIGNAL_RIGHTS, group="Signals"),
+    Page("Sentiment", "mood", "research:sentiment", SENTIMENT_RIGHTS, group="Signals"),
     Page("Archive", "inventory_2", "research:archive", SIGNAL_RIGHTS, group="Signals"),
     Page("Autopilot", "smart_toy", "autopilot:autopilots", INSTANCE_RIGHTS, group="Trading"),
     Page("Live trading", "bolt", "autopilot:live", LIVE_RIGHTS, group="Trading"),

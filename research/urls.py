@@ -15,6 +15,7 @@ from research.views import (
     jobs,
     policies,
     portfolios,
+    sentiment,
     sweeps,
 )
 
@@ -27,6 +28,7 @@ SIGNAL_RIGHTS = ("signals.view_signal",)
 PORTFOLIO_RIGHTS = ("research.view_portfoliostudy",)
 POLICY_RIGHTS = ("signals.view_trainedmodel",)
 EXPERIMENT_RIGHTS = ("signals.view_experiment",)
+SENTIMENT_RIGHTS = ("market.view_sentimentreading", "market.view_instrument")
 RESEARCH_RIGHTS = ("research.view_backtest",)
 reads_deliveries = permission_required(DELIVERY_RIGHTS, raise_exception=True)
 reads_instruments = permission_required(INSTRUMENT_RIGHTS, raise_exception=True)
@@ -51,6 +53,7 @@ changes_research = permission_required((*RESEARCH_RIGHTS, "research.change_backt
 SWEEP_RIGHTS = ("research.view_sweep",)
 reads_sweeps = permission_required(SWEEP_RIGHTS, raise_exception=True)
 changes_sweeps = permission_required((*SWEEP_RIGHTS, "research.change_sweep"), raise_exception=True)
+reads_sentiment = permission_required(SENTIMENT_RIGHTS, raise_exception=True)
 changes_jobs = permission_required((*JOB_RIGHTS, "signals.change_job"), raise_exception=True)
 app_name = "research"
 urlpatterns = [
@@ -126,6 +129,8 @@ urlpatterns = [
         staff(changes_portfolios(portfolios.archive)),
         name="portfolio_archive",
     ),
+    path("sentiment/", staff(reads_sentiment(sentiment.sentiment)), name="sentiment"),
+    path("sentiment/<int:pk>/figure/", staff(reads_sentiment(sentiment.figure)), name="sentiment_figure"),
     path("experiments/", staff(reads_experiments(experiments.experiments)), name="experiments"),
     path("experiments/<int:pk>/", staff(reads_experiments(experiments.experiment)), name="experiment"),
     path(

@@ -14,6 +14,7 @@ from math import isfinite
 
 HALF_LIFE = timedelta(hours=6)
 LONGEST = timedelta(hours=24)
+VETO = 0.5  # a mood so strong against a signal ends it
 
 
 class SentimentSource(StrEnum):

@@ -12,6 +12,7 @@ import numpy as np
 from signals.engine.candle import FloatArray
 from signals.engine.horizon import VALIDITY_BARS
 from signals.engine.regime import Regime
+from signals.engine.sentiment import VETO
 from signals.engine.strategy import StrategyGroup, bounds, parameter
 from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
 
@@ -68,7 +69,7 @@ class HybridSettings:
     stop_costs: float = parameter(3.0, 0.0, 100.0)
     stop_ticks: int = parameter(5, 1, 1_000)
     reasons_shown: int = parameter(3, 2, 10)
-    sentiment_veto: float = parameter(0.5, 0.05, 1.0)
+    sentiment_veto: float = parameter(VETO, 0.05, 1.0)
     sentiment_shrink: float = parameter(0.5, 0.0, 1.0)
 
     def __post_init__(self) -> None:
