@@ -167,7 +167,7 @@ class _Cycle:
             return ended
         published = self._publish(key, signal, chosen, passage)
         self._evaluated(key, Outcome.SIGNAL)
-        return self._execute(signal, published, chosen, analysis, opened_at)
+        return self._execute(signal, published, chosen, analysis, opened_at, is_proven=passage.is_proven)
 
     def _choose(self, analysis: Analysis, closed_at: datetime) -> Chosen:
         instance, decision = self.instance, self.decision
@@ -297,6 +297,8 @@ class _Cycle:
         chosen: Chosen,
         analysis: Analysis,
         opened_at: datetime,
+        *,
+        is_proven: bool,
     ) -> Decision:
         instance, decision = self.instance, self.decision
         if not instance.auto_execute:
@@ -314,6 +316,7 @@ class _Cycle:
             deviation=analysis.deviation,
             is_fallback=decision.is_fallback,
             is_calibrated=chosen.is_calibrated,
+            is_proven=is_proven,
         )
         if order is None and decision.outcome != DecisionOutcome.FROZEN:
             held = "no order: what is held agrees with it, or was ended by it"

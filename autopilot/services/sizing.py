@@ -33,6 +33,7 @@ def order_request(
     deviation: float | None,
     is_fallback: bool,
     is_calibrated: bool,
+    is_proven: bool = False,
     attempt: int = 0,
 ) -> tuple[OrderRequest, dict[str, Any]]:
     """What to ask for, and how its size was found. A size of zero is asked for as well: pre-flight says why not."""
@@ -77,6 +78,7 @@ def order_request(
         strength=signal.confidence,
         is_fallback=is_fallback,
         is_calibrated=is_calibrated,
+        is_proven=is_proven,
         attempt=attempt,
         key="autopilot",
     )

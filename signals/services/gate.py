@@ -19,6 +19,11 @@ class Passage:
     evidence: str
     verdict: Verdict
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether real money may follow: the gate's own word, not what an experiment or a simulated market lets by."""
+        return self.verdict.publishes and self.verdict.standing is Standing.PROVEN
+
 
 def kind_of(*, signal: StrategySignal, source: str, asset_class: str) -> SignalKind:
     strategy = STRATEGIES.get(signal.strategy)

@@ -18,6 +18,7 @@ from autopilot.services.live.stops import last_entry, move_stop
 from autopilot.services.orders import close_position
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle
+from signals.models import StopRaise
 
 CENT = Decimal("1e-8")
 
@@ -64,7 +65,11 @@ def _follow(position: Position, entry: Order, now: datetime) -> None:
             by="executor",
             cause=cause,
         )
-    elif entry.trail and best is not None:
+        return
+    if (raised := _raised(entry)) is not None and (entry.stop_price is None or raised > entry.stop_price):
+        move_stop(position=position, price=raised, by="exit plan", now=now)
+        entry.refresh_from_db(fields=["stop_price"])
+    if entry.trail and best is not None:
         trailed = Decimal(repr(best)) - entry.trail
         if entry.stop_price is None or trailed - trailed % position.tick > entry.stop_price:
             move_stop(position=position, price=trailed, by="trailing stop", now=now)
@@ -73,10 +78,26 @@ def _follow(position: Position, entry: Order, now: datetime) -> None:
 def _leaves(position: Position, entry: Order, best: float | None, now: datetime) -> FillReason | None:
     if entry.target_price is not None and best is not None and Decimal(repr(best)) >= entry.target_price:
         return FillReason.TARGET
-    if entry.hold_bars != FOREVER and position.entered_at is not None:
-        ends_at = position.entered_at + entry.hold_bars * _length(position.timeframe)
+    bars = _longest_hold(entry)
+    if bars is not None and position.entered_at is not None:
+        ends_at = position.entered_at + bars * _length(position.timeframe)
         return FillReason.TIME if now >= ends_at else None
     return None
+
+
+def _longest_hold(entry: Order) -> int | None:
+    """In bars: the order's own or its signal's plan's, whichever is over first."""
+    said = [] if entry.hold_bars == FOREVER else [entry.hold_bars]
+    if entry.signal is not None and (planned := entry.signal.exit_plan.longest_hold_bars) is not None:
+        said.append(planned)
+    return min(said, default=None)
+
+
+def _raised(entry: Order) -> Decimal | None:
+    """Where the exit plan of the order's signal has raised its stop to; a plan that is fixed has no such row."""
+    rows = StopRaise.objects.filter(signal_id=entry.signal_id).order_by("-candle_open_time")
+    stop = rows.values_list("stop", flat=True).first() if entry.signal_id else None
+    return None if stop is None else Decimal(repr(stop))
 
 
 def _lapse(account: Account, now: datetime) -> None:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from autopilot.services.cycle_run import run_due_cycles
 from autopilot.services.cycles import record_failure, run_cycle
 from autopilot.services.instances import pause_instance, resume_instance, stop_instance
 from autopilot.services.lapsed import worth_again
+from autopilot.services.order_request import OrderRequest
 from autopilot.services.paper import fill_orders
 from autopilot.services.record_keeping import forget_records
 from autopilot.services.tidy import tidy_decisions
 from signals.crash_points import EXIT_STATUS
+from signals.engine.direction import Direction
+from signals.engine.strategy import StrategyGroup
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Candle
+from signals.market.models import Candle, Exchange
 from signals.market.providers import ProviderError
-from signals.models import Evaluation, Signal
+from signals.models import Evaluation, Evidence, Signal
 from tests.autopilot.market_rows import make_autopilot, market, store
 
 pytestmark = pytest.mark.django_db
@@ -357,3 +361,61 @@ def test_a_process_that_is_killed_in_a_cycle_doubles_nothing() -> None:
 
     assert cycle(instance, closed_at) is not None
     assert (Decision.objects.count(), Signal.objects.count(), Order.objects.count()) == (1, 1, 1)
+
+
+def evidence_for_all(asset_class: str, standing: str, known_at: datetime) -> None:
+    """The same standing for every kind that an autopilot may find."""
+    for group, side in product(StrategyGroup, Direction):
+        Evidence.objects.create(
+            source="autopilot",
+            group=group.value,
+            side=side.value,
+            plan="fixed",
+            asset_class=asset_class,
+            history_from=known_at - timedelta(days=900),
+            n=200,
+            weeks=90,
+            shrunk_mean=0.5,
+            shrunk_error=0.1,
+            standing=standing,
+            reason="",
+            known_at=known_at,
+            measured_at=known_at,
+        )
+
+
+@pytest.mark.parametrize(
+    ("standing", "experimental", "is_proven"),
+    [
+        ("proven", False, True),
+        ("promising", False, False),
+        ("unproven", True, False),  # passes as an experiment, and is no more proven for that
+    ],
+)
+def test_only_a_kind_that_the_gate_calls_proven_is_asked_for_as_proven(
+    standing: str, experimental: bool, is_proven: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[OrderRequest] = []
+    act = cycles.act_on_decision
+
+    def listening(**values: Any) -> Order | None:
+        asked.append(values["request"])
+        return act(**values)
+
+    monkeypatch.setattr(cycles, "act_on_decision", listening)
+    exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=False)
+    instrument, _, closed_at = market(exchange=exchange)
+    evidence_for_all(instrument.asset_class, standing, closed_at - timedelta(days=1))
+    decision = cycle(make_autopilot(instrument, closed_at, experimental=experimental), closed_at)
+
+    assert decision is not None
+    assert [request.is_proven for request in asked] == [is_proven], decision.reason
+
+
+def test_what_a_simulated_market_lets_by_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[OrderRequest] = []
+    monkeypatch.setattr(cycles, "act_on_decision", lambda **values: asked.append(values["request"]))
+    exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=True)
+    instrument, _, closed_at = market(exchange=exchange)
+    cycle(make_autopilot(instrument, closed_at), closed_at)
+    assert [request.is_proven for request in asked] == [False]

@@ -15,9 +15,12 @@ from autopilot.selectors import cash_of
 from autopilot.services.live.intents import DecisionError, decide_unknown
 from autopilot.services.live.stops import move_stop
 from autopilot.services.orders import close_position
+from signals.engine.exit_plan import managed
 from signals.market.models import Candle
+from signals.models import StopRaise
 from signals.services import kill_switch
 from tests.autopilot.services.executor.exchange import Hands
+from tests.notifications.rows import make_signal
 
 pytestmark = pytest.mark.django_db
 
@@ -304,3 +307,51 @@ def test_entry_that_is_not_filled_in_time_is_taken_out(hands: Hands) -> None:
     hands.turn(2)
     order.refresh_from_db()
     assert (order.state, order.reason_code) == ("cancelled", "lapsed")
+
+
+def test_stop_at_the_exchange_follows_its_signals_exit_plan_and_ends_with_it(hands: Hands) -> None:
+    hands.ready()
+    order = hands.order("0.01", stop=Decimal(48_000))
+    plan = managed(stop=48_000.0, trail_atr=2.0, longest_hold_bars=3)
+    signal = make_signal(
+        instrument=hands.instrument,
+        entry_price=50_000.0,
+        stop_loss=48_000.0,
+        take_profit=None,
+        plan=plan.as_json(),
+    )
+    Order.objects.filter(pk=order.pk).update(signal=signal)
+    hands.turn(2)
+    for hours, stop in ((0, 49_000.0), (1, 49_500.017)):
+        closed = signal.candle_open_time + timedelta(hours=hours)
+        StopRaise.objects.create(
+            signal=signal, candle_open_time=closed, stop=stop, passes_entry=False, recorded_at=hands.now()
+        )
+        hands.turn(2)
+    stops = [each for each in venue_orders(hands) if each["type"] == "STOP_LOSS"]
+    assert [(each["status"], Decimal(each["stop"])) for each in stops] == [
+        ("CANCELED", Decimal(48_000)),
+        ("CANCELED", Decimal(49_000)),
+        ("NEW", Decimal("49500.01")),
+    ]
+    hands.wait(3 * 3600)
+    hands.turn(4)
+    assert Position.objects.get().quantity == 0
+    assert Trade.objects.get().exit_reason == "time"
+
+
+def test_stop_that_stands_higher_than_the_plan_says_stays(hands: Hands) -> None:
+    hands.ready()
+    order = hands.order("0.01", stop=Decimal(49_800))
+    signal = make_signal(instrument=hands.instrument)
+    Order.objects.filter(pk=order.pk).update(signal=signal)
+    StopRaise.objects.create(
+        signal=signal,
+        candle_open_time=signal.candle_open_time,
+        stop=49_000.0,
+        passes_entry=False,
+        recorded_at=hands.now(),
+    )
+    hands.turn(4)
+    stops = [Decimal(each["stop"]) for each in venue_orders(hands) if each["type"] == "STOP_LOSS"]
+    assert stops == [Decimal(49_800)]
