@@ -35,6 +35,8 @@ from autopilot.engine.market_path import (
     D_TARGET,
     D_TRAIL,
     DECISION_WIDTH,
+    M_RANGE,
+    M_TRAIL,
     SIZE_FIXED,
     SIZE_FRACTION,
     SIZE_RISK,
@@ -46,6 +48,7 @@ from autopilot.engine.simulation import Simulation
 from autopilot.engine.tables import Scale, fills_table, orders_table, trades_table
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.costs import SPOT_COSTS, CostRates
+from signals.engine.exit_plan import ATR_PERIOD
 from signals.engine.fill import MARKET, UNKNOWN_VOLUME, Grid
 from signals.engine.fill.book import REFUSED
 from signals.engine.fill.layout import B_ATR, B_FUNDING, B_TIME, B_VOLUME, BAR_WIDTH
@@ -55,7 +58,6 @@ from signals.engine.indicators.volatility import atr
 
 IntArray = npt.NDArray[np.int64]
 
-ATR_PERIOD = 14
 BILLION = 10**9
 NO_FINER = np.zeros((0, BAR_WIDTH), dtype=np.int64)
 
@@ -111,7 +113,15 @@ def _by_market(markets: Sequence[Market], signals: Sequence[Series] | Mapping[st
         raise ValueError(f"{len(markets)} markets need as many series, not {len(ordered)}")
     found = [signals_of(each) for each in ordered]
     for market, each in zip(markets, found, strict=True):
-        columns = (each.direction, each.stop_loss, each.take_profit, each.price, each.exits, each.trail)
+        columns = (
+            each.direction,
+            each.stop_loss,
+            each.take_profit,
+            each.price,
+            each.exits,
+            each.trail,
+            each.trail_atr,
+        )
         lengths = {len(column) for column in columns if column is not None}
         if lengths != {len(market.candles)}:
             raise ValueError(
@@ -139,6 +149,7 @@ class _Prepared:
         self.decisions = np.concatenate(
             [_decisions(*each, sizing) for each in zip(markets, series, scales, strict=True)]
         )
+        self.managed = np.concatenate([_managed(*each) for each in zip(markets, series, scales, strict=True)])
         self.volatility = np.concatenate([_volatility(market.candles, sizing) for market in markets])
         self.finer, self.fine_range = self._finer()
 
@@ -157,6 +168,7 @@ class _Prepared:
             self.bars,
             self.first,
             self.decisions,
+            self.managed,
             self.volatility,
             lots,
             self.finer,
@@ -250,6 +262,28 @@ def _decisions(market: Market, signals: Signals, scale: Scale, sizing: Sizing) -
     if signals.exits is not None:
         rows[:, D_EXIT] = signals.exits
     _check_levels(market, rows, spoken, signals.kind, sizing)
+    return rows
+
+
+def _managed(market: Market, signals: Signals, scale: Scale) -> FloatArray:
+    """Of every bar: the average ranges at which the stop of its entry follows, and its own range in ticks."""
+    candles = market.candles
+    rows = np.zeros((len(candles), 2))
+    if signals.trail_atr is None:
+        return rows
+    trailed = (signals.direction != 0) & np.isfinite(signals.trail_atr)
+    missing = trailed & ~(np.isfinite(signals.stop_loss) & (signals.trail_atr > 0))
+    other = trailed & np.isfinite(signals.take_profit)
+    if signals.trail is not None:
+        other |= trailed & np.isfinite(signals.trail)
+    if missing.any() or other.any() or (signals.adds and trailed.any()):
+        row = int(np.argmax(missing | other)) if (missing | other).any() else int(np.argmax(trailed))
+        raise ValueError(
+            f"{market.name} row {row}: a managed exit needs a stop and average ranges above zero, "
+            "and goes with no target, no other trail and no entries that add"
+        )
+    rows[:, M_TRAIL] = np.where(trailed, signals.trail_atr, 0.0)
+    rows[:, M_RANGE] = atr(candles.high, candles.low, candles.close, ATR_PERIOD) * scale.ticks_per_price
     return rows
 
 

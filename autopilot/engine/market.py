@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from signals.engine.costs import CostRates
 from signals.engine.fill import FOREVER, MARKET, Grid
 from signals.engine.fill.terms import PLAIN_RULES, Rules
 from signals.engine.outcome import HORIZON_BARS
+
+MANAGED_ENTRY_BARS = 1  # a managed entry that the next bar does not fill is not wanted any more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +58,26 @@ class Series(Protocol):
     def take_profit(self) -> FloatArray: ...
 
 
+@runtime_checkable
+class ManagedSeries(Series, Protocol):
+    """A series whose trades are left by one managed plan (`exit_plan`), as the trend rule's."""
+
+    @property
+    def trail_atr(self) -> float: ...
+    @property
+    def longest_hold_bars(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
     """A series of entries with all that can be said of one. Rows are bars, decided at their close.
 
     stop_loss, take_profit, price: nan for none; `price` of limit and stop entries (`kind`). exits: where to leave.
-    trail: distance of a trailing stop in quote currency, nan for none. good_bars: how long an entry waits;
-    hold_bars: how long its position lasts. adds: a signal on the side that is held adds to the position.
+    trail: distance of a trailing stop in quote currency, nan for none. trail_atr: of a managed exit (`exit_plan`):
+    after each close the stop follows the best close since the decision at so many average true ranges of that
+    bar, from the next bar on; nan for none. It needs a stop_loss, and goes with no target, `trail` or `adds`.
+    good_bars: how long an entry waits; hold_bars: how long its position lasts. adds: a signal on the side that is
+    held adds to the position.
     """
 
     direction: npt.NDArray[np.int8]
@@ -76,17 +91,35 @@ class Signals:
     hold_bars: int = FOREVER
     adds: bool = False
     opposite: Opposite = Opposite.IGNORE
+    trail_atr: FloatArray | None = None
 
 
 def signals_of(series: Series, hold_bars: int = HORIZON_BARS) -> Signals:
-    """A strategy's or decision's series as market entries that last `hold_bars` at most; `Signals` as they are."""
+    """A strategy's or decision's series as market entries that last `hold_bars` at most; `Signals` as they are.
+
+    A managed series lasts as long as its plan says, and its entry lapses after one bar.
+    """
     if isinstance(series, Signals):
         return series
+    if isinstance(series, ManagedSeries):
+        return managed_signals(series)
     return Signals(
         np.asarray(series.direction, dtype=np.int8),
         np.asarray(series.stop_loss, dtype=np.float64),
         np.asarray(series.take_profit, dtype=np.float64),
         hold_bars=hold_bars,
+    )
+
+
+def managed_signals(series: ManagedSeries) -> Signals:
+    direction = np.asarray(series.direction, dtype=np.int8)
+    return Signals(
+        direction,
+        np.asarray(series.stop_loss, dtype=np.float64),
+        np.full(len(direction), np.nan),
+        good_bars=MANAGED_ENTRY_BARS,
+        hold_bars=series.longest_hold_bars,
+        trail_atr=np.full(len(direction), series.trail_atr),
     )
 
 

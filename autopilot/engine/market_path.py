@@ -56,6 +56,7 @@ from signals.engine.fill.layout import (
 from signals.engine.fill.money import UNITS
 from signals.engine.fill.orders import CLOSED, ENTRY, FOREVER
 from signals.engine.fill.terms import T_DENOMINATOR, T_MAINTENANCE, T_NUMERATOR
+from signals.engine.fill.trailing import trail_stops
 
 # What is decided at the close of a bar, one row per bar.
 D_SIDE, D_KIND, D_PRICE, D_STOP, D_TARGET, D_TRAIL, D_GOOD, D_HOLD, D_EXIT, D_ADDS, D_OPPOSITE, D_BARRED = (
@@ -66,6 +67,10 @@ SIZE_FIXED, SIZE_FRACTION, SIZE_RISK, SIZE_VOLATILITY = range(4)
 # How much: kind, amount (lots for SIZE_FIXED come per instrument), and the limits (0: none).
 S_KIND, S_AMOUNT, S_POSITIONS, S_EXPOSURE = range(4)
 CLOSE, REVERSE = 1, 2
+# Of managed exits, a row per bar: the average ranges at which a stop follows (0: none), and that bar's range in ticks.
+M_TRAIL, M_RANGE = range(2)
+# The plan of an instrument's newest entry: its order (0: none), the best close since, and the side.
+P_ORDER, P_BEST, P_SIDE = range(3)
 
 
 @njit(cache=True, nogil=True)
@@ -74,6 +79,7 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
     bars: IntArray,
     first: IntArray,
     decisions: IntArray,
+    managed: FloatArray,
     volatility: FloatArray,
     fixed_lots: IntArray,
     finer: IntArray,
@@ -95,6 +101,7 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
     for which in range(instruments):
         rows[which, NEXT_ID], rows[which, HOLD], rows[which, CLOCK] = 1, FOREVER, -(2**62)
         worths[which] = terms[which, T_NUMERATOR] / terms[which, T_DENOMINATOR]
+    plans, trails = np.zeros((instruments, 3), dtype=np.int64), np.zeros(instruments)
     told = np.zeros((MOST_FILLS, FILL_WIDTH), dtype=np.int64)
     kept = np.zeros(BOOK_WIDTH, dtype=np.int64)
     events, found = np.empty((1024, EVENT_WIDTH), dtype=np.int64), 0
@@ -118,6 +125,8 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
                 return happened, events, asked, rows[:, FUNDING].copy()
             free = row[FREE]
             closes[which] = bars[here, B_CLOSE]
+            if plans[which, P_ORDER] != 0:
+                _follow(row, plans[which], trails[which], bars[here, B_CLOSE], managed[here, M_RANGE])
         worth_now = account_worth(rows, closes, worths, cash)
         equity[moment] = worth_now / UNITS
         for which in range(instruments):
@@ -149,6 +158,10 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
                 )
                 if answer < 0:
                     return answer, events, asked, rows[:, FUNDING].copy()
+                if answer == 1 and asked[orders, A_ORDER] != 0:
+                    trails[which] = managed[at[which], M_TRAIL]
+                    plans[which, P_ORDER] = asked[orders, A_ORDER] if trails[which] > 0 else 0
+                    plans[which, P_BEST], plans[which, P_SIDE] = closes[which], decision[D_SIDE]
                 orders += answer
             at[which] += 1
     return 0, events[:found], asked[:orders], rows[:, FUNDING].copy()
@@ -182,6 +195,13 @@ def _bar(  # noqa: PLR0913, PLR0917  (compiled)
     if happened > 0:
         found, events = _noted(told, happened, which, events, found)
     return happened, found, events
+
+
+@njit(cache=True, nogil=True)
+def _follow(row: IntArray, plan: IntArray, trail_atr: float, close: int, average_range: float) -> None:
+    """A managed stop follows this close, for the bars after it; the best close counts from the decision on."""
+    plan[P_BEST] = max(plan[P_BEST], close) if plan[P_SIDE] > 0 else min(plan[P_BEST], close)
+    trail_stops(row, plan[P_ORDER], plan[P_BEST], average_range, trail_atr)
 
 
 @njit(cache=True, nogil=True)

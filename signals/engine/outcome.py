@@ -42,6 +42,7 @@ from signals.engine.fill import (
     place,
     step,
 )
+from signals.engine.fill.trailing import followed_stop
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.indicators.volatility import atr
 
@@ -270,16 +271,6 @@ def _follow_one(
             stop = followed_stop(held, sign, best_close, ranges[at], trail)
             if stop != held:
                 state = move_exits(state, stop, 0)
-
-
-@njit(cache=True)
-def followed_stop(stop: int, sign: int, best_close: int, average_range: float, trail_atr: float) -> int:
-    """`exit_plan.raised_stop` in ticks."""
-    level = best_close - sign * trail_atr * average_range
-    if not np.isfinite(level) or level < 1:
-        return stop
-    ticks = int(np.rint(level))
-    return max(stop, ticks) if sign > 0 else min(stop, ticks)
 
 
 @njit(cache=True)

@@ -57,7 +57,8 @@ class TrendSeries:
     """The rule at every close: direction 1 where it buys, else 0; there the prices are NaN. No row knows a later one.
 
     stop_loss: the first stop. take_profit is NaN throughout. ranges: average true range of each bar.
-    highest_before: the highest close of the look-back before this bar, NaN in the warm-up.
+    highest_before: the highest close of the look-back before this bar, NaN in the warm-up. trail_atr and
+    longest_hold_bars are those of every row's plan.
     """
 
     direction: DirectionArray
@@ -66,6 +67,8 @@ class TrendSeries:
     take_profit: FloatArray
     ranges: FloatArray
     highest_before: FloatArray
+    trail_atr: float
+    longest_hold_bars: int
 
     def __len__(self) -> int:
         return len(self.direction)
@@ -97,6 +100,8 @@ def breakouts(candles: OHLCV, settings: TrendSettings = FROZEN) -> TrendSeries:
         take_profit=np.full(rows, np.nan),
         ranges=ranges,
         highest_before=before,
+        trail_atr=settings.trail_atr,
+        longest_hold_bars=settings.longest_hold_bars,
     )
 
 
