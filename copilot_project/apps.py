@@ -1,8 +1,11 @@
 import sys
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib import admin
 from django.contrib.admin import apps as admin_apps  # its classes in this module would be further defaults
+from django.db.models.signals import post_migrate
+
+from copilot_project.roles import grant_roles
 
 # They show no page and run no system check, so they need not load what the pages need.
 PAGELESS_COMMANDS = ("backfill", "import_candles", "send_deliveries")
@@ -22,6 +25,7 @@ class CopilotProjectConfig(AppConfig):
 
         audit.connect()
         session_limits.connect()
+        post_migrate.connect(grant_roles, sender=apps.get_app_config("research"))
 
 
 class ConsoleConfig(admin_apps.SimpleAdminConfig):

@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from copilot_project.session_limits import BEGAN
+from signals.selectors import is_alone
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
@@ -30,13 +31,15 @@ FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 class Act:
     """A POST to `url_name`; with `chosen`, only one whose field of that name has one of these values.
 
-    `page` is where the person goes back to, where that is not the address itself.
+    `page` is where the person goes back to, where that is not the address itself. `by_factor`: of two or more who could
+    do it, the one who does has a second factor.
     """
 
     words: str
     url_name: str
     chosen: dict[str, frozenset[str]] = field(default_factory=dict)
     page: str = ""
+    by_factor: bool = False
 
     def is_meant_by(self, request: HttpRequest) -> bool:
         return all(request.POST.get(name) in values for name, values in self.chosen.items())
@@ -47,7 +50,13 @@ def one_of(**chosen: str) -> dict[str, frozenset[str]]:
 
 
 ACTS = (
-    Act("re-arming the kill switch", "admin:signals_killswitch_changelist", one_of(action="request confirm")),
+    Act("re-arming the kill switch", "admin:signals_killswitch_changelist", one_of(action="request")),
+    Act(
+        "re-arming the kill switch",
+        "admin:signals_killswitch_changelist",
+        one_of(action="confirm"),
+        by_factor=True,
+    ),
     Act(
         "live trading and its keys",
         "autopilot:live_act",
@@ -79,9 +88,11 @@ def guarded(middleware: GetResponse) -> GetResponse:
 
     def process_view(request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         act = act_of(request)
-        if act is None or not request.user.is_authenticated or is_fresh(request):
+        if act is None or not request.user.is_authenticated:
             return None
-        return ask_first(request, act)
+        if act.by_factor and not is_mfa_enabled(request.user, FACTORS) and not is_alone(request.user):
+            return set_up_first(request, act)
+        return None if is_fresh(request) else ask_first(request, act)
 
     handle.process_view = process_view  # type: ignore[attr-defined]  # Django's hook
     return handle
@@ -105,6 +116,14 @@ def is_fresh(request: HttpRequest) -> bool:
         began = float(request.session.get(BEGAN, 0))
     last = max([began, *(float(record["at"]) for record in records)])
     return time.time() - last < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def set_up_first(request: HttpRequest, act: Act) -> HttpResponse:
+    messages.error(
+        request,
+        f"Where two could do it, {act.words} takes a second factor: set one up under your name, Second factors.",
+    )
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def ask_first(request: HttpRequest, act: Act) -> HttpResponse:

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
@@ -23,6 +25,7 @@ from signals.models import (
 from signals.models.kill_switch import TRADING
 
 LOOK_BACK = timedelta(days=7)
+MAY_SWITCH = "signals.change_killswitch"
 
 
 def candles_without_evaluation(*, exchange_code: str, as_of: datetime) -> list[tuple[int, datetime]]:
@@ -157,3 +160,10 @@ def candidate_record(*, known_at: datetime) -> str:
 def open_alarms() -> QuerySet[Alarm]:
     """Who is silent now, the latest first."""
     return Alarm.objects.filter(cleared_at=None)
+
+
+def is_alone(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether nobody else of the staff may change the kill switch, so that no second person can confirm."""
+    backend = "django.contrib.auth.backends.ModelBackend"
+    others = get_user_model().objects.with_perm(MAY_SWITCH, backend=backend).filter(is_staff=True)
+    return not others.exclude(pk=user.pk).exists()

@@ -1,7 +1,7 @@
 """Who may log in. allauth asks here at each login, Django at each request.
 
 ADMIN_EMAILS in the environment is the grant of staff: nothing that can be done in the console widens
-it. A person on it gets the group `Admins`, which works with everything but users, groups and their
+it. A person on it gets the role `admin`, which works with everything but users, groups and their
 rights; those belong to the superuser that was made at the terminal.
 """
 
@@ -29,7 +29,7 @@ from django.shortcuts import render
 from users.events import login_refused
 from users.models import User
 
-ADMIN_GROUP = "Admins"
+ADMIN_GROUP = "admin"
 
 log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from signals.admin.read_only import ReadOnlyAdmin
 from signals.forms import KillSwitchForm
 from signals.models import KillSwitch, KillSwitchChange, KillSwitchState
+from signals.selectors import is_alone
 from signals.services import kill_switch
 
 # The switch as a reader of the console meets it: it stops the sending, or sending is on.
@@ -64,7 +65,9 @@ class KillSwitchAdmin(ReadOnlyAdmin):
         }
         try:
             if action == "confirm":
-                kill_switch.confirm_rearm(code=request.POST.get("code", ""), **who)
+                kill_switch.confirm_rearm(
+                    code=request.POST.get("code", ""), may_be_same=is_alone(request.user), **who
+                )
             elif not form.is_valid():
                 return False
             elif action == "request":

@@ -65,12 +65,19 @@ def request_rearm(*, reason: str, by: str, now: datetime, address: str = "") -> 
     return switch.rearm_code
 
 
-def confirm_rearm(*, code: uuid.UUID | str, by: str, now: datetime, address: str = "") -> KillSwitch:
-    """Arm the switch by the second confirmation; the code works once."""
+def confirm_rearm(
+    *, code: uuid.UUID | str, by: str, now: datetime, address: str = "", may_be_same: bool = True
+) -> KillSwitch:
+    """Arm the switch by the second confirmation; the code works once.
+
+    may_be_same: whether nobody else could confirm it. At the terminal it is the machine's owner who asks.
+    """
     with transaction.atomic():
         switch = engaged_switch()
         if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
             raise KillSwitchError("No open request to re-arm has this code: request it again.")
+        if switch.rearm_requested_by == named(by) and not may_be_same:
+            raise KillSwitchError("Another person must confirm what you asked for.")
         before = state_words()
         switch.state, switch.reason = KillSwitchState.ARMED, switch.rearm_reason
         switch.changed_by, switch.changed_at = named(by), now

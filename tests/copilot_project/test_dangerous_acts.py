@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.test import Client
@@ -14,6 +15,7 @@ from signals.models import KillSwitch
 from signals.services.kill_switch import engage
 from tests.notifications.rows import make_subscriber
 from tests.users.totp import totp
+from users.adapters import MFAAdapter
 from users.models import ApiKey, Subscriber, User
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +123,41 @@ def test_whoever_has_neither_password_nor_factor_logs_in_anew(client: Client) ->
     assert answer.status_code == 403
     assert "Log in again first" in answer.content.decode()
     assert not ApiKey.objects.exists()
+
+
+def test_rearming_takes_a_second_person_with_a_second_factor_where_there_are_two(
+    boss: User, client: Client
+) -> None:
+    other, there = User.objects.create_superuser("other", "other@example.com", PASSWORD), Client()
+    engage(reason="feed is wrong", by="ada", now=boss.date_joined)
+    client.force_login(boss)
+    there.force_login(other)
+    client.post(SWITCH, {"action": "request", "reason": "feed is right"})
+    confirm = {"action": "confirm", "code": str(KillSwitch.objects.get().rearm_code)}
+
+    for who, owner in ((client, boss), (there, other)):
+        told = who.post(SWITCH, confirm, follow=True).content.decode()
+        assert "takes a second factor" in told
+        TOTP.activate(owner, generate_totp_secret())
+        assert who.post(SWITCH, confirm).headers["location"].startswith("/accounts/2fa/reauthenticate/")
+        assert KillSwitch.objects.get().state == "engaged"
+    show_factor(client, boss)
+    assert "Another person must confirm" in client.post(SWITCH, confirm, follow=True).content.decode()
+    assert KillSwitch.objects.get().state == "engaged"
+    show_factor(there, other)
+    there.post(SWITCH, confirm)
+    assert KillSwitch.objects.get().state == "armed"
+
+
+def show_factor(client: Client, owner: User) -> None:
+    factor = Authenticator.objects.get(user=owner, type=Authenticator.Type.TOTP)
+    secret = MFAAdapter().decrypt(factor.data["secret"])
+    client.post("/accounts/2fa/reauthenticate/", {"code": totp(secret)})
+
+
+def test_only_person_rearms_alone(boss: User, client: Client) -> None:
+    engage(reason="feed is wrong", by="ada", now=boss.date_joined)
+    client.force_login(boss)
+    client.post(SWITCH, {"action": "request", "reason": "feed is right"})
+    client.post(SWITCH, {"action": "confirm", "code": str(KillSwitch.objects.get().rearm_code)})
+    assert KillSwitch.objects.get().state == "armed"
