@@ -118,11 +118,11 @@ def record_factor_failed(**sent: Any) -> None:
 
 
 def record_factor(
-    done: str, *, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+    done: str, *, request: HttpRequest | None, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
     record(
         request,
-        actor=user.get_username(),
+        actor=user.get_username() if request else "manage.py second_factors",
         what=f"second_factor.{done}",
         target=name_of(user),
         after={"kind": authenticator.get_type_display()},

@@ -2,11 +2,13 @@
 
 import re
 import time
+from io import StringIO
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from signals.models import Action
@@ -147,3 +149,35 @@ def test_whoever_has_one_is_asked_for_it_and_not_for_the_password(boss: User, cl
     assert len(after) > len(before)
     assert after[-1]["method"] == "mfa"
     assert after[-1]["at"] == pytest.approx(time.time(), abs=60)
+
+
+def test_a_challenge_is_answered_once(boss: User, client: Client) -> None:
+    """A visitor's session is a cookie: bringing it again must not bring its challenge again."""
+    client.get("/accounts/2fa/webauthn/login/", headers={"Accept": "application/json"})
+    cookie = client.cookies["sessionid"].value
+    told = []
+    for _ in range(2):
+        client.cookies["sessionid"] = cookie
+        page = client.post("/accounts/2fa/webauthn/login/", {"credential": "{}"}, follow=True)
+        told.append("used before" in page.content.decode())
+
+    assert told == [False, True]
+
+
+def test_lost_factors_are_removed_at_the_terminal_and_sessions_end(boss: User, client: Client) -> None:
+    log_in(client)
+    enrol(client)
+    client.get("/admin/")
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="Nobody is called"):
+        call_command("second_factors", "remove", "nobody")
+    call_command("second_factors", "list", stdout=out)
+    call_command("second_factors", "remove", "boss", stdout=out)
+
+    assert "boss  " in out.getvalue()
+    assert not Authenticator.objects.exists()
+    assert client.get("/admin/").status_code == 302
+    assert log_in(client) == "/admin/"
+    removed = Action.objects.filter(what="second_factor.removed")
+    assert {row.actor for row in removed} == {"manage.py second_factors"}
