@@ -1,6 +1,7 @@
 """A backtest of stored candles: one strategy or the fused decision, several instruments, one account.
 
-The same inputs give the same result. Nothing is stored.
+The command asks `run_backtest`; research's pages and sweeps, which count and keep what they try, take its steps one by
+one. The same inputs give the same result. Nothing is stored.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,16 +26,19 @@ from signals.engine.candle import OHLCV, FloatArray, TimeArray
 from signals.engine.cost_rates import CostRates, MarketType
 from signals.engine.fill import Grid
 from signals.engine.fill.terms import Rules
-from signals.engine.hybrid import DecisionSeries, HybridSettings, decisions, opinions
-from signals.engine.strategies import STRATEGIES
-from signals.engine.strategy import DecisionContext, StrategySeries, WindowError
-from signals.engine.timeframe import TIMEFRAME_WEIGHTS, Timeframe, resample
+from signals.engine.hybrid import HybridSettings, decisions, opinions
+from signals.engine.strategies import LISTENERS, STRATEGIES
+from signals.engine.strategy import DecisionContext, Strategy, StrategySeries, WindowError
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe, resample
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
 
 HYBRID = "hybrid"
 NAMES = (*STRATEGIES, HYBRID)
 WARM_UP_BARS = 500
+FEWEST_BARS = 2
+
+Decider = Strategy | HybridSettings
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,6 +49,19 @@ def unheard(done: int, total: int, message: str) -> None:
 
 class BacktestError(ValueError):
     """What was asked for cannot be simulated; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """An instrument's candles with those before `first`, which only warm its indicators up."""
+
+    instrument: Instrument
+    candles: OHLCV
+    first: int
+
+    @property
+    def traded(self) -> OHLCV:
+        return self.candles[self.first :]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,88 +97,128 @@ def run_backtest(  # noqa: PLR0913  (what can be asked for)
     """
     if strategy not in NAMES:
         raise BacktestError(f"no strategy is called {strategy}: choose one of {', '.join(NAMES)}")
-    if strategy == HYBRID and timeframe is not Timeframe.H1:
+    if strategy == HYBRID and timeframe is not BASE_TIMEFRAME:
         raise BacktestError("the fused decision is made on 1h candles: leave the timeframe at 1h")
     if start >= end:
         raise BacktestError(f"the end, {end:%Y-%m-%d}, must be after the start, {start:%Y-%m-%d}")
-    loaded = [_loaded(each, strategy, timeframe, start, end) for each in instruments]
-    markets, series = [], []
-    for number, (instrument, candles) in enumerate(zip(instruments, loaded, strict=True)):
-        progress(number, len(instruments) + 1, f"decides on {instrument.symbol}")
-        partner = loaded[1 if number == 0 else 0] if len(loaded) > 1 else None
-        first = int(np.searchsorted(candles.open_time, int(start.timestamp() * 1000)))
-        series.append(_decided(strategy, candles, timeframe, end, partner, first))
-        markets.append(_market(instrument, candles[first:], costs, cash))
-    progress(len(instruments), len(instruments) + 1, "simulates")
-    share = sizing or FractionOfEquity(Decimal(1) / len(markets))
-    try:
-        found = simulate(markets, series, cash=cash, sizing=share, limits=limits)
-        held = {each.name: _held(each, cash) for each in markets}
-    except ValueError as error:
-        raise BacktestError(str(error)) from error
-    progress(len(instruments) + 1, len(instruments) + 1, "done")
+    decider = HybridSettings() if strategy == HYBRID else STRATEGIES[strategy]
+    stretches = load_stretches(
+        instruments=instruments, decider=decider, timeframe=timeframe, start=start, end=end
+    )
+    steps = len(stretches) + 1
+    names = [each.instrument.symbol for each in stretches]
+    series = decide_on(decider, stretches, timeframe, progress)
+    progress(steps - 1, steps, "simulates")
+    markets = [market_of(each, name, costs, cash) for each, name in zip(stretches, names, strict=True)]
+    found = simulated(markets, series, cash, sizing or FractionOfEquity(Decimal(1) / len(markets)), limits)
+    held = {each.name: _held(each, cash) for each in markets}
+    progress(steps, steps, "done")
     alone = {name: equity for name, (_, equity) in held.items()}
     together = np.mean([_at(found.times, *each, float(cash)) for each in held.values()], axis=0)
     return Backtest(found, instruments, timeframe, cash, alone, found.times, together)
 
 
-def _loaded(
-    instrument: Instrument, strategy: str, timeframe: Timeframe, start: datetime, end: datetime
-) -> OHLCV:
-    longest = Timeframe.D1 if strategy == HYBRID else timeframe
+def load_stretches(
+    *,
+    instruments: Sequence[Instrument],
+    decider: Decider,
+    timeframe: Timeframe,
+    start: datetime,
+    end: datetime,
+) -> list[Stretch]:
+    """In the order given; BacktestError where an instrument has no two candles in [start, end)."""
+    longest = Timeframe.D1 if isinstance(decider, HybridSettings) else timeframe
     warm_up = timedelta(seconds=WARM_UP_BARS * longest.seconds)
-    candles = load_range(instrument_id=instrument.pk, timeframe=timeframe, start=start - warm_up, end=end)
-    if not len(candles) or int(candles.open_time[-1]) < int(start.timestamp() * 1000):
-        raise BacktestError(
-            f"{instrument.symbol} has no {timeframe.value} candles from {start:%Y-%m-%d} to {end:%Y-%m-%d}: "
-            "load them with `manage.py backfill` or `import_candles`"
-        )
-    return candles
+    found = []
+    for each in instruments:
+        candles = load_range(instrument_id=each.pk, timeframe=timeframe, start=start - warm_up, end=end)
+        first = int(np.searchsorted(candles.open_time, int(start.timestamp() * 1000)))
+        if len(candles) - first < FEWEST_BARS:
+            raise BacktestError(
+                f"{each.symbol} has no {timeframe.value} candles from {start:%Y-%m-%d} to {end:%Y-%m-%d}: "
+                "load them with `manage.py backfill` or `import_candles`"
+            )
+        found.append(Stretch(each, candles, first))
+    return found
 
 
-def _decided(
-    strategy: str, candles: OHLCV, timeframe: Timeframe, end: datetime, partner: OHLCV | None, first: int
-) -> Signals:
-    closed_at = datetime.fromtimestamp(timeframe.close_time(int(candles.open_time[-1])) / 1000, UTC)
-    context = DecisionContext(as_of=max(closed_at, end), partner=partner)
-    whole = signals_of(
-        _fused(candles, timeframe, context) if strategy == HYBRID else _alone(strategy, candles, context)
-    )
+def decide_on(
+    decider: Decider, stretches: Sequence[Stretch], timeframe: Timeframe, progress: Progress
+) -> list[Signals]:
+    """What was decided on each stretch, of traded bars only."""
+    found = []
+    for number, stretch in enumerate(stretches):
+        progress(number, len(stretches) + 1, f"decides on {stretch.instrument.symbol}")
+        others = [each for each in stretches if each is not stretch]
+        found.append(decided(decider, stretch, timeframe, others[0].candles if others else None))
+    return found
+
+
+def decided(decider: Decider, stretch: Stretch, timeframe: Timeframe, partner: OHLCV | None) -> Signals:
+    closes = timeframe.close_time(int(stretch.candles.open_time[-1]))
+    context = DecisionContext(as_of=datetime.fromtimestamp(closes / 1000, UTC), partner=partner)
+    if isinstance(decider, HybridSettings):
+        windows = {
+            longer: stretch.candles
+            if longer is timeframe
+            else resample(stretch.candles, longer.value, timeframe.value)
+            for longer in decider.timeframe_weights
+        }
+        whole = signals_of(decisions(windows, decider, context))
+    else:
+        whole = signals_of(_alone(decider, stretch, context))
+    rows = slice(stretch.first, None)
     return Signals(
-        whole.direction[first:], whole.stop_loss[first:], whole.take_profit[first:], hold_bars=whole.hold_bars
+        whole.direction[rows], whole.stop_loss[rows], whole.take_profit[rows], hold_bars=whole.hold_bars
     )
 
 
-def _fused(candles: OHLCV, timeframe: Timeframe, context: DecisionContext) -> DecisionSeries:
-    windows = {
-        longer: candles if longer is timeframe else resample(candles, longer.value, timeframe.value)
-        for longer in TIMEFRAME_WEIGHTS
-    }
-    return decisions(windows, HybridSettings(), context)
-
-
-def _alone(strategy: str, candles: OHLCV, context: DecisionContext) -> StrategySeries:
+def _alone(decider: Strategy, stretch: Stretch, context: DecisionContext) -> StrategySeries:
+    symbol = stretch.instrument.symbol
     try:
-        told = opinions(candles, context)[strategy]
+        if decider.name in LISTENERS:
+            if decider.parameters != STRATEGIES[decider.name].parameters:
+                raise BacktestError(f"{decider.name} listens to the others: it is tested as it is")
+            told = opinions(stretch.candles, context)[decider.name]
+        else:
+            told = decider.evaluate(stretch.candles, context)
     except WindowError as error:
-        raise BacktestError(str(error)) from error
+        raise BacktestError(f"{symbol}: {error}") from error
     if told.missing and not told.direction.any():
-        raise BacktestError(f"{strategy} cannot judge: {told.missing}")
+        raise BacktestError(f"{decider.name} cannot judge {symbol}: {told.missing}")
     return told
 
 
-def _market(instrument: Instrument, candles: OHLCV, costs: CostRates | None, cash: Decimal) -> Market:
+def market_of(
+    stretch: Stretch, name: str, costs: CostRates | None, cash: Decimal, *, shorts_on_spot: bool = False
+) -> Market:
+    """On the instrument's own steps, as fine as `simulate_signals` makes them where the exchange told none."""
+    instrument, candles = stretch.instrument, stretch.traded
     fine = default_grid(candles, cash)
     grid = Grid(instrument.tick_size or fine.tick, instrument.lot_step or fine.lot)
     return Market(
-        name=instrument.symbol,
+        name=name,
         candles=candles,
         quote=instrument.quote,
         grid=grid,
         rates=costs or instrument.cost_rates(),
         rules=Rules(minimum_value=instrument.minimum_notional or Decimal(0)),
-        shortable=instrument.market_type != MarketType.SPOT,
+        shortable=shorts_on_spot or instrument.market_type != MarketType.SPOT,
     )
+
+
+def simulated(
+    markets: Sequence[Market],
+    series: Sequence[Signals],
+    cash: Decimal,
+    sizing: Sizing,
+    limits: Limits = NO_LIMITS,
+) -> Simulation:
+    """One account over all markets by the one fill code, pessimistic and optimistic."""
+    try:
+        return simulate(markets, series, cash=cash, sizing=sizing, limits=limits)
+    except ValueError as error:
+        raise BacktestError(str(error)) from error
 
 
 def _held(market: Market, cash: Decimal) -> tuple[TimeArray, FloatArray]:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from autopilot.engine.simulation import TRADE
+from autopilot.services.backtest import HYBRID, run_backtest
 from research.models import Backtest, Trial, TrialState
 from research.services.backtest_request import BacktestRequest
 from research.services.backtests import ask_for_backtest, carry_out_backtest, unpacked
@@ -86,6 +87,28 @@ def test_the_same_request_gives_the_same_bytes_and_another_counts_as_another_tri
     assert Trial.objects.count() == 2
     assert other.report is not None
     assert other.report["verdict"]["trials"] == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("page", "command"), [("rsi", "rsi"), ("fused", HYBRID)])
+def test_the_page_and_the_command_simulate_the_same(page: str, command: str) -> None:
+    markets = two_markets(1200)[: 1 if page == "fused" else 2]
+    size = "1" if page == "fused" else "0.5"
+    request = request_for(markets, strategy=page, size=size, end="2025-02-08T00:00:00+00:00")
+    backtest = asked(request)
+    carry_out_backtest(backtest=backtest, progress=silent)
+    backtest.refresh_from_db()
+    told = run_backtest(
+        strategy=command,
+        instruments=markets,
+        timeframe=Timeframe.H1,
+        start=request.first,
+        end=request.last,
+        costs=request.costs(),
+    )
+    arrays = unpacked(backtest)
+    assert arrays["equity"].tobytes() == told.simulation.equity.tobytes()
+    assert arrays["trades"].tobytes() == told.simulation.trades.tobytes()
 
 
 @pytest.mark.django_db
