@@ -89,6 +89,8 @@ $(VENV)/.runtime: requirements.txt deploy/install_torch.sh deploy/install.sh | $
 
 $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
 	deploy/install.sh $(BIN)/python requirements-dev.txt
+	# Read by tests of pages, which are skipped without it.
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $(VENV)/axe axe-core@4.10.3 || echo "axe-core could not be fetched: its tests are skipped"
 	@touch $@
 
 lock: setup-dev

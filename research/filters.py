@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
 
+from research.selectors.archive_kinds import Kind
 from signals.engine.exit_reason import ExitReason
 from signals.engine.session import TradingSession
 from signals.engine.timeframe import Timeframe
@@ -72,6 +73,27 @@ class ArchiveFilter(forms.Form):
             "open": Q(outcome=None),
         }
         return [*found, results[asked["result"]]] if asked.get("result") else found
+
+
+class KindFilter(forms.Form):
+    """Of orders, trades or decisions; a value narrows to what equals it, text to what holds it."""
+
+    text = forms.CharField(required=False, max_length=100)
+    start = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    end = forms.DateField(label="Until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, kind: Kind, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].label = f"In the {kind.text.replace('_', ' ')}"
+        for name in kind.choices:
+            self.fields[name] = forms.CharField(
+                label=name.replace("_", " ").capitalize(), required=False, max_length=100
+            )
+
+    def asked(self) -> dict[str, Any]:
+        """What cannot be read is told and narrows nothing."""
+        self.is_valid()
+        return self.cleaned_data
 
 
 def _midnight(day: Any) -> datetime:

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from research.views import (
     analytics,
     archive,
+    archive_kinds,
     autopilot_figures,
     backtest,
     backtests,
@@ -116,6 +117,14 @@ urlpatterns = [
     path("sweeps/<uuid:pk>/archive/", staff(changes_sweeps(sweeps.archive)), name="sweep_archive"),
     path("archive/", staff(reads_signals(archive.archive)), name="archive"),
     path("archive/signals.csv", staff(reads_signals(archive.export)), name="archive_export"),
+    path("archive/signals.parquet", staff(reads_signals(archive.export_parquet)), name="archive_parquet"),
+    # Which right a table takes is its own to say.
+    path("archive/<slug:name>/", staff(archive_kinds.archive_kind), name="archive_kind"),
+    re_path(
+        r"^archive/(?P<name>[a-z]+)/rows\.(?P<form>csv|parquet)$",
+        staff(archive_kinds.export_kind),
+        name="archive_kind_export",
+    ),
     path("analytics/", staff(reads_signals(analytics.analytics)), name="analytics"),
     path("portfolios/", staff(reads_portfolios(portfolios.portfolios)), name="portfolios"),
     path("portfolios/<uuid:pk>/", staff(reads_portfolios(portfolios.portfolio)), name="portfolio"),

@@ -8,12 +8,13 @@ import numpy.typing as npt
 
 from research.charts.candles import Trade, candles
 from research.charts.equity import drawdown, equity
-from research.charts.figure import Figure
+from research.charts.figure import Figure, figure, instants
 from research.charts.shares import heat_map
 from signals.engine.candle import OHLCV
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 POINTS = 1500
+TIMELINE_TRADES = 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -85,3 +86,38 @@ def trades_figure(bars: OHLCV, trades: npt.NDArray[np.void], *, name: str, first
     # A backtest keeps no stops: only entries and exits are drawn.
     found["data"] = [trace for trace in marked["data"] if trace["name"] not in {"Stop", "Target"}]
     return found
+
+
+def timeline_figure(trades: npt.NDArray[np.void], names: list[str], *, bar_ms: int) -> Figure:
+    """The newest trades as lines: decided at the close of a bar, entered at the next open, left in a later bar.
+
+    A decision and its entry share a moment: its mark stands at the opening of the bar that it read last.
+    """
+    chosen = trades[np.argsort(-trades["entered_at"], kind="stable")][:TIMELINE_TRADES]
+    chosen = chosen[chosen["exited_at"] >= 0][::-1]
+    rows = [
+        f"{names[int(trade['instrument'])]} {instants([int(trade['entered_at'])])[0][:16]}"
+        for trade in chosen
+    ]
+    spans: list[str | None] = []
+    places: list[str | None] = []
+    for row, trade in zip(rows, chosen, strict=True):
+        spans += [*instants([int(trade["entered_at"]) - bar_ms, int(trade["exited_at"])]), None]
+        places += [row, row, None]
+    marks = (
+        ("Decided on the bar of", chosen["entered_at"] - bar_ms, "circle-open", "soft"),
+        ("Entered", chosen["entered_at"], "triangle-right", "series-1"),
+        ("Left", chosen["exited_at"], "x", "series-2"),
+    )
+    line = {
+        "type": "scatter", "mode": "lines", "name": "Held", "x": spans, "y": places, "meta": {"tone": "soft"},
+        "line": {"width": 2}, "hoverinfo": "skip",
+    }  # fmt: skip
+    points = [
+        {
+            "type": "scatter", "mode": "markers", "name": title, "x": instants(moments), "y": rows,
+            "marker": {"symbol": symbol, "size": 9}, "meta": {"tone": tone},
+        }
+        for title, moments, symbol, tone in marks
+    ]  # fmt: skip
+    return figure([line, *points], xaxis={"type": "date"}, yaxis={"type": "category", "automargin": True})

@@ -48,6 +48,18 @@ def parquet(columns: Columns) -> bytes:
     return target.getvalue()
 
 
+def parquet_of_rows(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A file of mixed columns: numbers stay numbers, exact ones are decimals, lists are joined already."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet as files  # noqa: PLC0415
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    plain = [[None if value == "" else value for value in column] for column in columns]
+    target = io.BytesIO()
+    files.write_table(pa.table(dict(zip(header, plain, strict=True))), target)
+    return target.getvalue()
+
+
 def instants(milliseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
     """UTC; what is negative has not happened yet: NaT."""
     found = milliseconds.astype("datetime64[ms]")

@@ -12,6 +12,7 @@ from research.charts.backtest import (
     drawdown_figure,
     equity_figure,
     months_figure,
+    timeline_figure,
     trades_figure,
 )
 from research.models import Backtest
@@ -19,6 +20,7 @@ from research.selectors import backtests as selectors
 from research.selectors.table_export import csv_pieces, parquet, rows_of
 from research.views.jobs import job_context
 from research.views.page import page
+from signals.engine.timeframe import Timeframe
 
 MOST_COMPARED = 5
 TRADES_SHOWN = 200
@@ -34,6 +36,12 @@ def backtest(request: HttpRequest, pk: UUID) -> HttpResponse:
             "months": months_figure(found.report["years"], found.report["months"]),
             "trades": selectors.trade_rows(found)[:TRADES_SHOWN],
             "trade_count": selectors.trade_count(found),
+            "timeline": timeline_figure(
+                selectors.arrays_of(found)["trades"],
+                names,
+                bar_ms=Timeframe(found.parameters["timeframe"]).milliseconds,
+            ),
+            "link": request.build_absolute_uri(),
             "instruments": list(enumerate(names)),
             "asked": selectors.asked_words(found),
             "columns": selectors.side_by_side(found.report),

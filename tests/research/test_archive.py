@@ -1,8 +1,10 @@
 """The archive: narrowed by everything, full reasons, and a file that no spreadsheet computes."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -107,3 +109,13 @@ def test_the_archive_and_the_analytics_in_a_browser(
         page.wait_for_selector("#calibration[data-drawn]")
         page.screenshot(path=tmp_path / "analytics.png", full_page=True)
     assert complaints == []
+
+
+def test_the_parquet_file_holds_the_same(boss: Client) -> None:
+    three()
+    answer = boss.get(
+        reverse("research:archive_parquet"), {"column": ["strategy", "r_multiple", "confidence"]}
+    )
+    table = pyarrow.parquet.read_table(io.BytesIO(answer.content))
+    assert table.column_names == ["strategy", "confidence", "r_multiple"]
+    assert table["r_multiple"].to_pylist() == [None, -1.0, 1.5]

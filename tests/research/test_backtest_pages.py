@@ -118,6 +118,7 @@ def test_a_run_is_asked_for_watched_and_seen_in_a_browser(
         page.wait_for_selector("#equity[data-drawn]")
         page.wait_for_selector("#drawdown[data-drawn]")
         page.wait_for_selector("#months[data-drawn]")
+        page.wait_for_selector("#timeline[data-drawn]")
         page.wait_for_selector("#candles-0[data-drawn]")
         page.screenshot(path=tmp_path / "backtest.png", full_page=True)
         assert "What may be believed" in page.inner_text("#content")
