@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from signals.models import Signal
 
-COUNTED_TO = 10_000  # beyond it the page says "more than"
+COUNTED_TO = 1_000  # beyond it the page says "more than"
 
 # Each column with its way from the signal; what ends with the outcome is empty before there is one.
 COLUMNS = {
