@@ -96,6 +96,19 @@ GROUPS = (
         ),
     ),
     (
+        "Live trading",
+        (
+            ("autopilot.LiveOrder", "send_money"),
+            ("autopilot.LiveOrderEvent", "timeline"),
+            ("autopilot.LiveTrade", "handshake"),
+            ("autopilot.LiveArming", "lock_open"),
+            ("autopilot.ExchangeKey", "vpn_key"),
+            ("autopilot.Reconciliation", "compare_arrows"),
+            ("autopilot.SymbolFreeze", "ac_unit"),
+            ("autopilot.Holding", "savings"),
+        ),
+    ),
+    (
         "Deliveries",
         (
             ("notifications.Delivery", "send"),

@@ -30,6 +30,7 @@ class ExportedAdmin(ReadOnlyAdmin):
     """A read-only list with a link that gives the same rows as CSV."""
 
     list_before_template = "signals/admin/export.html"
+    not_exported: tuple[str, ...] = ()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -44,7 +45,9 @@ class ExportedAdmin(ReadOnlyAdmin):
 
     def exported(self, request: HttpRequest) -> StreamingHttpResponse:
         rows = self.get_changelist_instance(request).get_queryset(request)
-        columns = [field.attname for field in self.opts.concrete_fields]
+        columns = [
+            field.attname for field in self.opts.concrete_fields if field.name not in self.not_exported
+        ]
         name = f"{self.opts.model_name}-{timezone.now():%Y%m%d-%H%M%S}.csv"
         return StreamingHttpResponse(
             lines(columns, rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE)),

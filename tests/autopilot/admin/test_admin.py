@@ -8,6 +8,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from autopilot.models import Decision, Order, Trade
 from autopilot.services.instances import start_instance
@@ -15,6 +16,7 @@ from autopilot.services.orders import close_position
 from signals.admin.export import cell
 from signals.engine.timeframe import Timeframe
 from tests.autopilot.accounts import HOUR, START, add_candle, decide, make_account, make_traded, step
+from tests.autopilot.live_rows import live_day
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,8 @@ def traded() -> None:
         reason="-",
         threshold=0.75,
     )
+    unsure = make_traded(symbol="SOL/USDT", base="SOL")
+    live_day(bought=instrument, unsure=unsure, now=timezone.now())
 
 
 @pytest.mark.usefixtures("traded")
@@ -103,3 +107,15 @@ def test_what_was_done_is_exported_as_well(admin_client: Client) -> None:
     answer = admin_client.get(path, {"what__exact": "autopilot.started", "export": "csv"})
     rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert [(row["actor"], row["what"]) for row in rows] == [("test", "autopilot.started")]
+
+
+@pytest.mark.usefixtures("traded")
+def test_a_keys_ciphertext_is_neither_shown_nor_exported(admin_client: Client) -> None:
+    path = reverse("admin:autopilot_exchangekey_changelist")
+    exported = b"".join(admin_client.get(path, {"export": "csv"}).streaming_content).decode()
+    (row,) = csv.DictReader(io.StringIO(exported))
+    assert (row["shown"], row["state"]) == ("9f3a", "usable")
+    shown = admin_client.get(reverse("admin:autopilot_exchangekey_change", args=[row["id"]])).content.decode()
+    for text in (exported, shown):
+        assert "ciphertext" not in text.lower()
+        assert "sealed" not in text

@@ -108,17 +108,22 @@ def exchange_at_work(folder: Path) -> Iterator[FarEnd]:
 class Hands:
     """A live account, its instrument and an executor whose clock a test may turn forward."""
 
-    def __init__(self, far: FarEnd, *, key: str = KEY, secret: str = SECRET) -> None:
+    def __init__(
+        self, far: FarEnd, *, key: str = KEY, secret: str = SECRET, account: Account | None = None
+    ) -> None:
+        """account: one that has its key already."""
         self.far, self.ahead, self.key = far, timedelta(0), key
         exchange, _ = Exchange.objects.get_or_create(code="binance", defaults={"name": "Binance"})
         self.instrument = self.instrument_of("BTC/USDT")
         self.exchange = exchange
-        self.account: Account = make_account(
-            kind=AccountKind.LIVE, cash=Decimal(1_000_000), **NO_LIMITS, max_orders_a_minute=None
-        )
-        store_key(
-            account=self.account, exchange=exchange, api_key=key, api_secret=secret, by="ada", now=self.now()
-        )
+        if account is None:
+            account = make_account(
+                kind=AccountKind.LIVE, cash=Decimal(1_000_000), **NO_LIMITS, max_orders_a_minute=None
+            )
+            store_key(
+                account=account, exchange=exchange, api_key=key, api_secret=secret, by="ada", now=self.now()
+            )
+        self.account = account
         self.executor = Executor(self.now)
 
     def instrument_of(self, symbol: str) -> Instrument:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
+from prometheus_client import generate_latest
 
 from autopilot.models import LiveOrder
 from tests.autopilot.services.executor.exchange import Hands
@@ -13,7 +15,11 @@ pytestmark = pytest.mark.django_db
 
 
 def test_canary_keys_are_found_nowhere(
-    hands: Hands, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    hands: Hands,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    client: Client,
+    settings: Any,
 ) -> None:
     caplog.set_level(logging.INFO)
     hands.ready()
@@ -23,7 +29,10 @@ def test_canary_keys_are_found_nowhere(
         hands.order(key=f"{kind or 'well'}", level=len(kind))
         hands.turn(2)
     assert LiveOrder.objects.count() >= 1
-    written = caplog.text + "".join(capfd.readouterr())
+    measured = client.get("/metrics", headers={"authorization": f"Bearer {settings.METRICS_TOKEN}"})
+    assert measured.status_code == 200
+    measured_here = generate_latest().decode()  # the executor's own, which runs in this process
+    written = caplog.text + "".join(capfd.readouterr()) + measured.content.decode() + measured_here
     for canary in (hands.key, "canary-secret"):
         assert canary not in written
         assert not found_in_tables(canary)
