@@ -32,6 +32,7 @@ from signals.engine.strategy import DecisionContext, Strategy, StrategySeries, W
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe, resample
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
+from signals.services.moods import moods_at_closes
 
 HYBRID = "hybrid"
 NAMES = (*STRATEGIES, HYBRID)
@@ -156,7 +157,14 @@ def decide_on(
 
 def decided(decider: Decider, stretch: Stretch, timeframe: Timeframe, partner: OHLCV | None) -> Signals:
     closes = timeframe.close_time(int(stretch.candles.open_time[-1]))
-    context = DecisionContext(as_of=datetime.fromtimestamp(closes / 1000, UTC), partner=partner)
+    context = DecisionContext(
+        as_of=datetime.fromtimestamp(closes / 1000, UTC),
+        # Stored when it was seen, so a backtest hears it from the day on which it was first read.
+        sentiment=moods_at_closes(
+            instrument_id=stretch.instrument.pk, closes=stretch.candles.open_time + timeframe.milliseconds
+        ),
+        partner=partner,
+    )
     if isinstance(decider, HybridSettings):
         windows = {
             longer: stretch.candles

@@ -1,12 +1,14 @@
-"""What was known of sentiment at a close, from stored readings only."""
+"""What was known of sentiment at a close, from stored readings only: live, replay and backtest read the same."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from signals.engine.candle import FloatArray
-from signals.engine.sentiment import LONGEST, Mood, mood_at
+from signals.engine.candle import FloatArray, TimeArray
+from signals.engine.moment import instant
+from signals.engine.sentiment import LONGEST, Mood, Reading, mood_at
 from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.models import SentimentReading
 
@@ -24,12 +26,36 @@ class KnownMood:
 
 
 def known_mood(*, instrument_id: int, as_of: datetime) -> KnownMood:
-    """Of each close what was known by then, so that live, a replay and a backtest read the same."""
-    stored = SentimentReading.objects.filter(
-        instrument_id=instrument_id,
-        fetched_at__lte=as_of,
-        published_at__gt=as_of - LONGEST - BARS * PERIOD,
-    ).as_readings()
-    moods = [mood_at(stored, as_of - place * PERIOD) for place in reversed(range(BARS))]
+    closes = [as_of - place * PERIOD for place in reversed(range(BARS))]
+    moods = _moods(instrument_id, closes)
+    return KnownMood(moods[-1], _scores(moods))
+
+
+def moods_at_closes(*, instrument_id: int, closes: TimeArray) -> FloatArray | None:
+    """The mood that each close (UTC ms, rising) knew, NaN where it knew none; None where no close did."""
+    if not SentimentReading.objects.filter(instrument_id=instrument_id).exists() or not len(closes):
+        return None
+    return _scores(_moods(instrument_id, [instant(int(close)) for close in closes]))
+
+
+def _moods(instrument_id: int, closes: list[datetime]) -> list[Mood]:
+    stored = (
+        SentimentReading.objects.filter(
+            instrument_id=instrument_id,
+            fetched_at__lte=closes[-1],
+            published_at__gt=closes[0] - LONGEST,
+        )
+        .order_by("published_at", "pk")
+        .as_readings()
+    )
+    published = [each.published_at for each in stored]
+
+    def near(close: datetime) -> list[Reading]:
+        return stored[bisect_right(published, close - LONGEST) : bisect_right(published, close)]
+
+    return [mood_at(near(close), close) for close in closes]
+
+
+def _scores(moods: list[Mood]) -> FloatArray | None:
     scores = np.array([np.nan if each.score is None else each.score for each in moods])
-    return KnownMood(moods[-1], None if np.isnan(scores).all() else scores)
+    return None if np.isnan(scores).all() else scores

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from signals.engine.moment import milliseconds
 from signals.market.models import Instrument, SentimentReading
-from signals.services.moods import BARS, known_mood
+from signals.services.moods import BARS, known_mood, moods_at_closes
 from tests.signals.conftest import at
 
 NOW = at("2026-07-01 12:00")
@@ -52,3 +53,15 @@ def test_an_outage_is_neutral_and_flagged(told: Instrument) -> None:
 
 def test_another_instruments_mood_is_not_ours(told: Instrument) -> None:
     assert known_mood(instrument_id=told.pk + 1, as_of=NOW).history is None
+
+
+def test_a_backtest_reads_at_each_close_what_live_knew_then(told: Instrument) -> None:
+    keep(told, "xai_seed", -0.2, NOW + 5 * HOUR, NOW + 7.5 * HOUR)
+    closes = [NOW + place * HOUR for place in range(-30, 40)]
+    many = moods_at_closes(
+        instrument_id=told.pk, closes=np.array([milliseconds(close) for close in closes], dtype=np.int64)
+    )
+    assert many is not None
+    live = [known_mood(instrument_id=told.pk, as_of=close).newest.score for close in closes]
+    np.testing.assert_array_equal(many, [np.nan if score is None else score for score in live])
+    assert 15 < np.isfinite(many).sum() < len(closes)
