@@ -52,6 +52,11 @@ class Order(models.Model):
     stop_price = in_steps(null=True, blank=True, help_text="Of the stop that a filled entry brings.")
     target_price = in_steps(null=True, blank=True, help_text="Of the target that a filled entry brings.")
     trail = in_steps(null=True, blank=True, help_text="Distance of a trailing stop.")
+    trail_atr = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Managed exit: average true ranges at which the stop follows the best close.",
+    )
     good_bars = models.IntegerField(default=-1, help_text="Bars until it lapses; -1: never.")
     hold_bars = models.IntegerField(default=-1, help_text="Bars that the position is held at most; -1: any.")
     number = models.PositiveIntegerField(null=True, blank=True, help_text="In its position's book.")
@@ -81,6 +86,11 @@ class Order(models.Model):
             models.CheckConstraint(
                 name="autopilot_order_quantities",
                 condition=Q(quantity__gte=0, remaining__gte=0, filled__gte=0),
+            ),
+            models.CheckConstraint(
+                name="autopilot_order_managed_exit",
+                condition=Q(trail_atr=None)
+                | Q(trail_atr__gt=0, stop_price__isnull=False, target_price=None, trail=None),
             ),
             models.CheckConstraint(
                 name="autopilot_order_price_where_needed",

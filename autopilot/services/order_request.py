@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 
 from autopilot.engine.order import FOREVER, OrderPurpose, OrderSide, OrderType
 
@@ -10,8 +11,9 @@ from autopilot.engine.order import FOREVER, OrderPurpose, OrderSide, OrderType
 class OrderRequest:
     """What is asked for; `quantity` and prices are rounded to the exchange's steps, the quantity down.
 
-    stop, target, trail (a distance) and hold_bars are what a filled entry brings. good_bars: bars after which it
-    lapses. level tells apart several entries of one position. key: who decided, where several decide on one candle.
+    stop, target, trail (a distance) and hold_bars are what a filled entry brings. trail_atr: of a managed exit
+    (`exit_plan`), with a stop and without target or trail. good_bars: bars after which it lapses. level tells
+    apart several entries of one position. key: who decided, where several decide on one candle.
     """
 
     side: OrderSide
@@ -23,6 +25,7 @@ class OrderRequest:
     stop: Decimal | None = None
     target: Decimal | None = None
     trail: Decimal | None = None
+    trail_atr: float | None = None
     good_bars: int = FOREVER
     hold_bars: int = FOREVER
     strategy: str = ""
@@ -47,5 +50,11 @@ class OrderRequest:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; it must be at least 1, or -1 for no limit"
                 )
+        if self.trail_atr is not None and not (
+            isfinite(self.trail_atr) and self.trail_atr > 0 and self.stop and not (self.target or self.trail)
+        ):
+            raise ValueError(
+                "a managed exit has a stop and ranges above zero, and no target and no other trail"
+            )
         if self.purpose is not OrderPurpose.ENTRY and (self.stop or self.target):
             raise ValueError("an exit brings no exits of its own")

@@ -251,6 +251,7 @@ def _order(
         stop_price=on_tick(request.stop),
         target_price=on_tick(request.target),
         trail=on_tick(request.trail),
+        trail_atr=request.trail_atr,
         good_bars=request.good_bars,
         hold_bars=request.hold_bars,
         strategy=request.strategy,

@@ -19,6 +19,7 @@ from autopilot.models import Account, AccountKind, EquityPoint, Order, Position
 from autopilot.selectors import cash_of, exposure_of, held_worth
 from autopilot.services.book_rows import book_of, free_units, from_ms, grid_of, in_ms, terms_of
 from autopilot.services.book_writing import write_step
+from autopilot.services.managed_exits import follow_closes
 from signals.engine.candle import OHLCV
 from signals.engine.fill import UNKNOWN_VOLUME
 from signals.engine.fill.grid import Grid
@@ -92,6 +93,7 @@ def _step_bar(found: Position, candle: OHLCV, now: datetime) -> bool:
         row = book_of(position, active, free)
         bar = bar_of(candle, grid)
         events = step_in_parts(row, bar, terms, lambda: _parts_of(position, bar, closed_at))
+        follow_closes(position=position, orders=active, row=row, opened_at=opened_at)
         position.last_close = grid.price(int(bar[B_CLOSE]))
         write_step(position=position, orders=orders, active=active, row=row, events=events, now=now)
         record_equity(account=account, at=opened_at)

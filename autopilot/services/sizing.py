@@ -4,6 +4,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from autopilot.engine.market import MANAGED_ENTRY_BARS
 from autopilot.engine.order import OrderSide, OrderType
 from autopilot.engine.order_type import TypeAndPrice, order_type_and_price
 from autopilot.engine.risk import dynamic_risk, most_quantity
@@ -65,6 +66,9 @@ def order_request(
     )
     if placed.price is not None and side.sign * (placed.price - stop) < LEAST_LEFT * abs(entry - stop):
         placed = TypeAndPrice(OrderType.MARKET, None)  # a limit so near the stop would be another trade
+    plan = signal.exit_plan
+    if plan.is_managed:  # it is measured from the next open on, and not worth waiting for
+        placed = TypeAndPrice(OrderType.MARKET, None)
     request = OrderRequest(
         side=side,
         order_type=placed.order_type,
@@ -72,8 +76,9 @@ def order_request(
         quantity=quantity,
         stop=stop,
         target=None if signal.take_profit is None else Decimal(repr(signal.take_profit)),
-        good_bars=instance.limit_bars,
-        hold_bars=instance.hold_bars,
+        trail_atr=plan.trail_atr,
+        good_bars=MANAGED_ENTRY_BARS if plan.is_managed else instance.limit_bars,
+        hold_bars=plan.longest_hold_bars or instance.hold_bars,
         strategy=signal.strategy,
         strength=signal.confidence,
         is_fallback=is_fallback,
