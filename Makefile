@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick parity properties check audit chaos chaos-orders docs screenshots setup setup-dev lock clean
+.PHONY: run test quick parity properties check audit chaos chaos-orders races docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 
 # A folder of Parquet candles for the sandbox; relative to here.
@@ -70,6 +70,10 @@ docs: setup-dev
 # Orders against an exchange that lies, an executor killed at named points; about twenty minutes.
 chaos-orders: setup-dev
 	$(BIN)/python -m tests.chaos.orders --write $(ORDERS)
+
+# Sixteen threads on kill switch, daily limit and balance, 1,000 rounds of each; `make test` does three.
+races: setup-dev
+	RACE_ROUNDS=1000 $(BIN)/python -m pytest -n 0 tests/autopilot/services/executor/test_races.py $(ARGS)
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev
