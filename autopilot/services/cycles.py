@@ -164,7 +164,7 @@ class _Cycle:
             ended = self._evaluated(key, Outcome.ABSTAINED)
             if ended.evaluation is not None:
                 keep_shadow(evaluation=ended.evaluation, signal=signal)
-            return ended
+            return self._on_paper(signal, chosen, analysis, opened_at)
         published = self._publish(key, signal, chosen, passage)
         self._evaluated(key, Outcome.SIGNAL)
         return self._execute(signal, published, chosen, analysis, opened_at, is_proven=passage.is_proven)
@@ -290,10 +290,22 @@ class _Cycle:
         )
         return decision
 
+    def _on_paper(
+        self, signal: StrategySignal, chosen: Chosen, analysis: Analysis, opened_at: datetime
+    ) -> Decision:
+        """What the gate abstained from is told to nobody; paper accounts trade it all the same, marked."""
+        if self.instance.account.is_live:
+            return self.decision
+        decision = self._execute(signal, None, chosen, analysis, opened_at, is_proven=False)
+        if decision.outcome == DecisionOutcome.ORDERED:
+            decision.reason_code = "abstained"
+            decision.reason += " (on paper only: the gate abstained)"
+        return decision
+
     def _execute(
         self,
         signal: StrategySignal,
-        published: Signal,
+        published: Signal | None,
         chosen: Chosen,
         analysis: Analysis,
         opened_at: datetime,
@@ -320,6 +332,8 @@ class _Cycle:
         )
         if order is None and decision.outcome != DecisionOutcome.FROZEN:
             held = "no order: what is held agrees with it, or was ended by it"
+            if published is None:
+                return self._add(DecisionOutcome.REFUSED, held, "abstained")
             return self._add(DecisionOutcome.SIGNAL, held, "held")
         return self._ordered(order)
 

@@ -419,3 +419,28 @@ def test_what_a_simulated_market_lets_by_is_not_proven(monkeypatch: pytest.Monke
     instrument, _, closed_at = market(exchange=exchange)
     cycle(make_autopilot(instrument, closed_at), closed_at)
     assert [request.is_proven for request in asked] == [False]
+
+
+def test_what_the_gate_abstains_from_trades_on_paper_marked_and_is_told_to_nobody() -> None:
+    exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=False)
+    instrument, _, closed_at = market(exchange=exchange)
+    decision = cycle(make_autopilot(instrument, closed_at), closed_at)
+
+    assert decision is not None
+    assert (decision.outcome, decision.reason_code) == ("ordered", "abstained")
+    assert "on paper only: the gate abstained" in decision.reason
+    assert decision.evaluation is not None
+    assert decision.evaluation.outcome == "abstained"
+    assert decision.order is not None
+    assert decision.order.signal is None
+    assert not Signal.objects.exists()
+
+
+def test_what_the_gate_abstains_from_stays_without_an_order_where_none_may_follow() -> None:
+    exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=False)
+    instrument, _, closed_at = market(exchange=exchange)
+    decision = cycle(make_autopilot(instrument, closed_at, auto_execute=False), closed_at)
+
+    assert decision is not None
+    assert (decision.outcome, decision.reason_code) == ("refused", "abstained")
+    assert not Order.objects.exists()
