@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page
 from pytest_django import Settings
@@ -20,7 +21,9 @@ from research.selectors.performance import open_rows
 from signals.market.models import Instrument
 from signals.models import Signal
 from signals.services.evaluation import evaluate
+from tests.autopilot.live_rows import live_day
 from tests.browser import log_in, visiting
+from tests.factories import make_instrument
 from tests.notifications.rows import make_subscriber, make_tier
 from tests.research.console_rows import alive, last_hour, past
 from users.models import User
@@ -65,16 +68,31 @@ def full_house() -> list[Instrument]:
 @pytest.mark.django_db(transaction=True)
 def test_draw(chromium: Path, live_server: LiveServer, settings: Settings) -> None:
     settings.SANDBOX = True
-    User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
     instruments = full_house()
+    draw(chromium, live_server.url, {name: address(instruments) for name, address in PAGES.items()})
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_draw_live_trading(chromium: Path, live_server: LiveServer, settings: Settings) -> None:
+    settings.SANDBOX = settings.LIVE_TRADING_ALLOWED = True
+    bought, unsure = (
+        make_instrument(symbol=f"{base}/USDT", base=base, market_type="spot") for base in ("BTC", "SOL")
+    )
+    live_day(bought=bought, unsure=unsure, now=timezone.now())
+    draw(chromium, live_server.url, {"live": "/admin/console/live/"})
+
+
+def draw(chromium: Path, url: str, pages: dict[str, str]) -> None:
+    User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
     FOLDER.mkdir(exist_ok=True)
     for look, (size, scheme) in LOOKS.items():
         with visiting(chromium, viewport=size, color_scheme=scheme) as (page, complaints):
-            log_in(page, live_server.url)
-            for name, address in PAGES.items():
+            log_in(page, url)
+            for name, address in pages.items():
                 page.set_viewport_size(size)
                 alive()
-                page.goto(live_server.url + address(instruments))
+                page.goto(url + address)
                 picture(page, FOLDER / f"{name}-{look}.png")
             assert complaints == []
 
