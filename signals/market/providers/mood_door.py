@@ -76,7 +76,7 @@ class Door:
                 return response.status_code, response.headers, content
         except httpx.DecodingError as error:
             raise SentimentError(f"{self.service}: {type(error).__name__}", Trouble.MALFORMED) from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             message = f"{self.service}: no answer ({type(error).__name__})"
             raise SentimentError(message, Trouble.UNAVAILABLE) from error
 

@@ -147,9 +147,10 @@ def test_a_vendor_that_hangs_for_half_a_minute_is_left_after_its_seconds(there: 
     assert time.monotonic() - began < 3
 
 
-def test_nobody_there_is_unavailable() -> None:
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:no-port", "ftp://127.0.0.1"])
+def test_nobody_there_is_unavailable(url: str) -> None:
     with pytest.raises(SentimentError) as caught:
-        read(xai_seed("http://127.0.0.1:9"))
+        read(xai_seed(url))
     assert caught.value.kind is Trouble.UNAVAILABLE
 
 
