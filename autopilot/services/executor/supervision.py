@@ -95,8 +95,10 @@ def _longest_hold(entry: Order) -> int | None:
 
 def _raised(entry: Order) -> Decimal | None:
     """Where the exit plan of the order's signal has raised its stop to; a plan that is fixed has no such row."""
+    if entry.signal_id is None:
+        return None
     rows = StopRaise.objects.filter(signal_id=entry.signal_id).order_by("-candle_open_time")
-    stop = rows.values_list("stop", flat=True).first() if entry.signal_id else None
+    stop = rows.values_list("stop", flat=True).first()
     return None if stop is None else Decimal(repr(stop))
 
 
