@@ -27,8 +27,8 @@ SCHEDULE = {
     ),
     "signals that have ended, every minute": every(60, "signals.tasks.record_outcomes"),
     # Asked often; each instrument once an hour on X, where a question costs, and every ten minutes in the news.
-    "sentiment on X, every 5 minutes": every(300, "signals.market.tasks.read_sentiment", "x"),
-    "sentiment of the news, every 5 minutes": every(300, "signals.market.tasks.read_sentiment", "news"),
+    "sentiment on X, every minute": every(60, "signals.market.tasks.read_sentiment", "x"),
+    "sentiment of the news, every minute": every(60, "signals.market.tasks.read_sentiment", "news"),
     # Asked often, done once a day for each instrument: a new one need not wait for tomorrow.
     "volatility fits older than a day, every 10 minutes": every(600, "signals.tasks.refresh_volatility"),
     "order rules older than a day, every 10 minutes": every(600, "signals.market.tasks.refresh_rules"),
