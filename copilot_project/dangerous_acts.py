@@ -108,7 +108,7 @@ def act_of(request: HttpRequest) -> Act | None:
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the person showed within five minutes who they are, by the strongest that they have."""
     user: AbstractBaseUser | AnonymousUser = request.user
-    records = get_authentication_records(request, user)  # type: ignore[arg-type]
+    records = get_authentication_records(request, user)
     if is_mfa_enabled(user, FACTORS):
         records = [record for record in records if record.get("method") == "mfa"]
         began = 0.0

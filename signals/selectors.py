@@ -166,4 +166,4 @@ def is_alone(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether nobody else of the staff may change the kill switch, so that no second person can confirm."""
     backend = "django.contrib.auth.backends.ModelBackend"
     others = get_user_model().objects.with_perm(MAY_SWITCH, backend=backend).filter(is_staff=True)
-    return not others.exclude(pk=user.pk).exists()
+    return not others.exclude(pk=user.pk or 0).exists()

@@ -129,6 +129,7 @@ def backtest_request(wanted: dict[str, Any]) -> Any:
     if strategy == FUSED and timeframe != BASE_TIMEFRAME:
         raise ValidationError({"timeframe": f"The fused decision is made on {BASE_TIMEFRAME.value} candles."})
     amounts = ("cash", "size", "maker_bps", "taker_bps", "slippage_bps")
+    told: dict[str, Any] = {name: f"{wanted[name].normalize():f}" for name in amounts}
     try:
         plain = BacktestRequest(
             instruments=chosen(wanted),
@@ -138,7 +139,7 @@ def backtest_request(wanted: dict[str, Any]) -> Any:
             end=wanted["end"].isoformat(),
             sizing=wanted["sizing"],
             shorts_on_spot=wanted["shorts_on_spot"],
-            **{name: f"{wanted[name].normalize():f}" for name in amounts},
+            **told,
         )
     except ValueError as error:
         raise ValidationError({"size": str(error)}) from error

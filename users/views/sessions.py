@@ -18,7 +18,7 @@ from users.services import end_session
 @login_required
 @require_GET
 def my_sessions(request: HttpRequest) -> HttpResponse:
-    sessions = StaffSession.objects.under_way(timezone.now()).filter(user_id=request.user.pk)
+    sessions = StaffSession.objects.under_way(timezone.now()).filter(user_id=request.user.pk or 0)
     context = {"sessions": sessions, "this": request.session.session_key}
     return render(request, "account/sessions.html", context)
 
@@ -28,7 +28,7 @@ def my_sessions(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest) -> HttpResponse:
     """One of one's own, or with `all` every one but this."""
     now = timezone.now()
-    own = StaffSession.objects.under_way(now).filter(user_id=request.user.pk)
+    own = StaffSession.objects.under_way(now).filter(user_id=request.user.pk or 0)
     if "all" in request.POST:
         ended = list(own.exclude(session_key=request.session.session_key))
     else:
