@@ -25,10 +25,12 @@ from signals.engine.patterns.anomaly import anomaly_features
 from signals.engine.patterns.divergence import divergence
 from signals.engine.patterns.isolation_forest import anomaly_score, fit_isolation_forest
 from signals.engine.patterns.multi_timeframe import pattern_scores
+from signals.engine.policy_features import NAMES, policy_features, windows_of
 from signals.engine.registry import ROW_WISE, warm_up
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import aligned, beginnings, build_series, crossings, recent_extreme, signs
 from signals.engine.timeframe import Timeframe, resample
+from signals.engine.trend import FROZEN, breakouts
 from signals.engine.volatility import (
     FittedVolatility,
     GarchFit,
@@ -258,6 +260,19 @@ def forecasts(given: Scene) -> Columns:
     }
 
 
+def broken_out(given: Scene) -> Columns:
+    series = breakouts(given.ohlcv, replace(FROZEN, lookback=3))
+    return {name: getattr(series, name) for name in ("direction", "ranges", "highest_before")}
+
+
+def policy_columns(given: Scene) -> Columns:
+    """Those that the scene is long enough for: not all of days, and without readings and a journal."""
+    table = policy_features(windows_of(given.ohlcv))
+    known = np.isfinite(table).mean(axis=0) > 0.9
+    known[[NAMES.index("sentiment"), NAMES.index("journal")]] = False  # nothing is said here
+    return {name: column for name, column, keep in zip(NAMES, table.T, known, strict=True) if keep}
+
+
 # What is neither row-wise nor a strategy, by what runs it. A variance's row t is known at close t.
 GARCH = GarchFit(0.0, 1e-5, 0.1, 0.8, 0.0, converged=True, fallback=False)
 HAR = HarFit(1e-5, 0.4, 0.3, 0.2)
@@ -292,6 +307,8 @@ CASES: Mapping[str, Case] = {
         lambda given: {"": har_variances(log_returns(given), HAR)}
     ),
     "signals.engine.timeframe.resample": Case(resampled, known_at=bucket_complete),
+    "signals.engine.policy_features.policy_features": Case(policy_columns),
+    "signals.engine.trend.breakouts": Case(broken_out),
 }
 
 # Where the usual scene would not show what a function can do.
@@ -325,7 +342,53 @@ LEDGER = [
 ]
 AFTER_THE_CLOSE = "moves a stop after a close, by that close; test_managed_exits.py scrambles what follows"
 
+EVIDENCE = "sums up outcomes that its service has cut at what was known, sees no candles"
+WORDS = "reads or writes a text, sees no candles"
+ENVIRONMENT = "a market to learn in: decided on a close, filled at the next open; see test_trading_env.py"
+
 EXCUSED: Mapping[str, str] = {
+    "signals.engine.evidence.cost_in_r": EVIDENCE,
+    "signals.engine.evidence.figures": EVIDENCE,
+    "signals.engine.evidence.measure": EVIDENCE,
+    "signals.engine.evidence.passes": EVIDENCE,
+    "signals.engine.evidence.running": EVIDENCE,
+    "signals.engine.evidence.shrink": EVIDENCE,
+    "signals.engine.evidence.standing": EVIDENCE,
+    "signals.engine.evidence.verdict": EVIDENCE,
+    "signals.engine.evidence.week_of": EVIDENCE,
+    "signals.engine.asset_names.names_of": WORDS,
+    "signals.engine.candidates.candidate_of": WORDS,
+    "signals.engine.headline.cleaned": WORDS,
+    "signals.engine.headline.mentions": WORDS,
+    "signals.engine.headline.score_of": WORDS,
+    "signals.engine.headline.speaks_to_a_model": WORDS,
+    "signals.engine.in_words.record_sentence": WORDS,
+    "signals.engine.in_words.share_of_profit": WORDS,
+    "signals.engine.in_words.trend_sentence": WORDS,
+    "signals.engine.plan_words.exit_words": WORDS,
+    "signals.engine.plan_words.hold_words": WORDS,
+    "signals.engine.hybrid.mood.blend_with_mood": WITH_DECISIONS,
+    "signals.engine.policy_choice.choose": PAST_RETURNS,
+    "signals.engine.policy_choice.drift": PAST_RETURNS,
+    "signals.engine.policy_features.judged": "cuts rows off the front",
+    "signals.engine.policy_features.said_by": "reads what was known at each close; test_policy_features.py",
+    "signals.engine.policy_features.windows_of": "resamples, which is run",
+    "signals.engine.sentiment.Mood.features": "of the readings known at one moment; test_sentiment.py",
+    "signals.engine.sentiment.left_of": "of the readings known at one moment; test_sentiment.py",
+    "signals.engine.sentiment.mood_at": "of the readings known at one moment; test_sentiment.py",
+    "signals.engine.trading_env.MarketBatch": ENVIRONMENT,
+    "signals.engine.trading_env.MarketBatch.reset": ENVIRONMENT,
+    "signals.engine.trading_env.MarketBatch.step": ENVIRONMENT,
+    "signals.engine.trading_env.as_costs": ENVIRONMENT,
+    "signals.engine.trading_env.in_ticks": ENVIRONMENT,
+    "signals.engine.trading_env.observations_by_position": ENVIRONMENT,
+    "signals.engine.trading_env.walk": ENVIRONMENT,
+    "signals.engine.trading_env.foreseen": "the oracle of a gate: it looks ahead on purpose and decides nothing live",
+    "signals.engine.trend.decide": "the newest row of breakouts, and what follow makes of it: both are run",
+    "signals.engine.trend.plan_of": "the newest row of breakouts, and what follow makes of it: both are run",
+    "signals.engine.trend.strength": "the newest row of breakouts, and what follow makes of it: both are run",
+    "signals.engine.trend.taken": "the newest row of breakouts, and what follow makes of it: both are run",
+    "signals.engine.trend.trades": "the newest row of breakouts, and what follow makes of it: both are run",
     "signals.engine.compiled.dependencies": "reads source files",
     "signals.engine.compiled.sources_hash": "reads source files",
     "signals.engine.compiled.stamp": "reads source files",
