@@ -176,6 +176,7 @@ RECORDED = {
         "forex_ejtrader",
         ["XAUUSD", "GBPUSD", "AUDUSD"],
         datetime(2022, 1, 31, tzinfo=UTC),
+        24,
         Decimal("0.2"),
         ALL_KINDS,
     ),
@@ -184,7 +185,8 @@ RECORDED = {
         "binance_spot_finom",
         ["BTCUSDT", "ETHUSDT", "SOLUSDT"],
         datetime(2025, 9, 25, tzinfo=UTC),
-        Decimal("0.0001"),
+        7,
+        Decimal("0.00002"),
         ALL_KINDS - {"gap"},
     ),
 }
@@ -192,10 +194,10 @@ RECORDED = {
 
 @pytest.mark.parametrize("name", list(RECORDED))
 def test_a_recorded_month_is_the_same(name: str, shared_data: Path) -> None:
-    folder, names, start, share, expected = RECORDED[name]
+    folder, names, start, seed, share, expected = RECORDED[name]
     if not WHOLE:
         pytest.skip("make parity")
-    case = recorded_month(shared_data, folder, names, start, seed=7)
+    case = recorded_month(shared_data, folder, names, start, seed)
     stored, markets, account = ran(case, volume_share=share, now=start)
     assert differences(stored, run_simulator(markets, case.signals)) == []
     met = kinds(account)
