@@ -26,7 +26,7 @@ run: setup
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 30 --durations-min 5 $(ARGS)
 
 # What needs no processes, no browser and little time; for while one writes.
 quick: setup-dev
