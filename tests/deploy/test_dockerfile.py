@@ -69,7 +69,7 @@ def test_image_gets_every_app_and_neither_tests_nor_stand_ins() -> None:
     apps = {app.partition(".")[0] for app in settings.INSTALLED_APPS}
     ours = {app for app in apps if (REPOSITORY / app).is_dir()}
     assert set(ALLOWED) == ours | {
-        *("static", "templates", "manage.py", "requirements.hashed.txt"),
+        *("static", "templates", "locale", "manage.py", "requirements.hashed.txt"),
         *("deploy/entrypoint.sh", "deploy/sbom.py"),
     }
     lines = (REPOSITORY / ".dockerignore").read_text().splitlines()

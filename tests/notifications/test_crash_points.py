@@ -23,6 +23,7 @@ from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.models import LedgerEntry, Signal, SignalSource, StrategyWeight
 from signals.services.publishing import publish
+from tests.chaos.orders_experiment import POINTS as EXECUTOR
 from tests.factories import make_instrument
 from tests.notifications.rows import (
     REPOSITORY,
@@ -69,7 +70,8 @@ REPLY = {
 
 def test_every_crash_point_is_tried_here() -> None:
     inbox = {CrashPoint.AFTER_UPDATE_INSERT, CrashPoint.AFTER_EFFECT_BEFORE_COMMIT}
-    assert {*SENDER, *PUBLICATION, *REPLY, *inbox} == set(CrashPoint)
+    cycle = {CrashPoint.BEFORE_CYCLE_COMMIT}  # tests/autopilot/services/test_cycles.py
+    assert {*SENDER, *PUBLICATION, *REPLY, *inbox, *cycle, *EXECUTOR} == set(CrashPoint)
 
 
 @pytest.fixture

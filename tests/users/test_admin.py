@@ -50,6 +50,7 @@ def test_subscriber_is_added_with_what_shall_be_sent_and_when(staff_client: Clie
         "tier": make_tier().pk,
         "account_type": "demo",
         "risk_profile": "low",
+        "language": "en",
         "capital": "2500",
         "risk_fraction": "0.02",
         "preference-TOTAL_FORMS": "1",
@@ -107,6 +108,7 @@ def settings_form(tier: Tier, sessions: list[str], **more: Any) -> dict[str, Any
         "tier": tier.pk,
         "account_type": "demo",
         "risk_profile": "low",
+        "language": "en",
         "capital": "2500",
         "risk_fraction": "0.02",
         "preference-TOTAL_FORMS": "1",
@@ -201,7 +203,14 @@ def test_subscribers_own_page_leads_to_archiving_restoring_and_removing(
 
 def test_account_types_of_a_tier_are_ticked_and_one_at_least(staff_client: Client) -> None:
     tier = make_tier()
-    form = {"code": tier.code, "name": tier.name, "rank": tier.rank, "delay_seconds": 0}
+    form = {
+        "code": tier.code,
+        "name": tier.name,
+        "rank": tier.rank,
+        "delay_seconds": 0,
+        "grace_days": 3,
+        "stars_days": 30,
+    }
     page = f"/admin/users/tier/{tier.pk}/change/"
     assert staff_client.get(page).content.decode().count('type="checkbox" name="account_types"') == 2
     assert staff_client.post(page, form).status_code == 200

@@ -382,7 +382,7 @@ def test_daily_cap_that_changes_during_a_publication_waits_for_nothing_and_costs
     make_subscriber(preference={"daily_cap": None if before == "NULL" else int(before)})
     signal = make_signal()
     with ThreadPoolExecutor(1) as thread, transaction.atomic():
-        begin_publication()
+        begin_publication(signal.instrument_id)
         fan_out(signal=signal, capped=False)
         change = f"UPDATE notifications_deliverypreference SET daily_cap = {after}"
         thread.submit(elsewhere, execute, change).result(timeout=20)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import Decision, HybridSettings, explain
+from signals.engine.hybrid import Decision, Heard, HybridSettings, explain
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe
 from signals.engine.volatility import fit_volatility, forecast
@@ -135,10 +135,13 @@ def test_a_decision_is_told_the_forecast_and_how_unusual_its_bar_is(
     told: list[DecisionContext] = []
 
     def listening(
-        windows: dict[Timeframe, OHLCV], context: DecisionContext, settings: HybridSettings
+        windows: dict[Timeframe, OHLCV],
+        context: DecisionContext,
+        settings: HybridSettings,
+        heard: Heard | None,
     ) -> Decision:
         told.append(context)
-        return explain(windows, context, settings)
+        return explain(windows, context, settings, heard)
 
     monkeypatch.setattr("signals.services.evaluation.explain", listening)
 
