@@ -72,9 +72,9 @@ class SeedView(IntegratorView):
     required_rights = ("market.view_sentimentreading",)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # a stranger is not told either
         if not settings.SERVE_SENTIMENT:
             raise NotFound("Sentiment is not served here: SERVE_SENTIMENT is off.")
-        super().initial(request, *args, **kwargs)
 
 
 class PairSentiment(SeedView):

@@ -1,6 +1,6 @@
 """How a price is written for a reader: in the instrument's own step where it is known, never with an exponent."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from math import floor, isfinite, log10
 
 SIGNIFICANT_DIGITS = 6
@@ -14,6 +14,11 @@ def price_text(price: float | Decimal, tick_size: Decimal | None = None) -> str:
     """
     if not isfinite(price):
         return "–"
+    with localcontext(rounding=ROUND_HALF_EVEN):  # whoever has asked ccxt rounds in its way from then on
+        return _written(price, tick_size)
+
+
+def _written(price: float | Decimal, tick_size: Decimal | None) -> str:
     if tick_size:
         return f"{Decimal(str(price)):,.{decimals_of(tick_size)}f}"
     size = floor(log10(abs(float(price)))) if price else 0

@@ -24,7 +24,7 @@ from users.models import User
 pytestmark = pytest.mark.django_db
 NAMES = [role.name for role in ROLES]
 EXPECTED = Path(__file__).with_name("roles.txt")
-DUMMIES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "0", "str": "x", "path": "0"}
+DUMMIES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "0", "str": "x", "slug": "x", "path": "0"}
 
 
 @pytest.fixture

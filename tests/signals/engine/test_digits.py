@@ -1,6 +1,6 @@
 """Prices for readers: the instrument's digits, never an exponent."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -37,3 +37,9 @@ def test_text_without_a_step_keeps_five_significant_digits_and_no_exponent(value
 
     assert "e" not in text.lower()
     assert float(text.replace(",", "")) == pytest.approx(value, rel=6e-6)
+
+
+def test_a_library_that_changes_how_this_process_rounds_changes_no_text() -> None:
+    """ccxt sets the context of whoever calls it."""
+    with localcontext(rounding=ROUND_HALF_UP):
+        assert price_text(1.2345e-5, Decimal("1E-8")) == "0.00001234"
