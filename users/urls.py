@@ -10,10 +10,11 @@ from allauth.socialaccount.providers.google import views as google
 from django.urls import include, path
 
 from users.views import sessions
+from users.views.login import Login
 from users.views.passkey_login import challenge_once
 
 urlpatterns = [
-    path("login/", account.login, name="account_login"),
+    path("login/", Login.as_view(), name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
