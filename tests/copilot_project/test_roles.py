@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
 from django.template.base import Template
 from django.test import Client, RequestFactory
@@ -30,6 +32,9 @@ DUMMIES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "0", "str": "x
 @pytest.fixture(autouse=True)
 def granted(db: None) -> None:
     """As after a migration: a test that emptied the tables may have left less."""
+    ContentType.objects.clear_cache()
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
     grant_roles(using="default", sender=apps.get_app_config("research"))
 
 
