@@ -22,8 +22,8 @@ STATE_LABELS = {
 FIRST = "It comes with the first order of an autopilot that executes on paper."
 
 
-def plain(amount: Decimal) -> str:
-    return f"{amount.normalize():,f}"
+def plain(amount: Decimal | None) -> str:
+    return "–" if amount is None else f"{amount.normalize():,f}"
 
 
 @admin.register(Order)

@@ -1,10 +1,9 @@
 """Live trading as rows: keys without their secret, armings, freezes, comparisons, orders at exchanges."""
 
-from decimal import Decimal
-
 from django.contrib import admin
 from unfold.decorators import display
 
+from autopilot.admin.journal import plain
 from autopilot.models import (
     ExchangeKey,
     Holding,
@@ -31,10 +30,6 @@ STATES = {
 }
 KEY_STATES = {"Usable": "success", "Refused": "danger"}
 FIRST_ORDER = "It comes with the first order of an account that is armed for live trading."
-
-
-def plain(amount: Decimal | None) -> str:
-    return "–" if amount is None else f"{amount.normalize():,f}"
 
 
 @admin.register(ExchangeKey)

@@ -1,6 +1,5 @@
 """The seed's endpoints of the selector's model: its settings, its training, what it is."""
 
-import uuid
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidError
@@ -19,14 +18,13 @@ from autopilot.api.serializers import (
     RetrainAnswer,
     TaskAnswer,
 )
-from autopilot.api.views import validated
 from autopilot.services.bootstrap_config import get_bootstrap_config, update_bootstrap_config
 from autopilot.services.training import ALL_INSTRUMENTS, KIND, AlreadyRunning, start_training
 from signals.models import Job, JobState, ModelState, TrainedModel
 from signals.services.trained_models import champion, retire_champion
 from users.api.authentication import actor_of
 from users.api.problems import Conflict
-from users.api.views import ApiView
+from users.api.views import ApiView, as_uuids, validated
 from users.engine.api_key import ApiScope
 
 STATUS = {
@@ -153,11 +151,3 @@ def why_none() -> str:
     if newest.state == ModelState.RETIRED:
         return "the model was reset: rules choose until another is promoted"
     return newest.reason or f"the newest model is a {newest.get_state_display().lower()}"
-
-
-def as_uuids(text: str) -> list[uuid.UUID]:
-    """None where the text is no UUID."""
-    try:
-        return [uuid.UUID(text)]
-    except ValueError:
-        return []

@@ -31,7 +31,7 @@ from autopilot.services.instances import (
 from signals.engine.timeframe import Timeframe
 from users.api.authentication import actor_of
 from users.api.problems import Conflict, Gone
-from users.api.views import ApiView
+from users.api.views import ApiView, validated
 from users.engine.api_key import ApiScope
 
 SYMBOL_PATH = "Symbol or alias: BTC/USD, BTC-USD, BTC%2FUSD or BTCUSDT."
@@ -128,12 +128,6 @@ class Removed(ApiView):
     def post(self, request: Request) -> Response:
         successor = "/api/autopilot/start-unified"
         raise Gone(f"This endpoint was removed: use POST {successor}.", successor=successor)
-
-
-def validated(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
-    return found
 
 
 def configuration(instance: Instance) -> Any:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import ccxt
 
 from autopilot.clients.venue_answers import VenueOrderView, VenueTradeView, order_view, trade_view
 from autopilot.engine.order import OrderSide, OrderType
+from signals.market.providers.ccxt_provider import redirected
 
 TIMEOUT_MS = 10_000
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -131,8 +132,9 @@ class Venue:
         self._ask(self._client.load_markets)
         market = self._client.market(symbol)
         try:
-            amount = Decimal(self._client.amount_to_precision(symbol, float(quantity)))
-            on_step = price and Decimal(self._client.price_to_precision(symbol, float(price)))
+            with localcontext():
+                amount = Decimal(self._client.amount_to_precision(symbol, float(quantity)))
+                on_step = price and Decimal(self._client.price_to_precision(symbol, float(price)))
         except ccxt.InvalidOrder as error:
             raise VenueRefusedError(str(error)) from error
         limits = market["limits"]
@@ -244,7 +246,8 @@ class Venue:
     def _call(self, call: Callable[[], Any], *, ambiguous_is_refusal: bool = False) -> Any:
         self._status, self._body, self._retry_after = 0, "", None
         try:
-            told = call()
+            with localcontext():  # ccxt changes how whoever calls it rounds
+                told = call()
         except ccxt.BaseError as error:
             raise self._failure(error, ambiguous_is_refusal=ambiguous_is_refusal) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -288,10 +291,3 @@ def _refuses(body: Any) -> bool:
 
 def _short(text: str) -> str:
     return re.sub(r"\s+", " ", text)[:200]
-
-
-def redirected(urls: Any, api_url: str) -> Any:
-    """The same tree of URLs with `api_url` in place of scheme and host."""
-    if isinstance(urls, str):
-        return re.sub(r"^https?://[^/]+", api_url, urls)
-    return {name: redirected(value, api_url) for name, value in urls.items()}

@@ -17,11 +17,12 @@ from rest_framework.request import Request
 
 from research.api.answers import known_or_answer
 from research.api.serializers import Instant
-from research.api.views import IntegratorView, validated
+from research.api.views import IntegratorView
 from research.selectors.sentiment import asset, pair, readings
 from signals.engine.sentiment import Origin
 from signals.market.models import Instrument
 from users.api.authentication import ApiKeyAuthentication, KeyScheme, SessionAuthentication
+from users.api.views import validated
 
 LONGEST_SPAN, USUAL_SPAN = timedelta(days=31), timedelta(days=1)
 FINNHUB_HEADER = "X-Finnhub-Token"

@@ -2,7 +2,6 @@
 
 from math import isfinite
 from typing import Any
-from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -21,7 +20,7 @@ from research.api.study_serializers import (
 )
 from research.models import Backtest, PortfolioStudy
 from users.api.authentication import actor_of
-from users.api.views import ApiView
+from users.api.views import ApiView, as_uuids, validated
 from users.engine.api_key import ApiScope
 
 MOST_LISTED = 100
@@ -189,17 +188,3 @@ def answered(row: Row | None, missing: str) -> Response:
     if row is None:
         raise NotFound(missing)
     return Response(StudyAnswer(summary(row) | {"parameters": row.parameters, "result": row.report}).data)
-
-
-def validated(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
-    return found
-
-
-def as_uuids(text: str) -> list[UUID]:
-    """None where the text is no UUID."""
-    try:
-        return [UUID(text)]
-    except ValueError:
-        return []

@@ -11,7 +11,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
-from rest_framework.serializers import BaseSerializer
 
 from autopilot.api.lookup import instrument_named
 from research.api.answers import (
@@ -53,7 +52,7 @@ from research.selectors.table_export import parquet
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS
 from users.api.authentication import key_of_request
-from users.api.views import ApiView
+from users.api.views import ApiView, validated
 from users.engine.api_key import ApiScope
 
 PARQUET = "application/vnd.apache.parquet"
@@ -216,12 +215,6 @@ class Performance(IntegratorView):
         audience = audience_of(tier_of(request), now=now)
         found = performance(audience, days=query["days"], instrument_id=instrument, now=now)
         return known_or_answer(request, orjson.dumps(found))
-
-
-def validated(serializer: BaseSerializer[Any]) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
-    return found
 
 
 def tier_of(request: Request) -> Any:

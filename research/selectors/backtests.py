@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from research.models import Backtest
 from research.selectors.table_export import Columns, instants
 from signals.engine.candle import OHLCV
+from signals.engine.moment import instant
 from signals.engine.timeframe import Timeframe
 from signals.market.selectors import load_range
 
@@ -53,8 +54,8 @@ def trade_rows(backtest: Backtest) -> list[TradeRow]:
             instrument=names[int(trade["instrument"])],
             is_long=bool(trade["side"] > 0),
             quantity=float(trade["quantity"]),
-            entered_at=_moment(int(trade["entered_at"])),
-            exited_at=_moment(int(trade["exited_at"])) if trade["exited_at"] >= 0 else None,
+            entered_at=instant(int(trade["entered_at"])),
+            exited_at=instant(int(trade["exited_at"])) if trade["exited_at"] >= 0 else None,
             entry_price=float(trade["entry_price"]),
             exit_price=float(trade["exit_price"]),
             net_profit=float(trade["net_profit"]),
@@ -128,7 +129,3 @@ def side_by_side(report: dict[str, Any]) -> list[dict[str, Any]]:
     for own, best, plain in zip(report["measures"], report["optimistic"], report["benchmark"], strict=False):
         rows.append({"name": own["name"], "own": own, "best": best, "held": plain})
     return rows
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

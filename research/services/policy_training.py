@@ -1,7 +1,7 @@
 """Training of policies as asked: every seed is a trial, every policy a row with its gates, the best one a champion."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from research.services.policy_markets import featurise, returns_of_rules, stored
 from research.services.policy_request import TrainingRequest
 from research.services.trials import fail_trial, finish_trial, open_study, start_trial
 from signals.engine.candle import FloatArray
+from signals.engine.moment import instant
 from signals.engine.packing import sha256_of, unpack_arrays
 from signals.engine.performance import sharpe_ratio
 from signals.engine.policy import load
@@ -223,8 +224,8 @@ def _kept(
         payload=found["policy"],
         payload_format="npz",
         feature_schema=SCHEMA,
-        data_from=_moment(int(bars.open_time[0])),
-        data_to=_moment(BASE_TIMEFRAME.close_time(int(bars.open_time[-1]))),
+        data_from=instant(int(bars.open_time[0])),
+        data_to=instant(BASE_TIMEFRAME.close_time(int(bars.open_time[-1]))),
         metrics=metrics,
         reason=request.reason,
         known_at=now,
@@ -257,7 +258,3 @@ def _sharpe(model: TrainedModel, markets: list[Market], rows: int, first: int) -
     policy = load(verified_payload(model))
     parts = [each.part(slice(len(each.bars) - rows + first, None)) for each in markets]
     return sharpe_ratio(np.mean([returns_of(policy, each)[0] for each in parts], axis=0), HOURS_A_YEAR)
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

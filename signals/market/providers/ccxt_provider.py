@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, TypeVar
 
 import ccxt
@@ -105,7 +105,8 @@ class CcxtProvider:
 
     def _counted(self, call: Callable[[], Answer]) -> Answer:
         try:
-            answer = call()
+            with localcontext():  # ccxt changes how whoever calls it rounds
+                answer = call()
             self._require_json()
         except (ccxt.BaseError, ValueError):
             count_outside_call(self.name, "error")

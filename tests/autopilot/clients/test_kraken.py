@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,13 @@ def test_order_is_sent_found_by_our_id_and_its_trades_are_exact(venue: Venue) ->
         (Decimal("0.01"), Decimal(50_000), Decimal("0.5"), "USDT")
     ]
     assert venue.balances()["BTC"] == Decimal("0.01")
+
+
+def test_what_ccxt_does_to_the_context_stays_with_it(venue: Venue) -> None:
+    before = getcontext().copy()
+    venue.rounded(symbol=PAIR, quantity=Decimal("0.0123456789"), price=Decimal("40000.123456"))
+    after = getcontext()
+    assert (after.rounding, after.traps) == (before.rounding, before.traps)
 
 
 def test_limit_and_stop_rest_and_are_cancelled(venue: Venue) -> None:
