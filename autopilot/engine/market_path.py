@@ -94,13 +94,9 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
     bars of instrument i: rows first[i] to before first[i + 1].
     """
     instruments = len(terms)
-    rows = np.zeros((instruments, BOOK_WIDTH), dtype=np.int64)
+    rows, worths = _new_books(terms)
     at = first[:-1].copy()
     closes = np.zeros(instruments, dtype=np.int64)
-    worths = np.empty(instruments)
-    for which in range(instruments):
-        rows[which, NEXT_ID], rows[which, HOLD], rows[which, CLOCK] = 1, FOREVER, -(2**62)
-        worths[which] = terms[which, T_NUMERATOR] / terms[which, T_DENOMINATOR]
     plans, trails = np.zeros((instruments, 3), dtype=np.int64), np.zeros(instruments)
     told = np.zeros((MOST_FILLS, FILL_WIDTH), dtype=np.int64)
     kept = np.zeros(BOOK_WIDTH, dtype=np.int64)
@@ -129,42 +125,35 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
                 _follow(row, plans[which], trails[which], bars[here, B_CLOSE], managed[here, M_RANGE])
         worth_now = account_worth(rows, closes, worths, cash)
         equity[moment] = worth_now / UNITS
-        for which in range(instruments):
-            if not now[which]:
-                continue
-            decision = decisions[at[which]]
-            if decision[D_SIDE] != 0 or decision[D_EXIT] != 0:
-                asked = _longer(asked) if orders == len(asked) else asked
-                size = _size(
-                    closes[which],
-                    worths[which],
-                    decision,
-                    volatility[at[which]],
-                    fixed_lots[which],
-                    sizing,
-                    worth_now,
-                )
-                answer = _decide(
-                    rows,
-                    closes,
-                    worths,
-                    which,
-                    decision,
-                    size,
-                    sizing,
-                    worth_now,
-                    timeline[moment],
-                    asked[orders],
-                )
-                if answer < 0:
-                    return answer, events, asked, rows[:, FUNDING].copy()
-                if answer == 1 and asked[orders, A_ORDER] != 0:
-                    trails[which] = managed[at[which], M_TRAIL]
-                    plans[which, P_ORDER] = asked[orders, A_ORDER] if trails[which] > 0 else 0
-                    plans[which, P_BEST], plans[which, P_SIDE] = closes[which], decision[D_SIDE]
-                orders += answer
+        for which in np.flatnonzero(now):
+            here, close = at[which], closes[which]
+            decision = decisions[here]
             at[which] += 1
+            if decision[D_SIDE] == 0 and decision[D_EXIT] == 0:
+                continue
+            asked = _longer(asked) if orders == len(asked) else asked
+            size = _size(
+                close, worths[which], decision, volatility[here], fixed_lots[which], sizing, worth_now
+            )  # fmt: skip
+            answer = _decide(
+                rows, closes, worths, which, decision, size, sizing, worth_now, timeline[moment], asked[orders]
+            )  # fmt: skip
+            if answer < 0:
+                return answer, events, asked, rows[:, FUNDING].copy()
+            if answer == 1 and asked[orders, A_ORDER] != 0:
+                trails[which] = managed[here, M_TRAIL]
+                plans[which, P_ORDER] = asked[orders, A_ORDER] if trails[which] > 0 else 0
+                plans[which, P_BEST], plans[which, P_SIDE] = close, decision[D_SIDE]
+            orders += answer
     return 0, events[:found], asked[:orders], rows[:, FUNDING].copy()
+
+
+@njit(cache=True)
+def _new_books(terms: IntArray) -> tuple[IntArray, FloatArray]:
+    """Of each instrument an empty book, and what one tick of one lot is worth."""
+    rows = np.zeros((len(terms), BOOK_WIDTH), dtype=np.int64)
+    rows[:, NEXT_ID], rows[:, HOLD], rows[:, CLOCK] = 1, FOREVER, -(2**62)
+    return rows, terms[:, T_NUMERATOR] / terms[:, T_DENOMINATOR]
 
 
 @njit(cache=True, nogil=True)
