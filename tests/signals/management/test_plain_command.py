@@ -14,8 +14,11 @@ FILE = "date,open,high,low,close\n2020-01-01,1,2,1,1\n2020-01-02,1,2,1,1\n"
 
 
 def command(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    # What starts its children in the background lets them ignore an interrupt; a terminal does not.
+    interrupts = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)"
+    become = "import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, "-c", f"{interrupts}; {become}", "manage.py", *arguments],
         cwd=REPOSITORY,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
