@@ -56,9 +56,10 @@ def sweep_crossings(
 ) -> Sweep:
     """Long while the first indicator of a pair stands above the second, decided at closes, filled at the next open.
 
-    indicators: float64 (m, len(candles)); NaN stands above nothing. pairs: (p, 2) rows of indicators. quantity: units
-    of the base, None: all that the cash pays for. Each pair begins with `cash` and equals `simulate_signals` with
-    an entry at each crossing upwards and an exit at each downwards.
+    indicators: float64 (m, len(candles)); NaN stands above nothing, and what follows it has not crossed. pairs: (p, 2)
+    rows of indicators. quantity: units of the base, None: all that the cash pays for. Each pair begins with `cash` and
+    equals `simulate_signals` with an entry at each crossing upwards and an exit at each downwards. After the last bar
+    nothing opens.
     ValueError for shapes that do not fit, a pair that names no row, rates that are not fixed, and money beyond int64.
     """
     columns = np.ascontiguousarray(indicators, dtype=np.float64)
@@ -108,6 +109,12 @@ def _stand_above(first: FloatArray, second: FloatArray, begin: int, end: int) ->
 
 
 @njit(cache=True)
+def _tell(first: FloatArray, second: FloatArray, bar: int) -> bool:
+    """Whether both are known at the bar: what begins above has not crossed."""
+    return not (np.isnan(first[bar]) or np.isnan(second[bar]))
+
+
+@njit(cache=True)
 def _trade(
     state: IntArray, side: int, time: int, opened: int, quantity: int, terms: IntArray, event: IntArray
 ) -> int:
@@ -149,7 +156,7 @@ def _sweep(
                     if rises == (state[ABOVE] == 1):
                         continue
                     state[ABOVE] = rises
-                    if 0 < bar < bars - 1:  # before the first bar nothing stood, after the last nothing opens
+                    if 0 < bar < bars - 1 and (not rises or _tell(first, second, bar - 1)):
                         status = _trade(
                             state, 1 if rises else -1, times[bar + 1], opens[bar + 1], quantity, terms, event
                         )

@@ -36,7 +36,8 @@ def crossings(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nda
     above = first > second
     entries, exits = np.zeros(len(first), dtype=np.int8), np.zeros(len(first), dtype=np.bool_)
     for bar in range(1, len(first)):
-        entries[bar] = above[bar] and not above[bar - 1]
+        known = not (np.isnan(first[bar - 1]) or np.isnan(second[bar - 1]))
+        entries[bar] = above[bar] and not above[bar - 1] and known
         exits[bar] = above[bar - 1] and not above[bar]
     return entries, exits
 
