@@ -90,22 +90,35 @@ def switch_race(together: Together, instrument: Any) -> tuple[int, int]:
     the row to its commit, and after it, no order may be committed open: both counts are the same.
     """
     accounts = [make_account() for _ in range(THREADS)]
-    placed = Event()
+    placed, engaged = Event(), Event()
+
+    def place(number: int) -> None:
+        last = False
+        for level in range(100):
+            decide(accounts[number], instrument, key=f"{number}", level=level)
+            connection.close()  # there are fewer than threads: whoever waits is next
+            placed.set()
+            if last:
+                return
+            last = engaged.is_set()  # once more, so that each thread meets the switch
+
+    def switch() -> int:
+        placed.wait(30)  # in the middle of it all
+        try:
+            with transaction.atomic():
+                kill_switch.engage(reason="race", by="test", now=timezone.now())
+                counted = open_orders()
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_sleep(0.05)")
+        finally:
+            engaged.set()
+        return counted
 
     def work(number: int) -> int | None:
-        if number != SWITCHER:
-            for level in range(3):
-                decide(accounts[number], instrument, key=f"{number}", level=level)
-                connection.close()  # there are fewer than threads: whoever waits is next
-                placed.set()
-            return None
-        placed.wait(30)  # in the middle of it all
-        with transaction.atomic():
-            kill_switch.engage(reason="race", by="test", now=timezone.now())
-            counted = open_orders()
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_sleep(0.05)")
-        return counted
+        if number == SWITCHER:
+            return switch()
+        place(number)
+        return None
 
     (counted,) = [each for each in together(work) if each is not None]
     return counted, open_orders()
