@@ -16,6 +16,7 @@ from gymnasium import spaces
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -153,7 +154,10 @@ def make_model(
     if algorithm == "dqn":
         spare = batch.num_envs * (settings.get("train_freq", 4) + 1)  # the last steps are taken together
         settings["buffer_size"] = min(BUFFER, timesteps + spare)
-    return ALGORITHMS[algorithm]("MlpPolicy", batch, seed=seed, verbose=0, **settings)
+    model = ALGORITHMS[algorithm]("MlpPolicy", batch, seed=seed, verbose=0, **settings)
+    # Its own makes a folder in /tmp for each training.
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
 
 
 def exported(model: BaseAlgorithm) -> Policy:
