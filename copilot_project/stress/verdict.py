@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from notifications.models import OPEN_STATES, DeliveryState
-from notifications.services.message import BUTTON_PREFIXES
+from notifications.services.message.buttons import BUTTON_PREFIXES
 
 REPEAT = "(repeat)"
 NEVER_ACCEPTED = {DeliveryState.EXPIRED, DeliveryState.DEAD}

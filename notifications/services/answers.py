@@ -6,7 +6,8 @@ from typing import Any
 from django.utils.translation import gettext, gettext_noop
 
 from notifications.selectors import last_visible
-from notifications.services.message import past_signal, session_words
+from notifications.services.message.past import past_signal
+from notifications.services.message.words import session_words
 from notifications.services.reply import TextReply, text_reply
 from signals.selectors import present_stop, sending_allowed
 from users.engine.subscriber import SubscriberStatus

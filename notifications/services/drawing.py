@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from notifications.charts.picture import Chart, draw
-from notifications.services.message import level_labels
+from notifications.services.message.prices import level_labels
 from signals.engine.candle import OHLCV
 from signals.engine.direction import Direction
 from signals.engine.hybrid import timeframe_of

@@ -11,7 +11,7 @@ from notifications.selectors import visible_to
 from notifications.services.answers import last_signals, status, welcome
 from notifications.services.bot.ask import Ask
 from notifications.services.bot.commands import COMMANDS
-from notifications.services.message import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
+from notifications.services.message.compose import LONGEST_CAPTION, LONGEST_MESSAGE, Message, compose
 from notifications.services.reply import TextReply
 from notifications.services.risk import Record
 from notifications.services.sender.rows import RECORD_SIGNALS, Claimed

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from notifications.clients.telegram_call import Keyboard
 from notifications.models import Answer
-from notifications.services.message import tidy
+from notifications.services.message.words import tidy
 from notifications.services.update import Tap
 
 

@@ -5,7 +5,7 @@ from time import monotonic
 from notifications.clients.aiohttp_request import may_begin
 from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import Failure, TelegramError
-from notifications.services.message import chosen_buttons
+from notifications.services.message.buttons import chosen_buttons
 from notifications.services.reply import AnswerReply, Invoice, Reply, TextReply
 
 FRESH_SECONDS = 0.8

@@ -7,7 +7,7 @@ from notifications.models import Answer, Delivery, DeliveryKind, DeliveryState, 
 from notifications.selectors import end_may_be_known, visible_to
 from notifications.services import update
 from notifications.services.bot.ask import Ask
-from notifications.services.message import pressed_button
+from notifications.services.message.buttons import pressed_button
 from notifications.services.reply import Effect, answer_reply
 from signals.services.weights import adjust_weight
 from users.models import Subscriber

@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop, override
 from notifications.clients.telegram_call import Button, Keyboard
 from notifications.models import DeliveryPreference
 from notifications.services.answers import ACCOUNTS, PROFILES
-from notifications.services.message import LONGEST_NAME, one_line
+from notifications.services.message.words import LONGEST_NAME, one_line
 from notifications.services.reply import rendered
 from signals.engine.session import TradingSession
 from signals.market.models import Instrument

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool
 
 from notifications.clients.telegram import TelegramClient
-from notifications.services.message import Message, compose
+from notifications.services.message.compose import Message, compose
 from notifications.services.sender import rows
 from notifications.services.sender.rows import Claimed, Sent
 

@@ -15,20 +15,12 @@ from hypothesis import strategies as st
 
 from copilot_project.sandbox.telegram_html import parse_html
 from notifications.models import Answer
-from notifications.services.message import (
-    LONGEST_CAPTION,
-    LONGEST_MESSAGE,
-    cut,
-    feedback_buttons,
-    level_labels,
-    one_line,
-    outcome_text,
-    pressed_button,
-    price_decimals,
-    signal_text,
-    utf16_length,
-    visible_length,
-)
+from notifications.services.message.buttons import feedback_buttons, pressed_button
+from notifications.services.message.compose import LONGEST_CAPTION, LONGEST_MESSAGE
+from notifications.services.message.outcome_text import outcome_text
+from notifications.services.message.prices import level_labels, price_decimals
+from notifications.services.message.signal_text import signal_text
+from notifications.services.message.words import cut, one_line, utf16_length, visible_length
 from signals.engine.horizon import out_by
 
 

@@ -9,7 +9,7 @@ from notifications.models import DeliveryKind
 from notifications.selectors import last_visible, visible_to
 from notifications.services.bot.ask import Ask, notice
 from notifications.services.bot.registry import button, command
-from notifications.services.message import LONGEST_NAME, one_line
+from notifications.services.message.words import LONGEST_NAME, one_line
 from notifications.services.receipts import receipt_for
 from notifications.services.reply import Document, Effect, TextReply, rendered
 from signals.engine.ledger import canonical_json

@@ -17,7 +17,7 @@ from notifications.clients.telegram import TelegramClient
 from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
-from notifications.services.message import Message
+from notifications.services.message.compose import Message
 from notifications.services.sender import rows as sender_rows
 from notifications.services.sender import transmission
 from notifications.services.sender.conninfo import conninfo
