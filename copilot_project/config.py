@@ -98,6 +98,7 @@ class Configuration(BaseSettings):
     exchange_api_url: str | None = None
     market_providers: CommaSeparated = ("binance",)
     policy_votes: bool = True
+    selector_votes: bool = True
 
     sentiment_sources: CommaSeparated = ("xai_responses", "finnhub_news")
     sentiment_calls_per_day: int = Field(default=300, ge=0)

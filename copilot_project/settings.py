@@ -289,6 +289,7 @@ LIVE_NO_EVIDENCE_SECONDS = config.live_no_evidence_seconds
 LIVE_CALL_TIMEOUT_MS = config.live_call_timeout_ms
 MARKET_PROVIDERS = config.market_providers
 POLICY_VOTES = config.policy_votes
+SELECTOR_VOTES = config.selector_votes
 SENTIMENT_SOURCES = config.sentiment_sources
 SENTIMENT_CALLS_PER_DAY = config.sentiment_calls_per_day
 SENTIMENT_USD_PER_DAY = config.sentiment_usd_per_day

@@ -100,6 +100,7 @@ class SelectorModel:
             )
         self.calibrations = [calibration_from_json(each) for each in metrics["calibrations"]]
         self.records = StrategyRecords.from_json(metrics["records"])
+        self.vote_weight = float(metrics.get("vote_weight") or 0.0)  # measured by later trainings only
         self._ask = FastRow(self.booster)
 
     def group_probabilities(self, row: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from django.db import transaction
 
 from autopilot.engine.bootstrap import Samples, TrainingMarket, collect_samples, thinned
+from autopilot.engine.group_vote import vote_weight
 from autopilot.engine.model_card import model_metrics
 from autopilot.engine.sampling import Sampling
 from autopilot.engine.selector import feature_schema
@@ -87,6 +88,7 @@ def train(
         "parameters": parameters,
         "collected": collected,
         "rounds": fitted.rounds,
+        "vote_weight": vote_weight(markets, timeframe, samples, fitted.judged, fitted.judged_rows),
         "proved": proved,
     }
     progress(steps, steps, "registers the model")

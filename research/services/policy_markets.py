@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from research.engine.policies import Market, held_for
+from research.engine.policies import Market
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.hybrid import DEFAULTS, decisions
+from signals.engine.marginal_value import held_for
 from signals.engine.policy_features import judged, policy_features, windows_of
 from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from research.engine.policies import HOURS_A_YEAR, Market, Method, held_for, marginal_weight, returns_of
+from research.engine.policies import HOURS_A_YEAR, Market, Method, returns_of
 from research.services.policy_markets import featurise
 from research.services.report_from_files import file_of, load
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.costs import SPOT_COSTS
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.hybrid import DEFAULTS, decisions
+from signals.engine.marginal_value import held_for, marginal_weight
 from signals.engine.performance import max_drawdown, sharpe_ratio
 from signals.engine.policy import Policy
 from signals.engine.policy_features import windows_of

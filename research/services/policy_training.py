@@ -12,7 +12,6 @@ from research.engine.policies import (
     Featurise,
     Market,
     Method,
-    marginal_weight,
     returns_of,
 )
 from research.engine.question import dataset_hash
@@ -21,6 +20,7 @@ from research.services.policy_markets import featurise, returns_of_rules, stored
 from research.services.policy_request import TrainingRequest
 from research.services.trials import fail_trial, finish_trial, open_study, start_trial
 from signals.engine.candle import FloatArray
+from signals.engine.marginal_value import marginal_weight
 from signals.engine.moment import instant
 from signals.engine.packing import sha256_of, unpack_arrays
 from signals.engine.performance import sharpe_ratio

@@ -22,7 +22,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "why",
     ]
     first_row = "The first comes when the next 1h candle closes, a few seconds after the full hour."
-    readonly_fields = ["shown_volatility", "shown_anomaly", "shown_patterns"]
+    readonly_fields = ["shown_volatility", "shown_anomaly", "shown_patterns", "shown_voices"]
     list_filter = ["outcome", "instrument", "source", "timeframe"]
     list_select_related = ["instrument__exchange", "signal__instrument"]
     search_fields = ["reason", "instrument__symbol"]
@@ -55,6 +55,16 @@ class EvaluationAdmin(ReadOnlyAdmin):
         if score is None:
             return "–"
         return f"{score:.2f} unusual" if is_unusual(score) else f"{score:.2f}"
+
+    @display(description="Models' votes")
+    def shown_voices(self, evaluation: Evaluation) -> str:
+        known = evaluation.features
+        said = []
+        if "selector_vote" in known:
+            said.append(f"selector {known['selector_vote']:+.2f} at weight {known['selector_weight']:.2f}")
+        if chosen := known.get("policy_chosen"):
+            said.append(f"{chosen} {known[f'policy_{chosen}']:+.0f} at weight {known['policy_weight']:.2f}")
+        return ", ".join(said) or "–"
 
     @display(description="Patterns 1h / 4h / 1d")
     def shown_patterns(self, evaluation: Evaluation) -> str:

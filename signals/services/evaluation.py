@@ -41,6 +41,7 @@ from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
 from signals.services.shadows import keep_shadow
 from signals.services.volatility import forecast_volatility
+from signals.services.votes import hear_voices
 
 logger = structlog.get_logger(__name__)
 
@@ -174,7 +175,8 @@ def gather(
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
-    heard = hear_policies(instrument=instrument, windows=windows, as_of=as_of)
+    asked = {"instrument": instrument, "windows": windows, "as_of": as_of}
+    heard = hear_policies(**asked) | hear_voices(**asked)
     mood = known_mood(instrument_id=instrument.pk, as_of=as_of)
     context = DecisionContext(
         as_of=as_of,

@@ -1,7 +1,6 @@
 """What trained policies say of an instrument at a close, and which of them is heard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,18 +19,10 @@ from signals.engine.trading_env import observations_by_position, walk
 from signals.market.models import Instrument
 from signals.models import PolicyChoice, SignalOutcome, TrainedModel
 from signals.services.trained_models import verified_payload
+from signals.services.votes import Heard
 
 KINDS = ("ppo", "dqn")
 VOTE = "rl"
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """votes: for the decision's context, empty where no policy may vote. features: what each policy says, those that
-    are not in use as well: their shadow."""
-
-    votes: Mapping[str, FloatArray] = field(default_factory=dict)
-    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 def hear_policies(*, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> Heard:

@@ -45,7 +45,7 @@ from signals.engine.hybrid.decision import (
     Why,
 )
 from signals.engine.hybrid.explanation import Heard, decide, explain, timeframe_of
-from signals.engine.hybrid.hearing import opinions
+from signals.engine.hybrid.hearing import opinions, standing_votes
 from signals.engine.hybrid.series import decisions
 from signals.engine.hybrid.settings import (
     BASE_TIMEFRAME,
@@ -78,5 +78,6 @@ __all__ = [
     "decisions",
     "explain",
     "opinions",
+    "standing_votes",
     "timeframe_of",
 ]

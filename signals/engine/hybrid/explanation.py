@@ -73,8 +73,17 @@ def explain(
         ),
     )
     if why is Why.SIGNAL:
-        return _told(decision, series, base, context, settings)
-    return replace(decision, reason=_silence(why, decision, base, context, settings))
+        decision = _told(decision, series, base, context, settings)
+    else:
+        decision = replace(decision, reason=_silence(why, decision, base, context, settings))
+    return replace(decision, reason=decision.reason + _voices(context))
+
+
+def _voices(context: DecisionContext) -> str:
+    """What was heard besides the strategies, models' votes, by their weight; empty where nothing was."""
+    newest = {name: float(np.atleast_1d(vote)[-1]) for name, vote in context.votes.items() if np.size(vote)}
+    heard = ", ".join(f"{name} {vote:+.2f}" for name, vote in sorted(newest.items()) if isfinite(vote))
+    return f"; also heard: {heard}" if heard else ""
 
 
 def _hear_once(

@@ -92,14 +92,23 @@ def _opinions(
 ) -> Mapping[str, StrategySeries]:
     shared = context if context.memo is not None else replace(context, memo={})
     series = {name: _ask(name, window, shared) for name in STRATEGIES if name not in LISTENERS}
+    votes = standing_votes(series, settings)
+    standing = {name: vote for name, vote in zip(series, votes, strict=True) if not np.isnan(vote).all()}
+    informed = replace(shared, votes={**context.votes, **standing})
+    return {name: series[name] if name in series else _ask(name, window, informed) for name in STRATEGIES}
+
+
+def standing_votes(series: Mapping[str, StrategySeries], settings: HybridSettings = DEFAULTS) -> FloatArray:
+    """What each strategy's newest event still counts for, signed, decayed by age; NaN where it could not judge.
+
+    (strategies, rows) in the order of `series`.
+    """
     directions = np.array([each.direction for each in series.values()])
     judged = np.array([each.judges() for each in series.values()])
     spoken = directions * np.array([each.confidence for each in series.values()])
     votes, _ = _standing(directions, spoken, settings.decay, judged)
     votes[~judged] = np.nan
-    standing = {name: vote for name, vote, able in zip(series, votes, judged, strict=True) if able.any()}
-    informed = replace(shared, votes={**context.votes, **standing})
-    return {name: series[name] if name in series else _ask(name, window, informed) for name in STRATEGIES}
+    return votes
 
 
 def _ask(name: str, window: OHLCV, context: DecisionContext) -> StrategySeries:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from research.engine.policies import Market, Method, folds_of, held_for, marginal_weight
+from research.engine.policies import Market, Method, folds_of
 from research.models import PolicyCheckpoint, Trial
 from research.services.policy_markets import stored_market
 from research.services.policy_request import TrainingRequest, ask_for_training
 from research.services.policy_training import CheckpointRows, carry_out_training
 from research.trainers import policy_study
 from research.trainers.gates import train_on
+from signals.engine.marginal_value import held_for, marginal_weight
 from signals.engine.packing import BytesAlteredError, sha256_of
 from signals.engine.policy import Policy, load
 from signals.engine.policy_features import NAMES, SCHEMA

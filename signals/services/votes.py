@@ -1,0 +1,43 @@
+"""Voices besides the strategies', in the fused decision: those of trained policies, and what other apps bring.
+
+An app above registers by dotted path how its voice is asked; the path is imported when a decision first asks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.timeframe import Timeframe
+from signals.market.models import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """votes: for the decision's context, empty where nobody may vote. features: what each voice says, those that
+    are not in use as well: their shadow."""
+
+    votes: Mapping[str, FloatArray] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+    def __or__(self, other: "Heard") -> "Heard":
+        return Heard({**self.votes, **other.votes}, {**self.features, **other.features})
+
+
+_voices: list[str] = []
+
+
+def register_voice(path: str) -> None:
+    """`path` names a function of instrument, windows and as_of that returns a `Heard`."""
+    if path not in _voices:
+        _voices.append(path)
+
+
+def hear_voices(*, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> Heard:
+    heard = Heard()
+    for path in _voices:
+        heard |= import_string(path)(instrument=instrument, windows=windows, as_of=as_of)
+    return heard
