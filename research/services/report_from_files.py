@@ -1,12 +1,14 @@
 """The report from candle files: the trend rule, the strategies, and random walks of the same volatility."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 
+from research.services.reasons_report import render_reasons
+from research.services.reasons_study import Lengths, study_reasons
 from research.services.strategy_report import Origin, render
 from research.services.strategy_study import random_walks, study
 from research.services.trend_report import render_trend
@@ -38,7 +40,9 @@ def report_from_files(
     longer, over that stretch's last STRATEGY_DAYS.
     """
     pairs = list(pairs) or pairs_in(folder)
-    steps = 3 + 2 * len(pairs) * with_strategies
+    hours_of = [pair for pair in pairs if _stored(folder, pair, Timeframe.H1)]
+    with_strategies = with_strategies and bool(hours_of)
+    steps = 3 + len(pairs) + 2 * len(hours_of) * with_strategies
     told = iter(range(steps))
 
     def tell(step: str) -> None:
@@ -48,24 +52,31 @@ def report_from_files(
     asked = _command(folder, start, end, every if with_strategies else None)
     page = [f"Written by `{asked}`, commit {commit()}; do not edit.\n"]
     page += render_trend(study_trend(longer, since=start, on_step=tell), since=start)
+    lengths = {pair: {TIMEFRAME: longer[pair], **others(folder, pair, end, longer[pair])} for pair in pairs}
+    page += render_reasons(study_reasons(lengths, since=milliseconds(start) if start else None, on_step=tell))
     if with_strategies:
-        page.append(_strategies(folder, pairs, start, end, every, tell))
+        page.append(_strategies(folder, hours_of, lengths, start, end, every, tell))
+    elif not hours_of:
+        page.append(
+            "The folder holds no 1h candles, which the fourteen strategies are read on: they are left out.\n"
+        )
     return "# What the strategies did on recorded candles\n\n" + "\n".join(page)
 
 
 def _strategies(
     folder: Path,
     pairs: Sequence[str],
+    lengths: Mapping[str, Lengths],
     start: datetime | None,
     end: datetime | None,
     every: int,
     tell: Callable[[str], None],
 ) -> str:
-    markets = {pair: load(file_of(folder, pair, Timeframe.H1), Timeframe.H1, end) for pair in pairs}
+    markets = {pair: lengths[pair][Timeframe.H1] for pair in pairs}
     last = max(int(each.open_time[-1]) for each in markets.values() if len(each))
     until = end or instant(last + Timeframe.H1.milliseconds)
     begin = max(start or until - timedelta(days=STRATEGY_DAYS), until - timedelta(days=STRATEGY_DAYS))
-    real = study(markets, start=begin, end=until, every=every, on_market=tell)
+    real = study(markets, longer=lengths, start=begin, end=until, every=every, on_market=tell)
     walks = random_walks(markets, seed=WALK_SEED)
     walk = study(walks, start=begin, end=until, every=every, on_market=lambda pair: tell(f"{pair} walk"))
     origin = Origin(
@@ -105,14 +116,27 @@ def pairs_in(folder: Path) -> list[str]:
 
 def load_longer(folder: Path, pair: str, end: datetime | None) -> OHLCV:
     """4h candles of the pair's file, else made of its 1h candles."""
-    if stored := sorted(folder.glob(f"{pair}_{TIMEFRAME.value}.*")):
-        return load(stored[0], TIMEFRAME, end)
+    if path := _stored(folder, pair, TIMEFRAME):
+        return load(path, TIMEFRAME, end)
     return resample(load(file_of(folder, pair, Timeframe.H1), Timeframe.H1, end), TIMEFRAME, Timeframe.H1)
 
 
+def others(folder: Path, pair: str, end: datetime | None, longer: OHLCV) -> Lengths:
+    """1h candles where the pair has them; 1d of its file, else made of `longer`, its 4h candles."""
+    found = {}
+    if path := _stored(folder, pair, Timeframe.H1):
+        found[Timeframe.H1] = load(path, Timeframe.H1, end)
+    path = _stored(folder, pair, Timeframe.D1)
+    days = load(path, Timeframe.D1, end) if path else resample(longer, Timeframe.D1, TIMEFRAME)
+    return {**found, Timeframe.D1: days}
+
+
 def file_of(folder: Path, pair: str, timeframe: Timeframe) -> Path:
-    stored = sorted(folder.glob(f"{pair}_{timeframe.value}.*"))
-    return stored[0] if stored else folder / f"{pair}_{timeframe.value}.parquet"
+    return _stored(folder, pair, timeframe) or folder / f"{pair}_{timeframe.value}.parquet"
+
+
+def _stored(folder: Path, pair: str, timeframe: Timeframe) -> Path | None:
+    return next(iter(sorted(folder.glob(f"{pair}_{timeframe.value}.*"))), None)
 
 
 def load(path: Path, timeframe: Timeframe, end: datetime | None) -> OHLCV:

@@ -73,9 +73,9 @@ def _introduction(origin: Origin, real: Study) -> Iterator[str]:
     yield "## Each of the fourteen strategies, and the fused decision\n"
     yield (
         f"{len(origin.markets)} pairs ({', '.join(origin.markets)}), 1h candles of {origin.source} that closed "
-        f"from {origin.start:%Y-%m-%d} to before {origin.end:%Y-%m-%d} UTC; 4h and 1d are made of them. Every "
-        f"signal counts on its own, however many overlap: decided at a close, entered at the next open, ended "
-        f"by its stop, its target or after {HORIZON_BARS} hours. Costs: taker {costs.taker_bps} bps, maker "
+        f"from {origin.start:%Y-%m-%d} to before {origin.end:%Y-%m-%d} UTC; 4h and 1d are the folder's, or made of "
+        f"them. Every signal counts on its own, however many overlap: decided at a close, entered at the next open, "
+        f"ended by its stop, its target or after {HORIZON_BARS} hours. Costs: taker {costs.taker_bps} bps, maker "
         f"{costs.maker_bps} bps, slippage {costs.slippage_bps} bps. R is the result after costs in units of the "
         "planned risk; a hit is an R above zero.\n"
     )

@@ -55,14 +55,21 @@ class Study:
 
 
 def study(
-    markets: Markets, *, start: datetime, end: datetime, every: int, on_market: Callable[[str], None]
+    markets: Markets,
+    *,
+    start: datetime,
+    end: datetime,
+    every: int,
+    on_market: Callable[[str], None],
+    longer: Mapping[str, Mapping[Timeframe, OHLCV]] | None = None,
 ) -> Study:
     """Signals of base bars that close in [start, end), of each strategy alone and of the fused decision.
 
     markets: base candles by symbol, from 500 days before `start` on. Each strategy reads all bars at once,
     the first market as partner (the first one the second); every `every`-th close is decided by `explain` on
     windows of 500 bars, as live does, with volatility fit and partner from the 90 days before, made anew every
-    REFIT_DAYS days (live does so daily). `on_market` hears of each market that begins.
+    REFIT_DAYS days (live does so daily). `on_market` hears of each market that begins. longer: candles of longer
+    timeframes by symbol, made of the base's where they are not given.
     """
     found: dict[str, list[Trades]] = {}
     missing: dict[str, str] = {}
@@ -83,7 +90,9 @@ def study(
                 missing[name] = series.missing
         rows = range(int(first), int(last), every)
         decisions += len(rows)
-        found.setdefault(FUSED, []).append(_followed(base, dict(_decided(markets, symbol, rows))))
+        found.setdefault(FUSED, []).append(
+            _followed(base, dict(_decided(markets, symbol, rows, (longer or {}).get(symbol, {}))))
+        )
     return Study({name: _joined(each) for name, each in found.items()}, missing, decisions)
 
 
@@ -117,10 +126,12 @@ def _levels(series: StrategySeries, rows: npt.NDArray[np.intp]) -> dict[int, Str
     return {row: signal for row, signal in signals.items() if signal}
 
 
-def _decided(markets: Markets, symbol: str, rows: range) -> Iterator[tuple[int, StrategySignal]]:
+def _decided(
+    markets: Markets, symbol: str, rows: range, known: Mapping[Timeframe, OHLCV]
+) -> Iterator[tuple[int, StrategySignal]]:
     base, stale_at = markets[symbol], 0
     longer = {
-        timeframe: resample(base, timeframe.value, BASE_TIMEFRAME)
+        timeframe: known.get(timeframe) or resample(base, timeframe.value, BASE_TIMEFRAME)
         for timeframe in TIMEFRAME_WEIGHTS
         if timeframe is not BASE_TIMEFRAME
     }

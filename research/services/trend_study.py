@@ -104,22 +104,36 @@ ENTRIES: Mapping[str, Entries] = {
 
 
 def results(markets: Markets, entries: Entries, settings: TrendSettings, since: datetime | None) -> Results:
-    """Trades decided at `since` or later (None: all); a trade held at `since` still bars the next.
-
-    What was decided with costs is what is followed without: costs do not choose.
-    """
+    """Trades decided at `since` or later (None: all); a trade held at `since` still bars the next."""
     found = []
     for candles in markets.values():
         if len(candles) < settings.lookback:
             continue
         rows, directions = entries(candles, settings)
-        series = breakouts(candles, settings)
-        net = taken(candles, rows, series, settings, directions=directions, rates=SPOT_COSTS)
-        gross = taken(candles, rows, series, settings, directions=directions, rates=NO_COSTS)
-        closed_at = candles.open_time[net.rows] + TIMEFRAME.milliseconds
-        hours = (net.outcomes.exited_at - net.outcomes.entered_at) / Timeframe.H1.milliseconds
-        each = Results(closed_at, net.outcomes.r_multiple, gross.outcomes.r_multiple, hours)
-        found.append(each if since is None else each.chosen(closed_at >= milliseconds(since)))
+        each = decided(candles, rows, settings, directions)
+        found.append(each if since is None else each.chosen(each.closed_at >= milliseconds(since)))
+    return joined(found)
+
+
+def decided(
+    candles: OHLCV,
+    rows: npt.NDArray[np.intp],
+    settings: TrendSettings,
+    directions: npt.NDArray[np.int8] | None = None,
+) -> Results:
+    """The trades of entries at `rows`, one at a time. What was decided with costs is what is followed without."""
+    series = breakouts(candles, settings)
+    net = taken(candles, rows, series, settings, directions=directions, rates=SPOT_COSTS)
+    gross = taken(candles, rows, series, settings, directions=directions, rates=NO_COSTS)
+    return Results(
+        closed_at=candles.open_time[net.rows] + TIMEFRAME.milliseconds,
+        net=net.outcomes.r_multiple,
+        gross=gross.outcomes.r_multiple,
+        hours=(net.outcomes.exited_at - net.outcomes.entered_at) / Timeframe.H1.milliseconds,
+    )
+
+
+def joined(found: Sequence[Results]) -> Results:
     if not found:
         return Results(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))
     return Results(*(np.concatenate([getattr(each, c.name) for each in found]) for c in fields(Results)))

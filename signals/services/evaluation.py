@@ -241,11 +241,9 @@ def evaluate_trend(
 def judge_trend(known: Known) -> Decision:
     """What the rule says at `known`'s close; a stop that is too near for tick or costs is the gate's to refuse."""
     moment = known.context.as_of
+    heard = replace(explain(known.windows, known.context, DEFAULTS), features=dict(known.features))
     decision = trend.decide_trend(
-        instrument=known.instrument,
-        windows=known.windows,
-        heard=explain(known.windows, known.context, DEFAULTS),
-        as_of=moment,
+        instrument=known.instrument, windows=known.windows, heard=heard, as_of=moment
     )
     closed = closed_market(known.instrument, moment) if decision.signal else None
     return refused(decision, closed) if closed else decision

@@ -1,6 +1,6 @@
 """The trend rule live: one evaluation at each 4h close of a crypto instrument, one position at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from signals.engine.session import AssetClass
 from signals.engine.strategy import WindowError
 from signals.engine.timeframe import Timeframe
 from signals.engine.trend import ENTRY_BARS, STRATEGY, TIMEFRAME, decide
+from signals.engine.trend_reasons import VETOES, as_features, in_words, reasons_of, veto_of
 from signals.market.models import Instrument
 from signals.models import ShadowOutcome, Signal, SignalSource
 
@@ -31,9 +32,9 @@ def closes_at(moment: datetime) -> bool:
 def decide_trend(
     *, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], heard: Decision, as_of: datetime
 ) -> Decision:
-    """The rule on the 4h window that ends at `as_of`. heard: what the blend said, for the reasons; it has no veto.
+    """The rule on the 4h window that ends at `as_of`. heard: what else was said, with its features.
 
-    What the votes, the regimes and the scores would add as vetoes has not been shown to be worth anything.
+    Those are its reasons; of them only what was measured to help may end it (`trend_reasons.VETOES`).
     """
     window = windows[TIMEFRAME]
     if instrument.asset_class != AssetClass.CRYPTO:
@@ -49,17 +50,15 @@ def decide_trend(
     since = held_since(instrument=instrument, window=window, as_of=as_of)
     if since:
         return Decision(Outcome.NONE, f"a position of the rule has been open since {since:%Y-%m-%d %H:%M}Z")
-    signal = replace(signal, reasons=(*signal.reasons, *_heard(heard)))
-    return Decision(Outcome.SIGNAL, "; ".join(signal.reasons), signal, features=dict(heard.features))
-
-
-def _heard(heard: Decision) -> Iterator[str]:
-    if heard.scores:
-        scores = ", ".join(f"{timeframe} {score:+.2f}" for timeframe, score in heard.scores.items())
-        yield f"the blend of the fourteen strategies stands at {heard.score:+.2f} ({scores})"
-    regime = heard.regimes.get(TIMEFRAME)
-    if regime:
-        yield f"the {TIMEFRAME} regime is {regime.value.replace('_', ' ')}"
+    reasons = reasons_of(heard)
+    features = {**heard.features, **as_features(reasons)}
+    signal = replace(signal, reasons=(*signal.reasons, *in_words(reasons)))
+    told = "; ".join(signal.reasons)
+    if veto := veto_of(reasons):
+        return Decision(
+            Outcome.REFUSED, f"{veto.name} ends it ({VETOES[veto.name]}); {told}", features=features
+        )
+    return Decision(Outcome.SIGNAL, told, signal, features=features)
 
 
 def held_since(*, instrument: Instrument, window: OHLCV, as_of: datetime) -> datetime | None:

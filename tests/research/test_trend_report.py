@@ -8,12 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from research.services.reasons_study import study_reasons, supports, what_speaks
 from research.services.report_from_files import load_longer, pairs_in, report_from_files
 from research.services.trend_study import ENTRIES, held, portfolio, results, study_trend
 from signals.engine.candle import OHLCV
+from signals.engine.evidence import NOTHING, Measured
+from signals.engine.hybrid import explain
 from signals.engine.in_words import share_of_profit, trend_sentence
+from signals.engine.moment import instant
+from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import Timeframe, resample
-from signals.engine.trend import FROZEN
+from signals.engine.trend import FROZEN, breakouts
+from signals.engine.trend_reasons import VETOES, reasons_of
 from signals.market.providers.candle_file import FileRefusedError
 from tests.factories import make_series
 
@@ -30,14 +36,14 @@ def write(folder: Path, name: str, candles: OHLCV) -> None:
     pq.write_table(pa.table(table), folder / name)
 
 
-def report(folder: Path, start: datetime | None = None) -> str:
+def report(folder: Path, start: datetime | None = None, *, with_strategies: bool = False) -> str:
     return report_from_files(
         folder=folder,
         pairs=[],
         start=start,
         end=None,
         every=7,
-        with_strategies=False,
+        with_strategies=with_strategies,
         progress=lambda done, total, message: None,
     )
 
@@ -65,6 +71,65 @@ def test_a_folder_without_earlier_history_warms_up_inside_it_and_says_from_when_
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefusedError, match="holds no candles"):
         report(tmp_path)
+
+
+def test_a_folder_of_longer_candles_alone_is_read_and_says_what_is_left_out(tmp_path: Path) -> None:
+    for name, each in MARKETS.items():
+        write(tmp_path, f"{name}_4h.parquet", each)
+        write(tmp_path, f"{name}_1d.parquet", resample(each, "1d", "4h"))
+    text = report(tmp_path, START, with_strategies=True)
+    assert "holds no 1h candles" in text
+    assert "### What each reason would be worth as a veto" in text
+    assert "| 1h score | 0 | – |" in text
+    assert "neutral: files of candles hold no readings" in text
+    assert f"In use: {', '.join(VETOES) or 'none'}." in text
+
+
+def test_what_speaks_of_an_entry_is_what_live_would_hear() -> None:
+    hours = make_series(bars=9_000, start=START, seed=3)
+    longer = resample(hours, "4h", "1h")
+    lengths = {Timeframe.H1: hours, Timeframe.H4: longer, Timeframe.D1: resample(hours, "1d", "1h")}
+    rows = breakouts(longer).rows
+    rows = rows[rows > 6 * 320][::20]  # live decides nothing without 308 days
+    assert len(rows) > 0
+    spoken = what_speaks(lengths, rows, None)
+    for place, row in enumerate(rows):
+        closed_at = int(longer.open_time[row]) + Timeframe.H4.milliseconds
+        windows = {each: candles[: closed(candles, each, closed_at)] for each, candles in lengths.items()}
+        decision = explain(windows, DecisionContext(as_of=instant(closed_at)))
+        said = {each.name: each.value for each in reasons_of(decision)}
+        for name, values in spoken.items():
+            if name.startswith("regime"):
+                assert (values[place] < 0) == (name in said)
+            else:
+                assert values[place] == pytest.approx(said.get(name, 0.0), abs=1e-9), name
+        assert decision.scores
+
+
+def closed(candles: OHLCV, timeframe: Timeframe, moment: int) -> int:
+    """How many of the candles had closed."""
+    return int(np.searchsorted(candles.open_time, moment - timeframe.milliseconds, "right"))
+
+
+def test_a_veto_is_supported_where_what_it_ends_surely_lost_on_both_sides_of_2024() -> None:
+    lost, flat = Measured(200, 80, -0.4, 0.05), Measured(200, 80, 0.0, 0.05)
+    half = Measured(60, 40, -0.4, 0.1)
+    assert supports(lost, half, half, 3.0)
+    assert not supports(flat, half, half, 3.0)
+    assert not supports(lost, half, Measured(60, 40, 0.1, 0.1), 3.0)
+    assert not supports(lost, Measured(29, 25, -0.4, 0.1), half, 3.0)
+    assert not supports(NOTHING, NOTHING, NOTHING, 3.0)
+
+
+def test_a_vetos_worth_is_that_of_the_rule_without_the_trades_that_it_ends() -> None:
+    lengths = {name: {Timeframe.H4: each} for name, each in MARKETS.items()}
+    found = {each.name: each for each in study_reasons(lengths, since=None, on_step=lambda step: None)}
+    whole = results(MARKETS, ENTRIES["the rule"], FROZEN, None)
+    for name, each in found.items():
+        assert each.ended.n <= len(whole)
+        assert each.earned == pytest.approx(each.kept.mean - whole.net.mean()), name
+    assert not any(each.is_supported for each in found.values())
+    assert found["1h score"].ended.n == 0
 
 
 def test_earlier_candles_are_warm_up_and_a_trade_held_at_the_start_bars_the_next() -> None:

@@ -12,8 +12,10 @@ from signals.engine.evidence import Measured, SignalKind
 from signals.engine.exit_plan import PlanKind
 from signals.engine.timeframe import Timeframe
 from signals.engine.trend import breakouts, trades
+from signals.engine.trend_reasons import Reason
 from signals.market.models import Exchange, Instrument
 from signals.models import Evaluation, Evidence, ShadowOutcome, Signal, SignalOutcome
+from signals.services import trend
 from signals.services.evaluation import evaluate_close, evaluate_trend
 from signals.services.evidence import Ended, record_evidence
 from signals.services.outcomes import record_outcomes
@@ -60,6 +62,17 @@ def decide(instrument: Instrument, closed_at: datetime) -> Evaluation:
     evaluation = evaluate_trend(instrument=instrument, candle_open_time=closed_at - BAR, as_of=closed_at)
     assert evaluation is not None
     return evaluation
+
+
+def test_a_reason_that_may_end_a_trade_does_and_is_named(
+    real: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(trend.VETOES, "blend", "measured")
+    monkeypatch.setattr(trend, "reasons_of", lambda heard: (Reason("blend", -0.2, True),))
+    evaluation = decide(real, breakout_close())
+    assert evaluation.outcome == "refused"
+    assert evaluation.reason.startswith("blend ends it (measured); the 4h close is the highest")
+    assert evaluation.features["reason blend"] == -0.2
 
 
 def known(measured: Measured, *, at: datetime, standing: str = "promising") -> Evidence:
@@ -117,6 +130,7 @@ def test_a_promising_kind_is_published_and_the_signal_says_so_with_its_figures(r
     )
     assert signal.expires_at - signal.published_at == BAR
     assert any("blend of the fourteen" in reason for reason in signal.reasons)
+    assert "reason blend" in signal.evaluation.features
 
 
 def test_what_became_known_after_the_close_says_nothing_of_it(real: Instrument) -> None:
