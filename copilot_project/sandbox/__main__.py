@@ -12,8 +12,8 @@ from aiohttp import web
 
 from copilot_project.sandbox.app import build_app
 from copilot_project.sandbox.config import DEFAULT_TOKEN, SandboxConfig, SandboxError, SendLimits
-from copilot_project.sandbox.opening import open_venue
-from copilot_project.sandbox.venue import Venue
+from copilot_project.sandbox.exchange.opening import open_venue
+from copilot_project.sandbox.exchange.venue import Venue
 
 
 def parse(arguments: list[str]) -> SandboxConfig:

@@ -6,25 +6,25 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
-from copilot_project.sandbox.chats import Chats
 from copilot_project.sandbox.config import LOOPBACK_HOSTS, SandboxConfig
-from copilot_project.sandbox.control import add_control, teach_errors
-from copilot_project.sandbox.exchange import add_exchange
+from copilot_project.sandbox.control.endpoints import add_control, teach_errors
+from copilot_project.sandbox.control.pages import add_pages
+from copilot_project.sandbox.exchange.endpoints import add_exchange
+from copilot_project.sandbox.exchange.venue import Venue
 from copilot_project.sandbox.faults import Faults
 from copilot_project.sandbox.google import add_google
 from copilot_project.sandbox.journal import Journal
-from copilot_project.sandbox.pages_routes import add_pages
-from copilot_project.sandbox.photos import Photos
-from copilot_project.sandbox.send_limits import SendGate
 from copilot_project.sandbox.sentiment import add_sentiment
-from copilot_project.sandbox.telegram import BOT, CALLS, add_telegram
-from copilot_project.sandbox.telegram_methods import Bot
+from copilot_project.sandbox.telegram.chats import Chats
+from copilot_project.sandbox.telegram.endpoints import BOT, CALLS, add_telegram
+from copilot_project.sandbox.telegram.methods import Bot
+from copilot_project.sandbox.telegram.photos import Photos
+from copilot_project.sandbox.telegram.send_limits import SendGate
+from copilot_project.sandbox.telegram.webhook import Updates
 from copilot_project.sandbox.trading.binance import BOOK, add_binance_accounts
 from copilot_project.sandbox.trading.control import add_exchange_control
 from copilot_project.sandbox.trading.kraken import add_kraken
 from copilot_project.sandbox.trading.opening import open_book
-from copilot_project.sandbox.venue import Venue
-from copilot_project.sandbox.webhook import Updates
 
 MAX_BODY = 12 * 1024 * 1024
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from copilot_project.config import SANDBOX_SENTIMENT_KEY
-from copilot_project.sandbox.exchange import VENUE
+from copilot_project.sandbox.exchange.endpoints import VENUE
+from copilot_project.sandbox.exchange.venue import QUOTES
 from copilot_project.sandbox.faults import Fault, Faults, Target
-from copilot_project.sandbox.market import HOUR_MS
+from copilot_project.sandbox.market.bars import HOUR_MS
 from copilot_project.sandbox.spoiling import HANG_S, spoil
-from copilot_project.sandbox.venue import QUOTES
 
 SENTIMENT_FAULTS = web.AppKey("sentiment_faults", Faults)
 SEED = web.AppKey("sentiment_seed", int)

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from copilot_project.sandbox.faults import Fault
-from copilot_project.sandbox.telegram_error import TelegramError
+from copilot_project.sandbox.telegram.errors import TelegramError
 
 HANG_S = 3600.0
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from copilot_project.sandbox.exchange import CLOCK, EXCHANGE_FAULTS
-from copilot_project.sandbox.exchange_weights import exchange_error
+from copilot_project.sandbox.exchange.endpoints import CLOCK, EXCHANGE_FAULTS
+from copilot_project.sandbox.exchange.weights import exchange_error
 from copilot_project.sandbox.faults import Fault
 from copilot_project.sandbox.spoiling import spoil
 from copilot_project.sandbox.trading.book import Book, TradingAccount

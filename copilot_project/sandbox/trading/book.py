@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from copilot_project.sandbox.exchange.venue import split_symbol
 from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.trading.lies import Lies
 from copilot_project.sandbox.trading.orders import (
@@ -17,7 +18,6 @@ from copilot_project.sandbox.trading.orders import (
     read,
     told,
 )
-from copilot_project.sandbox.venue import split_symbol
 
 FEE = Decimal("0.001")
 LEAST_NOTIONAL = Decimal(5)

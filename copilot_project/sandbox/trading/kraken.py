@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from copilot_project.sandbox.exchange import EXCHANGE_FAULTS
+from copilot_project.sandbox.exchange.endpoints import EXCHANGE_FAULTS
+from copilot_project.sandbox.exchange.venue import split_symbol
 from copilot_project.sandbox.spoiling import spoil
 from copilot_project.sandbox.trading.binance import BOOK
 from copilot_project.sandbox.trading.book import Book, TradingAccount
 from copilot_project.sandbox.trading.orders import CANCELED, FILLED, BookError, VenueOrder, VenueTrade
-from copilot_project.sandbox.venue import split_symbol
 
 Parameters = dict[str, str]
 Endpoint = Callable[[Book, TradingAccount, Parameters], Awaitable[dict[str, object]]]

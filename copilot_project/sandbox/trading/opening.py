@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from copilot_project.sandbox.config import SandboxConfig
+from copilot_project.sandbox.exchange.venue import Venue
 from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.trading.book import Book, TradingAccount
-from copilot_project.sandbox.venue import Venue
 
 # Whoever starts the sandbox may trade with this one; it opens nothing else.
 SANDBOX_API_KEY = "sandbox-exchange-key"

@@ -15,9 +15,9 @@ from telegram.request import HTTPXRequest
 
 from copilot_project.sandbox.app import build_app
 from copilot_project.sandbox.config import SandboxConfig
-from copilot_project.sandbox.simulated_market import TICKS, SimulatedMarket
-from copilot_project.sandbox.timeline import Timeline
-from copilot_project.sandbox.venue import Venue
+from copilot_project.sandbox.exchange.timeline import Timeline
+from copilot_project.sandbox.exchange.venue import Venue
+from copilot_project.sandbox.market.simulated import TICKS, SimulatedMarket
 
 CHAT = 7_000_000_001
 SIMULATED = SimulatedMarket(seed=7)

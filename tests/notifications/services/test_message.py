@@ -13,7 +13,7 @@ from django.utils.translation import override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot_project.sandbox.telegram_html import parse_html
+from copilot_project.sandbox.telegram.html import parse_html
 from notifications.models import Answer
 from notifications.services.message.buttons import feedback_buttons, pressed_button
 from notifications.services.message.compose import LONGEST_CAPTION, LONGEST_MESSAGE

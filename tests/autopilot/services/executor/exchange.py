@@ -23,9 +23,9 @@ from autopilot.services.order_request import OrderRequest
 from autopilot.services.orders import place_order
 from copilot_project.sandbox.app import build_app
 from copilot_project.sandbox.config import SandboxConfig
-from copilot_project.sandbox.simulated_market import TICKS, SimulatedMarket
-from copilot_project.sandbox.timeline import Timeline
-from copilot_project.sandbox.venue import Venue
+from copilot_project.sandbox.exchange.timeline import Timeline
+from copilot_project.sandbox.exchange.venue import Venue
+from copilot_project.sandbox.market.simulated import TICKS, SimulatedMarket
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Exchange, Instrument
 from tests.autopilot.accounts import NO_LIMITS, make_account

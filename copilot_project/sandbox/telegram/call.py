@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from copilot_project.sandbox.telegram_error import bad_request
+from copilot_project.sandbox.telegram.errors import bad_request
 
 MAX_BUTTON_BYTES = 64
 

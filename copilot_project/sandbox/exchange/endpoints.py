@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from copilot_project.sandbox.exchange_info import exchange_info
-from copilot_project.sandbox.exchange_weights import WeightBudget, exchange_error
+from copilot_project.sandbox.exchange.info import exchange_info
+from copilot_project.sandbox.exchange.venue import Venue
+from copilot_project.sandbox.exchange.weights import WeightBudget, exchange_error
 from copilot_project.sandbox.faults import Fault, Faults
-from copilot_project.sandbox.market import DAY_MS, INTERVALS, Bars
+from copilot_project.sandbox.market.bars import DAY_MS, INTERVALS, Bars
 from copilot_project.sandbox.spoiling import spoil
-from copilot_project.sandbox.venue import Venue
 
 VENUE = web.AppKey("venue", Venue)
 BUDGET = web.AppKey("budget", WeightBudget)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from copilot_project.sandbox.config import LOOPBACK_HOSTS
-from copilot_project.sandbox.telegram_error import TelegramError, bad_request
+from copilot_project.sandbox.telegram.errors import TelegramError, bad_request
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name
 FIRST_RETRY_S = 1.0

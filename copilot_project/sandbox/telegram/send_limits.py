@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from copilot_project.sandbox.config import SendLimits
-from copilot_project.sandbox.telegram_error import too_many_requests
+from copilot_project.sandbox.telegram.errors import too_many_requests
 
 
 @dataclass

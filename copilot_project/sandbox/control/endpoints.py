@@ -6,13 +6,13 @@ from dataclasses import asdict
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from copilot_project.sandbox import visitors
-from copilot_project.sandbox.chats import Chat
 from copilot_project.sandbox.config import SandboxConfig
-from copilot_project.sandbox.exchange import VENUE
+from copilot_project.sandbox.exchange.endpoints import VENUE
 from copilot_project.sandbox.faults import FaultError, fault_from
-from copilot_project.sandbox.telegram import BOT, FAULTS
-from copilot_project.sandbox.telegram_error import TelegramError
+from copilot_project.sandbox.telegram import visitors
+from copilot_project.sandbox.telegram.chats import Chat
+from copilot_project.sandbox.telegram.endpoints import BOT, FAULTS
+from copilot_project.sandbox.telegram.errors import TelegramError
 
 SHOWN_MESSAGES = 200
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from copilot_project.sandbox.market import DAY_MS
+from copilot_project.sandbox.market.bars import DAY_MS
 
 
 def wall_ms() -> int:

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from copilot_project.sandbox.journal import Journal, Record
-from copilot_project.sandbox.telegram_error import TelegramError, bad_request
+from copilot_project.sandbox.telegram.errors import TelegramError, bad_request
 
 Message = dict[str, object]
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from copilot_project.sandbox.faults import Fault, Faults
 from copilot_project.sandbox.journal import Journal
 from copilot_project.sandbox.spoiling import spoil
-from copilot_project.sandbox.telegram_call import Call, read_call
-from copilot_project.sandbox.telegram_error import TelegramError, too_many_requests
-from copilot_project.sandbox.telegram_methods import METHODS, Bot
+from copilot_project.sandbox.telegram.call import Call, read_call
+from copilot_project.sandbox.telegram.errors import TelegramError, too_many_requests
+from copilot_project.sandbox.telegram.methods import METHODS, Bot
 
 BOT = web.AppKey("bot", Bot)
 FAULTS = web.AppKey("faults", Faults)

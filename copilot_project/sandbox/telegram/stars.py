@@ -4,8 +4,8 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 
-from copilot_project.sandbox.telegram_call import Call
-from copilot_project.sandbox.telegram_error import bad_request
+from copilot_project.sandbox.telegram.call import Call
+from copilot_project.sandbox.telegram.errors import bad_request
 
 CHECKOUT_SECONDS = 10.0
 LONGEST_PAYLOAD, LONGEST_TITLE, LONGEST_DESCRIPTION = 128, 32, 255

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from copilot_project.sandbox.market import DAY_MS, INTERVALS, MINUTE_MS, Bars, Market, bars_at
-from copilot_project.sandbox.timeline import Timeline
+from copilot_project.sandbox.exchange.timeline import Timeline
+from copilot_project.sandbox.market.bars import DAY_MS, INTERVALS, MINUTE_MS, Bars, Market, bars_at
 
 QUOTES = ("USDT", "USDC", "BTC", "EUR", "USD")
 

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from copilot_project.sandbox.config import SandboxConfig, SandboxError
-from copilot_project.sandbox.market import DAY_MS, HOUR_MS, INTERVALS, bars_at, resample
-from copilot_project.sandbox.opening import candidate_days, open_venue
-from copilot_project.sandbox.recorded_market import RecordedMarket
-from copilot_project.sandbox.shift import choose_shift, try_shift
-from copilot_project.sandbox.simulated_market import SimulatedMarket
+from copilot_project.sandbox.exchange.opening import candidate_days, open_venue
+from copilot_project.sandbox.market.bars import DAY_MS, HOUR_MS, INTERVALS, bars_at, resample
+from copilot_project.sandbox.market.recorded import RecordedMarket
+from copilot_project.sandbox.market.shift import choose_shift, try_shift
+from copilot_project.sandbox.market.simulated import SimulatedMarket
 from tests.copilot_project.sandbox.served import SIMULATED, Served, configured, serving
 
 START = 1_735_689_600_000  # 2025-01-01T00:00Z
@@ -97,7 +97,7 @@ def test_chosen_day_is_one_on_which_the_engine_decides(
     finom: RecordedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "copilot_project.sandbox.shift.BUDGET_S", 240.0
+        "copilot_project.sandbox.market.shift.BUDGET_S", 240.0
     )  # a machine may be busy with other tests
     now = 1_795_216_736_477
     choice = choose_shift(finom, now, candidate_days(finom.first_ms, finom.end_ms, now))

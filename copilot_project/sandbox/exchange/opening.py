@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from copilot_project.sandbox.config import SandboxConfig, SandboxError
-from copilot_project.sandbox.market import DAY_MS, Market
-from copilot_project.sandbox.recorded_market import RecordedMarket
-from copilot_project.sandbox.shift import Choice, choose_shift
-from copilot_project.sandbox.simulated_market import TICKS, SimulatedMarket
-from copilot_project.sandbox.timeline import Timeline, wall_ms
-from copilot_project.sandbox.venue import Venue, pick_tick
+from copilot_project.sandbox.exchange.timeline import Timeline, wall_ms
+from copilot_project.sandbox.exchange.venue import Venue, pick_tick
+from copilot_project.sandbox.market.bars import DAY_MS, Market
+from copilot_project.sandbox.market.recorded import RecordedMarket
+from copilot_project.sandbox.market.shift import Choice, choose_shift
+from copilot_project.sandbox.market.simulated import TICKS, SimulatedMarket
 
 CANDIDATE_DAYS = 300
 HISTORY_DAYS = 30

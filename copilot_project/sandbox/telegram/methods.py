@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from copilot_project.sandbox.chats import Chat, Chats, Message
-from copilot_project.sandbox.photos import Photos
-from copilot_project.sandbox.send_limits import SendGate
-from copilot_project.sandbox.stars import Stars, read_invoice
-from copilot_project.sandbox.telegram_call import Call
-from copilot_project.sandbox.telegram_error import bad_request
-from copilot_project.sandbox.telegram_html import find_entities, parse_html, utf16_length
-from copilot_project.sandbox.webhook import Updates
+from copilot_project.sandbox.telegram.call import Call
+from copilot_project.sandbox.telegram.chats import Chat, Chats, Message
+from copilot_project.sandbox.telegram.errors import bad_request
+from copilot_project.sandbox.telegram.html import find_entities, parse_html, utf16_length
+from copilot_project.sandbox.telegram.photos import Photos
+from copilot_project.sandbox.telegram.send_limits import SendGate
+from copilot_project.sandbox.telegram.stars import Stars, read_invoice
+from copilot_project.sandbox.telegram.webhook import Updates
 
 MAX_COMMANDS, MAX_DESCRIPTION = 100, 256
 COMMAND_NAME = re.compile(r"[a-z0-9_]{1,32}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from copilot_project.sandbox.market import DAY_MS, HOUR_MS, INTERVALS, Bars, Market
+from copilot_project.sandbox.market.bars import DAY_MS, HOUR_MS, INTERVALS, Bars, Market
 from signals.engine.candle import OHLCV
 from signals.engine.hybrid import decide
 from signals.engine.strategy import DecisionContext

@@ -1,6 +1,6 @@
 """The body of Binance's exchangeInfo."""
 
-from copilot_project.sandbox.venue import Venue, split_symbol
+from copilot_project.sandbox.exchange.venue import Venue, split_symbol
 
 
 def exchange_info(venue: Venue, symbols: tuple[str, ...]) -> dict[str, object]:

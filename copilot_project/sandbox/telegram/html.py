@@ -4,7 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from copilot_project.sandbox.telegram_error import TelegramError, bad_request
+from copilot_project.sandbox.telegram.errors import TelegramError, bad_request
 
 Entity = dict[str, object]
 

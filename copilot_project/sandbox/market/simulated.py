@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from copilot_project.sandbox.market import HOUR_MS, INTERVALS, MINUTE_MS, Bars, Floats, join, resample
+from copilot_project.sandbox.market.bars import HOUR_MS, INTERVALS, MINUTE_MS, Bars, Floats, join, resample
 
 EPOCH_MS = 1_546_300_800_000  # 2019-01-01T00:00Z, a multiple of a day
 BLOCK_HOURS = 720

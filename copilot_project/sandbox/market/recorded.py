@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from copilot_project.sandbox.config import SandboxError
-from copilot_project.sandbox.market import INTERVALS, Bars, no_bars, resample
+from copilot_project.sandbox.market.bars import INTERVALS, Bars, no_bars, resample
 
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 FILE_NAME = re.compile(r"^([A-Z0-9]+)_(1m|5m|15m|1h|4h|1d)\.parquet$")

@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-from copilot_project.sandbox.chats import Chat, Message
-from copilot_project.sandbox.stars import CHECKOUT_SECONDS
-from copilot_project.sandbox.telegram_error import TelegramError, bad_request
-from copilot_project.sandbox.telegram_html import find_entities
-from copilot_project.sandbox.telegram_methods import Bot
+from copilot_project.sandbox.telegram.chats import Chat, Message
+from copilot_project.sandbox.telegram.errors import TelegramError, bad_request
+from copilot_project.sandbox.telegram.html import find_entities
+from copilot_project.sandbox.telegram.methods import Bot
+from copilot_project.sandbox.telegram.stars import CHECKOUT_SECONDS
 
 
 async def write(bot: Bot, chat: Chat, text: str) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Prices: recorded or simulated bars, in the market's own time."""
