@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
-from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
 from copilot_project.embedded.state import CACHE_DATABASE, OWNER, own_folder, with_database
+from tests.emptying import emptied_quickly
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -104,17 +104,10 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest, redis_server: N
 
 
 @pytest.fixture(scope="session", autouse=True)
-def truncation_despite_append_only_triggers() -> Iterator[None]:
-    """Emptying the tables after a transactional test rewrites no history: the ledger's triggers rest."""
-    flush = DatabaseOperations.execute_sql_flush
-
-    def flush_without_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
-        replica = "SET LOCAL session_replication_role = replica"
-        flush(self, [replica, *sql_list] if sql_list else [])
-
-    DatabaseOperations.execute_sql_flush = flush_without_triggers
-    yield
-    DatabaseOperations.execute_sql_flush = flush
+def tables_emptied_quickly() -> Iterator[None]:
+    """After a transactional test, despite the ledger's append-only triggers."""
+    with emptied_quickly():
+        yield
 
 
 @pytest.fixture(autouse=True)
