@@ -127,7 +127,8 @@ def _bar(raw: RawCandles, row: int, timeframe: Timeframe, as_of: int, kind: Qual
         closes = _instant(timeframe.close_time(int(raw.open_time[row])))
         return f"closes at {closes}, after {_instant(as_of)}"
     names = ("open", "high", "low", "close", "volume")
-    return ", ".join(f"{name} {getattr(raw, name)[row]}" for name in names)
+    values = {name: getattr(raw, name)[row] for name in names}
+    return ", ".join(f"{name} {'missing' if np.isnan(each) else each}" for name, each in values.items())
 
 
 def _sort(raw: RawCandles) -> tuple[RawCandles, list[QualityIssue]]:

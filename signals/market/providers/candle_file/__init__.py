@@ -40,7 +40,7 @@ __all__ = [
     "read_table",
 ]
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".csv", ".csv.gz", ".parquet", ".zip")
 PARQUET = "signals.market.providers.candle_file.parquet"
 UTC = ZoneInfo("UTC")
 

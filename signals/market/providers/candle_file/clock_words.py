@@ -20,7 +20,7 @@ WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? +", re.IGNORECAS
 TIME_OF_DAY = re.compile(
     r"(\d{1,2})(?::(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*-?\s*([AP]M))?\s*(.*)", re.IGNORECASE
 )
-DIGITS_OF_DAY = re.compile(r"\d{1,6}")
+DIGITS_OF_DAY = re.compile(r"(\d{1,6})(Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
 OFFSET = re.compile(r"(?:GMT|UTC)?\s*([+-])(\d{1,2}):?(\d{2})?(?::00)?", re.IGNORECASE)
 SPLIT_TIME = re.compile(r"[T ,] ?(\d{1,2}(?::\d{2}.*|\s*-?\s*[AaPp][Mm].*))$")
 SPLIT_DIGITS = re.compile(r"((?:19|20)\d{6})[T ]?(\d{4}|\d{6})(.*)")
@@ -89,9 +89,9 @@ def clock(text: str, digits: int) -> Clock:
     """
     if not text:
         return Clock(0, None)
-    if DIGITS_OF_DAY.fullmatch(text):
-        padded = text.zfill(6 if digits > 4 else 4).ljust(6, "0")
-        return _clock(text, padded[:2], padded[2:4], padded[4:], "", None)
+    if found := DIGITS_OF_DAY.fullmatch(text):
+        padded = found[1].zfill(6 if max(digits, len(found[1])) > 4 else 4).ljust(6, "0")
+        return _clock(text, padded[:2], padded[2:4], padded[4:], "", _offset(found[2] or ""))
     found = TIME_OF_DAY.fullmatch(text.strip())
     if not found or not (found[2] or found[5]):
         raise ValueError(f"{text!r} is no time of day")

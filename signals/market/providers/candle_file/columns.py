@@ -8,7 +8,7 @@ PRICES = ("open", "high", "low", "close")
 OPENINGS = (
     "open_time", "opentime", "time_open", "timeopen", "open_timestamp", "start_time", "unix", "unix_timestamp",
     "unix_time", "timestamp", "time", "datetime", "date_time", "gmt_time", "utc_time", "local_time", "date", "day",
-    "start", "ts", "t", "dt", "index", "period", "period_start", "time_period_start",
+    "start", "window_start", "ts", "t", "dt", "index", "period", "period_start", "time_period_start",
 )  # fmt: skip
 CLOSES = (
     "close_time",
@@ -55,6 +55,14 @@ def canonical(header: Sequence[str]) -> list[str]:
 
 def missing_prices(names: Sequence[str]) -> list[str]:
     return [price for price in PRICES if price not in names]
+
+
+def repeated_price(names: Sequence[str]) -> str | None:
+    return next((price for price in PRICES if names.count(price) > 1), None)
+
+
+def names_a_price(names: Sequence[str]) -> bool:
+    return any(set(PRICES) & set(name.split("_")) for name in names)
 
 
 def is_unnamed(name: str) -> bool:

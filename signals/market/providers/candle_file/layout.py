@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from signals.market.providers.candle_file import columns
@@ -24,6 +25,7 @@ HEADER_SEARCH_LINES = 20
 SAMPLE_LINES = 400
 DELIMITERS = ",;\t|"
 FEWEST_CELLS = 5
+FEWEST_NAMES = 3
 CLOCK_CELL = re.compile(r"\d{1,2}:\d{2}.*|\d{1,6}|\d{1,2}\s*-?\s*[AaPp][Mm]")
 
 
@@ -97,9 +99,8 @@ def _headed(path: Path, lines: Sequence[str], layout: Layout) -> Layout:
             tickers, first_row = found, first_row + 1
     if tickers and len(tickers) > 1:
         raise FileRefusedError(path, f"holds several symbols ({', '.join(tickers[:4])}): split the file")
-    for price in columns.PRICES:
-        if names.count(price) > 1:
-            raise FileRefusedError(path, f"has two columns named {price}", line=layout.first_row)
+    if repeated := columns.repeated_price(names):
+        raise FileRefusedError(path, f"has two columns named {repeated}", line=layout.first_row)
     rows = [cut(line, layout.delimiter) for line in lines[first_row:] if line.strip()]
     if _begins_unnamed(names, rows):
         names = ("", *names)
@@ -139,6 +140,8 @@ def _is_clock(cell: str) -> bool:
 
 
 def _without_header(path: Path, lines: Sequence[str], said: Reading) -> Layout:
+    if not said.format:
+        _refuse_other_header(path, lines)
     fitting = list(_fitting(path, lines, said))
     if not fitting:
         raise FileRefusedError(path, _no_layout(lines, said.format), line=1)
@@ -150,6 +153,24 @@ def _without_header(path: Path, lines: Sequence[str], said: Reading) -> Layout:
         names = " or ".join(each.values())
         raise FileRefusedError(path, f"has no header and may be of {names}: give --format", line=1)
     return first
+
+
+def _refuse_other_header(path: Path, lines: Sequence[str]) -> None:
+    """What the columns are must not be guessed from the rows where a header names prices, and not all four."""
+    for index, (line, below) in enumerate(pairwise(lines[: HEADER_SEARCH_LINES + 1])):
+        for delimiter in DELIMITERS:
+            cells = cut(line, delimiter)
+            if len(cells) < FEWEST_NAMES or len(cells) != len(cut(below, delimiter)):
+                continue
+            names = columns.canonical(cells)
+            if columns.names_a_price(names) and not any(map(_is_numeric, cells)):
+                missing = ", ".join(columns.missing_prices(names))
+                shown = ", ".join(filter(None, names[:8]))
+                raise FileRefusedError(path, f"no column {missing} (there are {shown})", line=index + 1)
+
+
+def _is_numeric(cell: str) -> bool:
+    return cell.strip()[:1].isdigit() or is_time(cell)
 
 
 def _fitting(path: Path, lines: Sequence[str], said: Reading) -> Iterator[Layout]:
@@ -216,5 +237,8 @@ def _no_layout(lines: Sequence[str], said: FileFormat | None) -> str:
         cells = max((len(cut(line, delimiter)) for line in lines[-1:] for delimiter in DELIMITERS), default=0)
         widths = " or ".join(str(len(layout)) for layout in said.layouts)
         return f"is not what {said.name} writes: {cells} cells in a row, not {widths} that fit; try another --format"
+    for line in lines[:HEADER_SEARCH_LINES]:
+        if not columns.missing_prices(columns.canonical(line.split())):
+            return "its cells are separated by spaces: write commas, semicolons or tabs between them"
     text = f"no header with open, high, low and close in the first {HEADER_SEARCH_LINES} lines"
     return f"{text}, and its rows are of no known format: add a header, or give --format"

@@ -12,12 +12,12 @@ ABSENT = frozenset({"", "-", "--", "nan", "null", "none", "nil", "n/a", "na", "#
 DECORATION = re.compile(r"[\s'’\u00a0\u202f\udca0$€£¥₿]")
 # A separator of thousands stands before each group of three digits, and no number begins with a zero group.
 GROUPED = {
-    ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"),
-    ".": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?"),
+    ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", re.ASCII),
+    ".": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?", re.ASCII),
 }
 UNGROUPED = {
-    ".": re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"),
-    ",": re.compile(r"[+-]?(?:\d+,?\d*|,\d+)(?:[eE][+-]?\d+)?"),
+    ".": re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII),
+    ",": re.compile(r"[+-]?(?:\d+,?\d*|,\d+)(?:[eE][+-]?\d+)?", re.ASCII),
 }
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 MOST_ODD_CELLS = 500_000
@@ -40,7 +40,7 @@ class Decimal(StrEnum):
 
 # A block of cells all of which are numbers of this kind, one a line: most blocks are, and need no look at each cell.
 WHOLE_BLOCK = {
-    style: re.compile(rf"{one}(?:\n{one})*+")
+    style: re.compile(rf"{one}(?:\n{one})*+", re.ASCII)
     for style in Decimal
     for one in (rf"[+-]?(?:[1-9]\d{{0,2}}(?:\{style.separator}\d{{3}})++|\d++)(?:\{style.sign}\d++)?",)
 }
@@ -83,6 +83,11 @@ def bare(cell: str) -> str:
     """Without spaces, apostrophes, signs of a currency and the letter of a multiple."""
     text = DECORATION.sub("", cell)
     return text[:-1] if text[-1:].upper() in MULTIPLES else text
+
+
+def is_plain(text: str) -> bool:
+    """Whether `float` reads no more into it than a reader does: Python takes 1_000, and the digits of other scripts."""
+    return text.isascii() and "_" not in text
 
 
 def number(text: str, decimal: Decimal) -> float | None:
@@ -131,9 +136,12 @@ class NumberColumn:
     def _values(self, cells: Sequence[str]) -> list[float]:
         if self._decimal is not Decimal.COMMA:  # where "1.234" is no fraction
             try:
-                return list(map(float, cells))
+                values = list(map(float, cells))
             except ValueError:
                 pass
+            else:
+                if is_plain("".join(cells)):
+                    return values
         if self._decimal and WHOLE_BLOCK[self._decimal].fullmatch(text := "\n".join(cells)):
             plain = text.replace(self._decimal.separator, "").replace(",", ".")
             return list(map(float, plain.split("\n")))
@@ -143,7 +151,7 @@ class NumberColumn:
         if self._decimal is not None:
             return self._read(row, cell, self._decimal)
         try:
-            return float(cell)
+            return float(cell if is_plain(cell) else "")
         except ValueError:
             if cell.strip().lower() in ABSENT:
                 return float("nan")

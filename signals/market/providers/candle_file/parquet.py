@@ -42,6 +42,8 @@ def _load(path: Path, file: pq.ParquetFile, said: Reading) -> Table:
     names = columns.canonical(own)
     if missing := columns.missing_prices(names):
         raise FileRefusedError(path, f"no column {', '.join(missing)} (there are {', '.join(names)})")
+    if repeated := columns.repeated_price(names):
+        raise FileRefusedError(path, f"has two columns named {repeated}")
     if not footer.num_rows:
         raise FileRefusedError(path, "holds no row")
     time_place = _time_place(path, file, names)

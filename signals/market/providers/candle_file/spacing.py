@@ -97,6 +97,8 @@ def _no_length(times: TimeArray) -> str:
             f"bars are {_words(common)} apart, but open at {opened}, which is no start of a {fitting} bar in UTC: "
             "give --timezone if the times are local"
         )
+    if common == _commonest(times):
+        return f"bars are {_words(common)} apart, which is none of {known}: no others are kept"
     usual = _words(_commonest(times))
     return f"bars are {_words(common)} apart (most: {usual}), which is none of {known}: give --timeframe"
 

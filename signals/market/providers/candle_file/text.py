@@ -20,7 +20,20 @@ UNSUSPICIOUS_BYTES = 8 << 20
 LONGEST_LINE_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 17
 SNIFFED_BYTES = 1 << 12
-BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+# Of four bytes first: the mark of UTF-16 begins that of UTF-32.
+BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+OTHER_FILES = {
+    b"PK\x03\x04": "it is a workbook or a zip archive: save it as CSV, or name it .zip",
+    b"\xd0\xcf\x11\xe0": "it is a workbook: save it as CSV",
+    b"\x1f\x8b": "it is packed by gzip: name it .csv.gz",
+    b"PAR1": "it is Parquet: name it .parquet",
+}
 
 
 class _Readable(Protocol):
@@ -91,6 +104,9 @@ class _Bounded(io.RawIOBase):
 
 def _encoding(path: Path, start: bytes) -> str:
     """By the mark of the byte order, else by where the zero bytes of two-byte letters stand."""
+    for beginning, advice in OTHER_FILES.items():
+        if start.startswith(beginning):
+            raise FileRefusedError(path, f"is no text: {advice}")
     for mark, encoding in BYTE_ORDER_MARKS:
         if start.startswith(mark):
             return encoding

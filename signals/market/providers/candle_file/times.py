@@ -1,6 +1,7 @@
 """A column of times: numbers since the epoch in any unit, and text in one column or in two."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from signals.market.providers.candle_file.clock_words import (
     split,
 )
 from signals.market.providers.candle_file.local_time import to_utc
+from signals.market.providers.candle_file.numbers import is_plain
 
 UNREADABLE = -1
 # Below each bound a number since the epoch can only be of that unit: the bounds are the year 1973 and later.
@@ -51,10 +53,7 @@ class TimeColumn:
 
     def add(self, cells: Sequence[str]) -> None:
         """A block of one column, in which numbers and text may be mixed."""
-        try:
-            values = np.array(list(map(float, cells)), dtype=np.float64)
-        except ValueError:
-            values = np.array(list(map(_number, cells)), dtype=np.float64)
+        values = np.array(_numbers(cells), dtype=np.float64)
         moments = _since_epoch(values)
         for row in np.flatnonzero(values >= BEYOND_A_FLOAT).tolist():
             if (text := cells[row].strip()).isdigit() and len(text) < LONGEST_NUMBER:
@@ -109,6 +108,8 @@ class TimeColumn:
             reasons[int(rows[place])] = (
                 days.reasons.get(day_code) or clocks.reasons.get(clock_code) or unknown
             )
+        for row in np.flatnonzero((codes[:, 0] < 0) & (utc < 0)).tolist():
+            wall[row], utc[row], reasons[row] = UNREADABLE, UNREADABLE, "no time, or one before 1970"
         everywhere = np.zeros(len(utc), dtype=np.bool_)
         everywhere[rows] = doubtful & ~lost
         return Moments(utc, wall, reasons, everywhere)
@@ -174,8 +175,15 @@ def is_day(cell: str) -> bool:
     return False
 
 
+def _numbers(cells: Sequence[str]) -> list[float]:
+    if is_plain("".join(cells)):
+        with suppress(ValueError):
+            return list(map(float, cells))
+    return list(map(_number, cells))
+
+
 def _number(cell: str) -> float:
-    return float(cell) if cell.strip().replace(".", "", 1).isdigit() else float("nan")
+    return float(cell) if is_plain(cell) and cell.strip().replace(".", "", 1).isdigit() else float("nan")
 
 
 def _since_epoch(values: npt.NDArray[np.float64]) -> TimeArray:

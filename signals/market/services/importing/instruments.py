@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
 from signals.market.providers.candle_file import FileRefusedError
 
@@ -81,4 +82,7 @@ def _names(instrument: Instrument) -> set[str]:
 
 
 def _words(name: str) -> list[str]:
-    return re.split(r"[^A-Za-z0-9]+", name.split(".", maxsplit=1)[0])
+    """A file's name in words, but for the one that names the length of its bars."""
+    lengths = {timeframe.value for timeframe in Timeframe}
+    words = re.split(r"[^A-Za-z0-9]+", name.split(".", maxsplit=1)[0])
+    return [word for word in words if word.lower() not in lengths]

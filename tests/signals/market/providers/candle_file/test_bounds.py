@@ -3,13 +3,14 @@
 import gzip
 import io
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from signals.market.providers.candle_file import FileRefusedError, Reading, load_table, text
+from signals.market.providers.candle_file import FileRefusedError, Reading, load_table, read_candle_file, text
 from tests.signals.market.providers.candle_file.made import read
 
 HEADER = "time,open,high,low,close,volume\n"
@@ -70,6 +71,9 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
         ("x.zip", b"this is no zip", "cannot be read as Parquet or CSV"),
         ("x.parquet", b"PAR1 this is none PAR1", "cannot be read as Parquet or CSV"),
         ("x.parquet", b"", "cannot be read as Parquet or CSV"),
+        ("x.xlsx", b"PK\x03\x04...", "it is a workbook or a zip archive: save it as CSV"),
+        ("x.csv", gzip.compress(b"time,open\n", mtime=0), "it is packed by gzip: name it .csv.gz"),
+        ("x.csv", b"time open high low close\n1704067200 1 2 1 1\n", "separated by spaces"),
         ("x.csv", b"", ":1: no header"),
         ("x.csv", b"\n\n \n", ":1: no header"),
     ],
@@ -98,3 +102,37 @@ def test_a_parquet_of_too_many_rows_is_refused_by_its_footer(
     pq.write_table(pa.table(dict.fromkeys(names, constant)), tmp_path / "x.parquet")
     with pytest.raises(FileRefusedError, match="holds 1,001 rows"):
         load_table(tmp_path / "x.parquet", Reading())
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        ("time,bid_open,bid_high,bid_low,bid_close,ask_open", ":1: no column open, high, low, close"),
+        ("time,open,high,low,adj close,volume", ":1: no column close .there are time, open"),
+    ],
+)
+def test_columns_are_not_guessed_below_a_header_that_names_others(
+    tmp_path: Path, header: str, complaint: str
+) -> None:
+    """Without their header the rows would look like a headerless file's: an ask was stored as the volume."""
+    row = "170406{}000,100,101,99,100.5,100\n"
+    text = header + "\n" + "".join(row.format(hour) for hour in (1, 4, 7))
+    with pytest.raises(FileRefusedError, match=complaint):
+        read(tmp_path / "x_1h.csv", text)
+
+
+@pytest.mark.parametrize("cell", ["10_1", "١٠١"])
+def test_what_only_python_reads_as_a_number_is_none(tmp_path: Path, cell: str) -> None:
+    file = read(tmp_path / "x_1h.csv", HEADER + ROW + f"1704070800,100,{cell},99,100,1\n")
+    assert file.odd_cells == {3: f"high {cell!r} is no number"}
+
+
+def test_a_parquet_row_without_a_time_is_named(tmp_path: Path) -> None:
+    instants = pa.array([datetime(2024, 1, 1, tzinfo=UTC), None], pa.timestamp("ms", tz="UTC"))
+    columns = dict.fromkeys(("open", "high", "low", "close"), pa.array([1.0, 1.0]))
+    pq.write_table(pa.table({"timestamp": instants, **columns}), tmp_path / "x_1h.parquet")
+    file = read_candle_file(tmp_path / "x_1h.parquet", symbol=None, said=Reading())
+    assert file.unreadable == [(2, "timestamp: no time, or one before 1970")]
+    pq.write_table(pa.table({"timestamp": instants, **columns, "Open": [2.0, 2.0]}), tmp_path / "y.parquet")
+    with pytest.raises(FileRefusedError, match="has two columns named open"):
+        load_table(tmp_path / "y.parquet", Reading())

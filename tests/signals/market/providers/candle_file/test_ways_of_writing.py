@@ -42,6 +42,7 @@ TIMES = {
     "cryptodatadownload": lambda at: f"{at:%Y-%m-%d %I-%p}",
     "compact": lambda at: f"{at:%Y%m%d %H%M%S}",
     "compact, one word": lambda at: f"{at:%Y%m%d%H%M%S}",
+    "compact, Z": lambda at: f"{at:%Y%m%dT%H%M%SZ}",
     "compact, minutes": lambda at: f"{at:%Y%m%d%H%M}",
     "month by name": lambda at: f"{at.day:02}-{MONTHS[at.month - 1]}-{at.year} {at:%H:%M}",
     "weekday": lambda at: f"{at:%a} {at:%Y-%m-%d %H:%M}",
