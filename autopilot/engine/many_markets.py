@@ -21,7 +21,7 @@ from autopilot.engine.market import (
     check_sizing,
     signals_of,
 )
-from autopilot.engine.market_path import (
+from autopilot.engine.market_decision import (
     D_ADDS,
     D_BARRED,
     D_EXIT,
@@ -35,14 +35,12 @@ from autopilot.engine.market_path import (
     D_TARGET,
     D_TRAIL,
     DECISION_WIDTH,
-    M_RANGE,
-    M_TRAIL,
     SIZE_FIXED,
     SIZE_FRACTION,
     SIZE_RISK,
     SIZE_VOLATILITY,
-    run_markets,
 )
+from autopilot.engine.market_path import M_RANGE, M_TRAIL, run_markets
 from autopilot.engine.plain_door import check_prices, default_grid
 from autopilot.engine.simulation import Simulation
 from autopilot.engine.tables import Scale, fills_table, orders_table, trades_table
@@ -174,7 +172,7 @@ class _Prepared:
             self.finer,
             self.fine_range,
             terms,
-            np.array([kind, amount, limits.positions or 0, exposure], dtype=np.float64),
+            np.array([kind, amount, limits.positions or 0, exposure, limits.covered], dtype=np.float64),
             cash,
             equity,
         )

@@ -161,10 +161,15 @@ Sizing = Fixed | FractionOfEquity | RiskPerTrade | VolatilityTarget
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an account may hold: so many positions and waiting entries, and so many times its equity in all."""
+    """What an account may hold: so many positions and waiting entries, and so many times its equity in all.
+
+    covered: an entry is refused at its decision unless the free balance, less what waits, covers its value and fee,
+    as pre-flight does on paper and live (`preflight`); otherwise it is cut at the fill.
+    """
 
     positions: int | None = None
     exposure: Decimal | None = None
+    covered: bool = False
 
     def __post_init__(self) -> None:
         if self.positions is not None and self.positions < 1:

@@ -8,15 +8,9 @@ the same order.
 import numpy as np
 from numba import njit
 
+from autopilot.engine.market_decision import D_EXIT, D_SIDE, decide, size_of
 from autopilot.engine.tables import (
-    A_INSTRUMENT,
-    A_KIND,
-    A_LOTS,
     A_ORDER,
-    A_PRICE,
-    A_REFUSAL,
-    A_SIDE,
-    A_TIME,
     ASKED_WIDTH,
     EVENT_WIDTH,
     E,
@@ -24,49 +18,30 @@ from autopilot.engine.tables import (
 from signals.engine.candle import FloatArray
 from signals.engine.costs import MILLION
 from signals.engine.fill.advance import advance
-from signals.engine.fill.book import add_order, end_at_open, withdraw_entries
 from signals.engine.fill.layout import (
     B_CLOSE,
     B_FUNDING,
     B_TIME,
     BOOK_WIDTH,
-    CANNOT_SHORT,
     CASH,
     CLOCK,
-    COUNT,
     DOUBT,
     F_AMBIGUOUS,
     FILL_WIDTH,
     FREE,
     FUNDING,
-    HEAD,
     HOLD,
-    LESS_THAN_ONE_LOT,
-    LIMITED,
     LIQUIDATION,
     LOTS,
     MOST_FILLS,
     NEXT_ID,
-    NO_ROOM,
-    ORDER_WIDTH,
-    REASON,
-    REMAINING,
     IntArray,
 )
 from signals.engine.fill.money import UNITS
-from signals.engine.fill.orders import CLOSED, ENTRY, FOREVER
+from signals.engine.fill.orders import FOREVER
 from signals.engine.fill.terms import T_DENOMINATOR, T_MAINTENANCE, T_NUMERATOR
 from signals.engine.fill.trailing import trail_stops
 
-# What is decided at the close of a bar, one row per bar.
-D_SIDE, D_KIND, D_PRICE, D_STOP, D_TARGET, D_TRAIL, D_GOOD, D_HOLD, D_EXIT, D_ADDS, D_OPPOSITE, D_BARRED = (
-    range(12)
-)
-DECISION_WIDTH = 12
-SIZE_FIXED, SIZE_FRACTION, SIZE_RISK, SIZE_VOLATILITY = range(4)
-# How much: kind, amount (lots for SIZE_FIXED come per instrument), and the limits (0: none).
-S_KIND, S_AMOUNT, S_POSITIONS, S_EXPOSURE = range(4)
-CLOSE, REVERSE = 1, 2
 # Of managed exits, a row per bar: the average ranges at which a stop follows (0: none), and that bar's range in ticks.
 M_TRAIL, M_RANGE = range(2)
 # The plan of an instrument's newest entry: its order (0: none), the best close since, and the side.
@@ -132,11 +107,12 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
             if decision[D_SIDE] == 0 and decision[D_EXIT] == 0:
                 continue
             asked = _longer(asked) if orders == len(asked) else asked
-            size = _size(
+            size = size_of(
                 close, worths[which], decision, volatility[here], fixed_lots[which], sizing, worth_now
             )  # fmt: skip
-            answer = _decide(
-                rows, closes, worths, which, decision, size, sizing, worth_now, timeline[moment], asked[orders]
+            answer = decide(
+                rows, closes, worths, terms, which, decision, size, sizing, worth_now, free, timeline[moment],
+                asked[orders],
             )  # fmt: skip
             if answer < 0:
                 return answer, events, asked, rows[:, FUNDING].copy()
@@ -258,117 +234,3 @@ def _longer(table: IntArray) -> IntArray:
     longer = np.zeros((2 * len(table), table.shape[1]), dtype=np.int64)
     longer[: len(table)] = table
     return longer
-
-
-@njit(cache=True, nogil=True)
-def _wanted(row: IntArray, decision: IntArray) -> tuple[int, bool]:
-    """The side to enter (0: none) and whether what is held is left first."""
-    side, held = decision[D_SIDE], 1 if row[LOTS] > 0 else -1 if row[LOTS] < 0 else 0
-    leaves = held != 0 and decision[D_EXIT] == 1
-    if held * side < 0:
-        enters = leaves or decision[D_OPPOSITE] == REVERSE
-        return side if enters else 0, leaves or decision[D_OPPOSITE] >= CLOSE
-    if held * side > 0 and not leaves and decision[D_ADDS] == 0:
-        return 0, leaves
-    return side, leaves
-
-
-@njit(cache=True, nogil=True)
-def _decide(  # noqa: PLR0913, PLR0917  (compiled)
-    rows: IntArray,
-    closes: IntArray,
-    worths: FloatArray,
-    which: int,
-    decision: IntArray,
-    size: int,
-    sizing: FloatArray,
-    worth_now: float,
-    time: int,
-    asked: IntArray,
-) -> int:
-    """Ask for what was decided: how many entries were (0 or 1), or why an order cannot be (negative)."""
-    row = rows[which]
-    side, leaves = _wanted(row, decision)
-    if leaves:
-        end_at_open(row, CLOSED)
-    if side == 0:
-        return 0
-    if decision[D_ADDS] == 0:
-        withdraw_entries(row)
-    leaving = which if leaves else -1
-    room = size
-    if sizing[S_EXPOSURE] > 0:
-        left = sizing[S_EXPOSURE] * worth_now - _exposure(rows, closes, worths, leaving)
-        room = int(min(max(np.floor(left / (worths[which] * float(closes[which]))), 0.0), 2.0**60))
-    lots = min(size, room)
-    asked[:] = 0
-    asked[A_INSTRUMENT], asked[A_TIME], asked[A_SIDE], asked[A_KIND] = which, time, side, decision[D_KIND]
-    asked[A_PRICE], asked[A_LOTS] = decision[D_PRICE], lots
-    if decision[D_BARRED] == 1:
-        asked[A_REFUSAL] = CANNOT_SHORT
-    elif size < 1:
-        asked[A_REFUSAL] = LESS_THAN_ONE_LOT
-    elif sizing[S_POSITIONS] > 0 and _occupied(rows, which) >= sizing[S_POSITIONS]:
-        asked[A_REFUSAL] = NO_ROOM
-    elif lots < 1:
-        asked[A_REFUSAL] = LIMITED
-    if asked[A_REFUSAL] != 0:
-        return 1
-    kind, price, good, hold = decision[D_KIND], decision[D_PRICE], decision[D_GOOD], decision[D_HOLD]
-    stop, target, trail = decision[D_STOP], decision[D_TARGET], decision[D_TRAIL]
-    number = add_order(row, side, kind, price, lots, ENTRY, good, stop, target, trail, hold, 0)
-    asked[A_ORDER] = number
-    return 1 if number > 0 else number
-
-
-@njit(cache=True, nogil=True)
-def _size(
-    close: int,
-    worth_each: float,
-    decision: IntArray,
-    volatility: float,
-    fixed: int,
-    sizing: FloatArray,
-    worth_now: float,
-) -> int:
-    kind, amount = int(sizing[S_KIND]), sizing[S_AMOUNT]
-    if kind == SIZE_FIXED:
-        return fixed
-    around = float(decision[D_PRICE] if decision[D_PRICE] > 0 else close)
-    if kind == SIZE_FRACTION:
-        lots = amount * worth_now / (around * worth_each)
-    elif kind == SIZE_RISK:
-        distance = abs(around - float(decision[D_STOP]))
-        lots = amount * worth_now / (distance * worth_each) if distance > 0 else 0.0
-    else:
-        lots = amount * worth_now / volatility / (around * worth_each) if volatility > 0 else 0.0
-    return int(min(max(np.floor(lots), 0.0), 2.0**60))
-
-
-@njit(cache=True, nogil=True)
-def _occupied(rows: IntArray, asking: int) -> int:
-    """Other instruments that hold a position or wait for one."""
-    taken = 0
-    for which in range(len(rows)):
-        if which == asking:
-            continue
-        waits = False
-        for slot in range(rows[which, COUNT]):
-            waits = waits or rows[which, HEAD + slot * ORDER_WIDTH + REASON] == ENTRY
-        if rows[which, LOTS] != 0 or waits:
-            taken += 1
-    return taken
-
-
-@njit(cache=True, nogil=True)
-def _exposure(rows: IntArray, closes: IntArray, worths: FloatArray, leaving: int) -> float:
-    """Worth of all positions and waiting entries, whatever their side."""
-    total = 0.0
-    for which in range(len(rows)):
-        lots = 0 if which == leaving else abs(rows[which, LOTS])
-        for slot in range(rows[which, COUNT]):
-            place = HEAD + slot * ORDER_WIDTH
-            if rows[which, place + REASON] == ENTRY:
-                lots += rows[which, place + REMAINING]
-        total += float(lots) * worths[which] * float(closes[which])
-    return total

@@ -14,6 +14,7 @@ from signals.engine.fill.layout import (
     LAPSED,
     LESS_THAN_ONE_LOT,
     LIMITED,
+    NO_FUNDS,
     NO_ROOM,
     NOT_REFUSED,
     WITHDRAWN,
@@ -87,6 +88,7 @@ REFUSAL_NAMES = {
     CUT: "cut to what the account pays for",
     LIMITED: "the limit of exposure is reached",
     CANNOT_SHORT: "the instrument cannot be sold short",
+    NO_FUNDS: "the free balance does not cover value and fee",
 }
 
 

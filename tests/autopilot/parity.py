@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autopilot.engine.market import FractionOfEquity, Market, Opposite, Signals
+from autopilot.engine.market import FractionOfEquity, Limits, Market, Opposite, Signals
 from autopilot.engine.order import OrderPurpose, OrderSide, OrderState, OrderType
 from autopilot.engine.simulation import REASON_NAMES, REFUSAL_NAMES, Simulation
 from autopilot.engine.simulator import simulate
@@ -162,7 +162,9 @@ def markets_of(case: Case, account: Account, instruments: list[Instrument]) -> l
 
 
 def run_simulator(markets: list[Market], signals: list[Signals]) -> Simulation:
-    return simulate(markets, signals, cash=CASH, sizing=FractionOfEquity(FRACTION))
+    return simulate(
+        markets, signals, cash=CASH, sizing=FractionOfEquity(FRACTION), limits=Limits(covered=True)
+    )
 
 
 def run_services(case: Case, account: Account, instruments: list[Instrument]) -> None:
@@ -269,6 +271,7 @@ FATES = {
     "the account pays for less than one lot": "less than one lot",
     "not filled in time": "lapsed",
     "cut to what the account pays for": "cut",
+    "the free balance does not cover value and fee": "no funds",
     "": "",
 }
 CODES = {
@@ -276,6 +279,7 @@ CODES = {
     "less_than_one_lot": "less than one lot",
     "lapsed": "lapsed",
     "cut_to_balance": "cut",
+    "insufficient_funds": "no funds",
     "replaced": "",
     "": "",
 }

@@ -87,9 +87,18 @@ MOST_FILLS = 4 * SLOTS
 UNLIMITED = 2**62  # FREE of a book whose account is not asked
 
 # Why an order ended without a fill, or filled less than was asked for.
-NOT_REFUSED, LESS_THAN_ONE_LOT, BELOW_MINIMUM, LAPSED, NO_ROOM, WITHDRAWN, CUT, LIMITED, CANNOT_SHORT = range(
-    9
-)
+(
+    NOT_REFUSED,
+    LESS_THAN_ONE_LOT,
+    BELOW_MINIMUM,
+    LAPSED,
+    NO_ROOM,
+    WITHDRAWN,
+    CUT,
+    LIMITED,
+    CANNOT_SHORT,
+    NO_FUNDS,
+) = range(10)
 
 # What a step may answer instead of the number of its events; the row is then of no use any more.
 STALE_BAR, OVERFLOW, TOO_MANY = -1, -2, -3

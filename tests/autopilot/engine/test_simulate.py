@@ -26,7 +26,7 @@ from autopilot.engine.simulator import (
 from signals.engine.candle import OHLCV
 from signals.engine.costs import NO_COSTS, SPOT_COSTS, CostRates
 from signals.engine.fill import CLOSED, EXPIRED, LIMIT, LIQUIDATED, OPEN, STOPPED, TARGET, TRAILED, Grid
-from signals.engine.fill.layout import CANNOT_SHORT, CUT, LAPSED, LIMITED, NO_ROOM
+from signals.engine.fill.layout import CANNOT_SHORT, CUT, LAPSED, LIMITED, NO_FUNDS, NO_ROOM
 from signals.engine.fill.terms import Rules
 from signals.engine.outcome import follow
 from signals.engine.strategies import STRATEGIES
@@ -151,6 +151,17 @@ def test_limits_of_positions_and_exposure() -> None:
     half = run(three, asked, sizing=FractionOfEquity(Decimal("0.3")), limits=Limits(exposure=Decimal("0.5")))
     assert half.trades["quantity"].tolist() == [30.0, 20.0]
     assert half.orders["refusal"].tolist() == [0, 0, LIMITED]
+
+
+def test_a_covered_account_refuses_at_the_decision_what_the_free_balance_does_not_pay_for() -> None:
+    """A waits for 7,000 of 10,000: B's 4,000 are too much, C's 2,995 with 2.995 of fee are covered."""
+    three = [
+        Market(name, flat(*[price] * 4), grid=CENTS)
+        for name, price in zip("ABC", (70, 40, 29.95), strict=True)
+    ]
+    asked = [signals(4, {0: (1, NAN, NAN)}) for _ in three]
+    found = run(three, asked, sizing=Fixed(Decimal(100)), costs=FEES, limits=Limits(covered=True))
+    assert found.orders["refusal"].tolist() == [0, NO_FUNDS, CUT]
 
 
 def test_what_cannot_be_sold_short_is_refused_with_that_reason() -> None:
