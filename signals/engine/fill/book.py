@@ -141,8 +141,11 @@ def move_exits_of(row: IntArray, stop: int, target: int) -> None:
 
 @njit(cache=True)
 def end_at_open(row: IntArray, reason: int) -> None:
-    """Have the position ended at the next open, for that reason; nothing where none is held."""
-    if row[LOTS] != 0:
+    """Have the position ended at the next open, for that reason.
+
+    Nothing where none is held, or it is to be ended already: its first reason stands, as on paper.
+    """
+    if row[LOTS] != 0 and row[CLOSING] == 0:
         row[CLOSING] = reason
 
 

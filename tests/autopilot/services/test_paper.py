@@ -1,8 +1,10 @@
 """The paper broker on candles by hand: what is stepped once stays, what is missing is waited for."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from autopilot.models import Fill, Order, Position, Trade
 from autopilot.selectors import cash_of
@@ -64,3 +66,38 @@ def test_an_engaged_kill_switch_withdraws_entries_and_leaves_stops() -> None:
     assert (waiting.state, waiting.reason_code) == ("cancelled", "kill_switch")
     assert Position.objects.get().quantity == 0
     assert Order.objects.get(purpose="stop").state == "filled"
+
+
+def test_a_closed_bar_takes_as_many_queries_however_much_the_account_has_done() -> None:
+    """A bar in which nothing fills, with stop and target waiting; then one that fills the stop."""
+    account, instrument, other = make_account(), make_traded(), make_traded()
+    levels = {"stop": Decimal(95), "target": Decimal(110)}
+    for each in (instrument, other):
+        add_candle(each, 0, FLAT)
+        decide(account, each, **levels)
+
+    def queries(hour: int, prices: tuple[float, ...] = FLAT) -> int:
+        asked = []
+
+        def count(execute: Any, sql: str, *rest: Any) -> Any:
+            asked.append(sql)
+            return execute(sql, *rest)
+
+        add_candle(instrument, hour, prices)
+        with connection.execute_wrapper(count):
+            assert step(instrument, hour) == 1
+        return len(asked)
+
+    queries(1)
+    quiet, stopped = queries(2), queries(3, (100, 100, 94, 96))
+    assert quiet <= 20
+    assert stopped <= 50
+    for hour in range(4, 12, 2):
+        add_candle(other, hour, FLAT)
+        decide(account, instrument, hour - 1, **levels)
+        queries(hour)
+        queries(hour + 1, (100, 100, 94, 96))
+    decide(account, instrument, 11, **levels)
+    queries(12)
+    assert (queries(13), queries(14, (100, 100, 94, 96))) == (quiet, stopped)
+    assert Trade.objects.count() == 6
