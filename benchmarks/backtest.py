@@ -1,4 +1,4 @@
-"""A backtest of a million bars, and labels of a quarter: ours against vectorbt, backtesting.py and RaptorBT.
+"""A backtest of a million bars and a sweep against vectorbt, backtesting.py and RaptorBT; labels, and a year decided.
 
     python benchmarks/backtest.py [--markdown docs/benchmarks.md]
 
@@ -11,28 +11,28 @@ pinned in benchmarks/requirements-backtest.txt, an environment of their own; abs
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from backtest_sweep import CASH, FEE, RATES, in_turn, sweeps, walk
 from harness import Contender, commit, machine, write_section
 
 from autopilot.engine.labels import Levels, label_markets
 from autopilot.engine.simulator import default_grid, run_signals, simulate_signals
-from autopilot.engine.sweep import sweep_crossings
 from signals.engine.candle import OHLCV
-from signals.engine.costs import CostRates
+from signals.engine.hybrid import HybridSettings, decisions
 from signals.engine.performance import max_drawdown, sharpe_ratio
 from signals.engine.strategies import STRATEGIES
+from signals.engine.strategy import DecisionContext
+from signals.engine.timeframe import Timeframe, resample
 
 BEGIN, END = "<!-- backtest.py -->", "<!-- end of backtest.py -->"
-CASH = Decimal(1_000_000)
-RATES = CostRates(maker_bps=Decimal(10), taker_bps=Decimal(10), slippage_bps=Decimal(0))
-FEE, MINUTES_A_YEAR = 0.001, 365 * 24 * 60
+MINUTES_A_YEAR = 365 * 24 * 60
 GOALS = {
     ("plain loop", "vectorbt"): 35,
     ("plain loop", "backtesting.py"): 600,
@@ -41,20 +41,11 @@ GOALS = {
     ("general step", "backtesting.py"): 150,
     ("general step", "RaptorBT"): 2,
 }
-LABEL_GOAL_MS = 100.0
-SWEEP_BARS, SWEEP_GOAL = 100_000, 200
+LABEL_GOAL_MS, DECISIONS_GOAL_S = 100.0, 2.0
+
+HOURS = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp() * 1000) + np.arange(365 * 24) * 3_600_000
 
 Signals = tuple[np.ndarray, np.ndarray]
-
-
-def walk(bars: int, seed: int = 1) -> OHLCV:
-    """Prices of eight digits and more, opens where the bar before closed."""
-    rng = np.random.default_rng(seed)
-    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.0005, bars))), 6)
-    opened = np.concatenate(([close[0]], close[:-1]))
-    reach = np.round(np.abs(rng.normal(0, 0.02, (2, bars))), 6)
-    high, low = np.maximum(opened, close) + reach[0], np.minimum(opened, close) - reach[1]
-    return OHLCV(np.arange(bars) * 60_000, opened, high, low, close, np.full(bars, 1e3))
 
 
 def crossings(candles: OHLCV, fast: int = 10, slow: int = 30) -> Signals:
@@ -68,17 +59,6 @@ def crossings(candles: OHLCV, fast: int = 10, slow: int = 30) -> Signals:
     entries, exits = np.zeros(len(candles), dtype=np.int8), np.zeros(len(candles), dtype=np.bool_)
     entries[rows], exits[rows] = above[rows], ~above[rows]
     return entries, exits
-
-
-def in_turn(contenders: list[Contender], rounds: int) -> None:
-    """Each once a round; the first round warms up. Time of the processor, all threads together."""
-    for number in range(rounds + 1):
-        for one in contenders:
-            begun = time.process_time()
-            one.run()
-            if number:
-                one.seconds.append(time.process_time() - begun)
-        print(f"round {number} of {rounds}", file=sys.stderr)
 
 
 def measured(equity: np.ndarray) -> tuple[float, float]:
@@ -191,57 +171,6 @@ def compared(name: str, theirs: np.ndarray, ours: np.ndarray) -> str:
     return f"{name}: every bar within {max(away.max(), 1e-16):.0e}"
 
 
-def sweeps(rounds: int, sample: int = 40) -> str:
-    """A sweep of 1,000 pairs of means over 100,000 bars; vectorbt's rate is that of the first `sample` pairs."""
-    candles, windows = walk(SWEEP_BARS), np.unique(np.geomspace(10, 400, 46).astype(int))
-    pairs = [(a, b) for a in range(len(windows)) for b in range(a + 1, len(windows))][:1_000]
-
-    def ours(chosen: list[tuple[int, int]] = pairs) -> np.ndarray:
-        sums = np.cumsum(np.insert(candles.close, 0, 0.0))
-        means = np.full((len(windows), len(candles)), np.nan)
-        for mean, bars in zip(means, windows, strict=True):
-            mean[bars - 1 :] = (sums[bars:] - sums[:-bars]) / bars
-        return sweep_crossings(
-            candles, means, chosen, cash=CASH, quantity=Decimal(1), rates=RATES
-        ).final_equity
-
-    contenders = [Contender("sweep", ours, len(pairs))]
-    line = f"- sweep of {len(pairs):,} pairs × {SWEEP_BARS:,} bars: "
-    if find_spec("vectorbt"):
-        theirs = sweep_in_vectorbt(candles, [(windows[a], windows[b]) for a, b in pairs[:sample]])
-        away = np.abs(theirs() / ours(pairs[:sample]) - 1)
-        assert away.max() < 1e-9, f"vectorbt's sweep: {away.max()}"
-        contenders.append(Contender("vectorbt", theirs, sample))
-    in_turn(contenders, rounds)
-    line += f"**{1e3 * statistics.median(contenders[0].seconds):.0f} ms** of the processor"
-    if len(contenders) > 1:
-        factor = contenders[0].rate / contenders[1].rate
-        reached = "reached" if factor >= SWEEP_GOAL else "MISSED"
-        line += f", **{factor:.0f} ×** vectorbt (measured on {sample} pairs), goal {SWEEP_GOAL} ×: {reached}"
-    return line
-
-
-def sweep_in_vectorbt(candles: OHLCV, pairs: list[tuple[int, int]]) -> Callable[[], np.ndarray]:
-    """Its documented way: one run of means for each side, crossings, one portfolio with a column for each pair."""
-    import pandas as pd  # noqa: PLC0415
-    import vectorbt as vbt  # noqa: PLC0415
-
-    index = pd.to_datetime(candles.open_time, unit="ms")
-    close, opened = (pd.Series(each.copy(), index=index) for each in (candles.close, candles.open))
-    fast, slow = zip(*pairs, strict=True)
-
-    def run() -> np.ndarray:
-        first, second = vbt.MA.run(close, fast), vbt.MA.run(close, slow)
-        entries = first.ma_crossed_above(second).vbt.fshift(1).to_numpy()
-        exits = first.ma_crossed_below(second).vbt.fshift(1).to_numpy()
-        portfolio = vbt.Portfolio.from_signals(
-            close, entries, exits, price=opened, size=1.0, fees=FEE, init_cash=float(CASH), freq="1min"
-        )
-        return portfolio.final_value().to_numpy()
-
-    return run
-
-
 def labels(rounds: int) -> float:
     """Milliseconds to label 30 instruments x 90 days of 1h for all strategies' levels, warm."""
     markets = {str(seed): walk(2_160, seed) for seed in range(30)}
@@ -249,6 +178,24 @@ def labels(rounds: int) -> float:
     one = Contender("labels", lambda: label_markets(markets, levels), 30 * 2_160)
     in_turn([one], rounds)
     return 1e3 * statistics.median(one.seconds)
+
+
+def a_year_of_decisions(rounds: int) -> float:
+    """Seconds of the fused decision at every close of a year of 1h, a partner given, warm."""
+    base, partner = (replace(walk(365 * 24, seed), open_time=HOURS) for seed in (1, 2))
+    settings = HybridSettings()
+    context = DecisionContext(as_of=datetime(2026, 1, 1, tzinfo=UTC), partner=partner)
+
+    def run() -> object:
+        windows = {
+            each: base if each is Timeframe.H1 else resample(base, each.value, "1h")
+            for each in settings.timeframe_weights
+        }
+        return decisions(windows, settings, context)
+
+    one = Contender("decisions", run, len(base))
+    in_turn([one], rounds)
+    return statistics.median(one.seconds)
 
 
 def main() -> int:
@@ -275,7 +222,8 @@ def main() -> int:
         equal.append(compared(name, run(), equity[:bars]))
         contenders.append(Contender(name, run, bars))
     in_turn(contenders, asked.rounds)
-    text = report(asked, contenders, equal, labels(asked.rounds), sweeps(asked.rounds))
+    times = labels(asked.rounds), a_year_of_decisions(asked.rounds)
+    text = report(asked, contenders, equal, times, sweeps(asked.rounds))
     print(text)
     if asked.markdown:
         write_section(asked.markdown, text, BEGIN, END)
@@ -283,8 +231,13 @@ def main() -> int:
 
 
 def report(
-    asked: argparse.Namespace, contenders: list[Contender], equal: list[str], label_ms: float, swept: str
+    asked: argparse.Namespace,
+    contenders: list[Contender],
+    equal: list[str],
+    times: tuple[float, float],
+    swept: str,
 ) -> str:
+    label_ms, decision_s = times
     rates = {one.name: one.rate for one in contenders}
     lines = [
         BEGIN,
@@ -309,6 +262,11 @@ def report(
     lines.append(
         f"- labels of 30 instruments × 90 days × {len(STRATEGIES)} strategies, both sides of every bar: "
         f"**{label_ms:.0f} ms** of the processor, goal {LABEL_GOAL_MS:.0f} ms: {reached}"
+    )
+    reached = "reached" if decision_s <= DECISIONS_GOAL_S else "MISSED"
+    lines.append(
+        f"- the fused decision at every close of a year of 1h: **{decision_s:.2f} s** of the processor, "
+        f"goal {DECISIONS_GOAL_S:g} s: {reached}"
     )
     return "\n".join([*lines, swept, END, ""])
 

@@ -2,9 +2,9 @@
 
     python benchmarks/backtest_page.py [--data FOLDER] [--rounds 5] [--markdown docs/benchmarks.md]
 
-FOLDER holds candles as SYMBOL_1h.parquet (timestamp in ms, open, high, low, close, volume), as SANDBOX_DATA does; ten of
-them are taken. Without it random walks stand in. The form is posted, the job is run by the worker's task in this process
-(a lease, a trial, a report and arrays are written), then the page and its three charts are fetched.
+FOLDER holds candles as SYMBOL_1h.parquet (timestamp in ms, open, high, low, close, volume), as SANDBOX_DATA does; ten
+of them are taken. Without it random walks stand in. The form is posted, the job is run by the worker's task in this
+process (a lease, a trial, a report and arrays are written), then the page and its three charts are fetched.
 """
 
 import argparse
@@ -140,8 +140,8 @@ def section(asked: argparse.Namespace, found: dict[str, list[tuple[dict[str, flo
         f"## A backtest of {PAIRS} pairs over {YEARS} years of 1h, from the form to its page",
         "",
         f"`python benchmarks/backtest_page.py --rounds {asked.rounds}` on {machine()}; commit {commit()}.",
-        f"{told.capitalize()} in Postgres. Seconds of the clock, medians of {asked.rounds} warm runs, whole requests and",
-        "the worker's task; what Redis takes to wake the worker (milliseconds) is not in them.",
+        f"{told.capitalize()} in Postgres. Seconds of the clock, medians of {asked.rounds} warm runs: whole requests",
+        "and the worker's task; what Redis takes to wake the worker (milliseconds) is not in them.",
         "",
         "| | trades | first run | form | job | page | three charts | all, warm | |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
