@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
-from copilot_project.database_roles import grant_to_application
+from copilot_project.database_roles import grant_as_configured
 from copilot_project.embedded.binaries import postgres_bindir
 from copilot_project.embedded.error import EmbeddedError
 
@@ -131,8 +131,7 @@ def restore(*, folder: Path, replace: str, tell: Tell) -> list[str]:
         raise BackupError(
             f"restored, but not as it was: {', '.join(wrong)} differ from the list of the backup"
         )
-    if settings.APPLICATION_ROLE:
-        grant_to_application(role=settings.APPLICATION_ROLE, password=settings.APPLICATION_PASSWORD or None)
+    grant_as_configured()
     tell(f"{sum(state.rows for state in found.values())} rows of {len(found)} tables are as they were")
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

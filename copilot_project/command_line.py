@@ -7,6 +7,9 @@ from urllib.parse import unquote, urlsplit
 OWNER_VARIABLE = "COPILOT_DATABASE_OWNER"
 # Those that make, change or empty tables; `up` migrates before it starts the processes, which are not owners.
 OWNER_COMMANDS = frozenset({"migrate", "up", "stress_test", "flush", "dbshell", "backup", "restore", "test"})
+# Those of the executor's role, the only one that may read encrypted API keys.
+EXECUTOR_VARIABLE = "COPILOT_DATABASE_EXECUTOR"
+EXECUTOR_COMMANDS = frozenset({"execute_orders", "rotate_exchange_keys"})
 # Those that change rows whose history is kept: it names who ran them.
 ATTRIBUTED_COMMANDS = frozenset(
     {"api_key", "changepassword", "createsuperuser", "demo", "kill_switch", "load_tiers", "loaddata", "shell"}
@@ -19,6 +22,11 @@ def acts_as_owner() -> bool:
     return bool(os.environ.get(OWNER_VARIABLE))
 
 
+def acts_as_executor() -> bool:
+    """Whether this process connects as the role that may read encrypted API keys."""
+    return bool(os.environ.get(EXECUTOR_VARIABLE))
+
+
 def credentials_of(url: str) -> tuple[str, str]:
     """Role and password in a database's URL; empty where there is none."""
     parts = urlsplit(url)
@@ -29,6 +37,8 @@ def main(arguments: list[str]) -> int:
     """Run a command; the exit status."""
     if len(arguments) > 1 and arguments[1] in OWNER_COMMANDS:
         os.environ[OWNER_VARIABLE] = "1"
+    if len(arguments) > 1 and arguments[1] in EXECUTOR_COMMANDS:
+        os.environ[EXECUTOR_VARIABLE] = "1"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot_project.settings")
     try:
         _execute(arguments)

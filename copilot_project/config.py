@@ -73,6 +73,7 @@ class Configuration(BaseSettings):
     trusted_proxy_count: int | None = Field(default=None, ge=0, le=5)
     database_url: str | None = None
     database_owner_url: str | None = None
+    executor_database_url: str | None = None
     redis_url: str | None = None
     cache_url: str | None = None
 
@@ -117,6 +118,7 @@ class Configuration(BaseSettings):
 
     admin_emails: CommaSeparated = ()
     password_login: bool | None = None
+    second_factor_required: bool = False
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
     google_issuer_url: str | None = None

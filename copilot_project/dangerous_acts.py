@@ -31,15 +31,15 @@ FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 class Act:
     """A POST to `url_name`; with `chosen`, only one whose field of that name has one of these values.
 
-    `page` is where the person goes back to, where that is not the address itself. `by_factor`: of two or more who could
-    do it, the one who does has a second factor.
+    `page` is where the person goes back to, where that is not the address itself. `by_factor`: of two or more who hold
+    that right, the one who does it has a second factor.
     """
 
     words: str
     url_name: str
     chosen: dict[str, frozenset[str]] = field(default_factory=dict)
     page: str = ""
-    by_factor: bool = False
+    by_factor: str = ""
 
     def is_meant_by(self, request: HttpRequest) -> bool:
         return all(request.POST.get(name) in values for name, values in self.chosen.items())
@@ -55,13 +55,20 @@ ACTS = (
         "re-arming the kill switch",
         "admin:signals_killswitch_changelist",
         one_of(action="confirm"),
-        by_factor=True,
+        by_factor="signals.change_killswitch",
     ),
     Act(
         "live trading and its keys",
         "autopilot:live_act",
-        one_of(do="open key ask confirm decide lift"),
+        one_of(do="open key ask decide lift"),
         page="autopilot:live",
+    ),
+    Act(
+        "arming for live trading",
+        "autopilot:live_act",
+        one_of(do="confirm"),
+        page="autopilot:live",
+        by_factor="autopilot.change_account",
     ),
     Act("a new key of the API", "admin:users_apikey_add"),
     Act("an endpoint of webhooks", "admin:notifications_webhookendpoint_add"),
@@ -90,7 +97,7 @@ def guarded(middleware: GetResponse) -> GetResponse:
         act = act_of(request)
         if act is None or not request.user.is_authenticated:
             return None
-        if act.by_factor and not is_mfa_enabled(request.user, FACTORS) and not is_alone(request.user):
+        if act.by_factor and not has_factor(request.user) and not is_alone(request.user, act.by_factor):
             return set_up_first(request, act)
         return None if is_fresh(request) else ask_first(request, act)
 
@@ -109,7 +116,7 @@ def is_fresh(request: HttpRequest) -> bool:
     """Whether the person showed within five minutes who they are, by the strongest that they have."""
     user: AbstractBaseUser | AnonymousUser = request.user
     records = get_authentication_records(request, user)
-    if is_mfa_enabled(user, FACTORS):
+    if has_factor(user):
         records = [record for record in records if record.get("method") == "mfa"]
         began = 0.0
     else:
@@ -118,17 +125,25 @@ def is_fresh(request: HttpRequest) -> bool:
     return time.time() - last < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
+def has_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return bool(is_mfa_enabled(user, FACTORS))
+
+
+def back_from(request: HttpRequest, act: Act) -> str:
+    return reverse(act.page) if act.page else request.get_full_path()
+
+
 def set_up_first(request: HttpRequest, act: Act) -> HttpResponse:
     messages.error(
         request,
         f"Where two could do it, {act.words} takes a second factor: set one up under your name, Second factors.",
     )
-    return HttpResponseRedirect(request.get_full_path())
+    return HttpResponseRedirect(back_from(request, act))
 
 
 def ask_first(request: HttpRequest, act: Act) -> HttpResponse:
     """To the page that asks for the password or the second factor, and from there back to where this was sent."""
-    back = reverse(act.page) if act.page else request.get_full_path()
+    back = back_from(request, act)
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:
         return render(request, "account/log_in_again.html", {"act": act.words, "back": back}, status=403)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from copilot_project.command_line import OWNER_VARIABLE
+from copilot_project.command_line import EXECUTOR_VARIABLE, OWNER_VARIABLE
 from copilot_project.embedded.checks import Port
 from copilot_project.embedded.process import Process
 from copilot_project.embedded.state import CHECKOUT
@@ -44,7 +44,9 @@ def environment(web_port: int) -> dict[str, str]:
     ours["COPILOT_STARTED_AT"] = datetime.now(UTC).isoformat()
     if sys.stdout.isatty():
         ours["FORCE_COLOR"] = "1"  # we pass their lines on to a terminal
-    inherited = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in (OWNER_VARIABLE, EXECUTOR_VARIABLE)
+    }
     return {**defaults, **inherited, **ours}
 
 

@@ -44,8 +44,8 @@ NEEDS: dict[Process, tuple[str, ...]] = {
     "training-worker": ("database_url", "redis_url"),
     "beat": ("database_url", "redis_url"),
     "sender": ("telegram_bot_token", "database_url"),
-    "executor": ("database_url",),
-    "migrate": ("database_url", "database_owner_url"),
+    "executor": ("executor_database_url",),
+    "migrate": ("database_url", "database_owner_url", "executor_database_url"),
 }
 
 

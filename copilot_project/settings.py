@@ -8,12 +8,13 @@ import dj_database_url
 from django.templatetags.static import static
 from django.urls import reverse, reverse_lazy
 
-from copilot_project.command_line import acts_as_owner, credentials_of
+from copilot_project.command_line import acts_as_executor, acts_as_owner, credentials_of
 from copilot_project.config import BASE_DIR, load_configuration
 from copilot_project.config import TELEGRAM_API_URL as REAL_TELEGRAM
 from copilot_project.embedded.state import (
     APPLICATION,
     CACHE_DATABASE,
+    EXECUTOR,
     database_url,
     redis_url,
     state_dir,
@@ -91,6 +92,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "copilot_project.second_factor.required",
     "copilot_project.dangerous_acts.guarded",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -113,14 +115,21 @@ TEMPLATES = [
     },
 ]
 
-# Two roles: the application's, and the owner's for the few commands that change tables.
-# Where DATABASE_URL stands alone, its role does both.
+# Three roles: the application's, the executor's, which may read encrypted API keys, and the owner's for the few
+# commands that change tables. Where DATABASE_URL stands alone, its role does all.
 OWNER_URL = config.database_owner_url or config.database_url or database_url(STATE_DIR)
-APPLICATION_URL = config.database_url or database_url(STATE_DIR, role=APPLICATION)
+# The executor's container is told its own role and no other.
+OTHERS_URL = config.database_url or config.executor_database_url
+APPLICATION_URL = OTHERS_URL or database_url(STATE_DIR, role=APPLICATION)
 IS_OWNER = acts_as_owner()
-DATABASE = dj_database_url.parse(OWNER_URL if IS_OWNER else APPLICATION_URL, conn_health_checks=True)
+EXECUTOR_URL = config.executor_database_url or config.database_url or database_url(STATE_DIR, role=EXECUTOR)
+OUR_URL = OWNER_URL if IS_OWNER else EXECUTOR_URL if acts_as_executor() else APPLICATION_URL
+DATABASE = dj_database_url.parse(OUR_URL, conn_health_checks=True)
 APPLICATION_ROLE, APPLICATION_PASSWORD = credentials_of(
     APPLICATION_URL if OWNER_URL != APPLICATION_URL else ""
+)
+EXECUTOR_ROLE, EXECUTOR_PASSWORD = credentials_of(
+    EXECUTOR_URL if EXECUTOR_URL not in (OWNER_URL, APPLICATION_URL) else ""
 )
 # The pool waits twice as long after each failed connection. Two seconds of that, then the next request tries anew:
 # else a database that was away for ten seconds is found again after thirty.
@@ -192,6 +201,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 ADMIN_EMAILS = frozenset(email.lower() for email in config.admin_emails)
 PASSWORD_LOGIN = bool(config.password_login)
+SECOND_FACTOR_REQUIRED = config.second_factor_required
 ACCOUNT_ADAPTER = "users.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]

@@ -32,6 +32,8 @@ check_environment() {
         fail "GRAFANA_PASSWORD is METRICS_TOKEN: whoever reads the dashboards could read /metrics, and the other way round."
     [ "$(value_of DATABASE_URL)" != "$(value_of DATABASE_OWNER_URL)" ] ||
         fail "DATABASE_URL is DATABASE_OWNER_URL: the application would own the ledger. See .env.example."
+    [ "$(value_of DATABASE_URL)" != "$(value_of EXECUTOR_DATABASE_URL)" ] ||
+        fail "DATABASE_URL is EXECUTOR_DATABASE_URL: every process could read the encrypted API keys. See .env.example."
 }
 
 value_of() {

@@ -162,8 +162,8 @@ def open_alarms() -> QuerySet[Alarm]:
     return Alarm.objects.filter(cleared_at=None)
 
 
-def is_alone(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether nobody else of the staff may change the kill switch, so that no second person can confirm."""
+def is_alone(user: AbstractBaseUser | AnonymousUser, right: str = MAY_SWITCH) -> bool:
+    """Whether nobody else of the staff holds it (by itself, the kill switch), so that no second person can confirm."""
     backend = "django.contrib.auth.backends.ModelBackend"
-    others = get_user_model().objects.with_perm(MAY_SWITCH, backend=backend).filter(is_staff=True)
+    others = get_user_model().objects.with_perm(right, backend=backend).filter(is_staff=True)
     return not others.exclude(pk=user.pk or 0).exists()

@@ -36,10 +36,13 @@ def visiting(chromium: Path, **options: Any) -> Iterator[tuple[Page, list[str]]]
             connections.close_all()
 
 
-def log_in(page: Page, url: str, name: str = "boss", password: str = "a-password-1") -> None:
-    """Through the form that a visitor of any page is sent to."""
+def log_in(page: Page, url: str, name: str = "boss", password: str = "a-password-1", code: str = "") -> None:
+    """Through the form that a visitor of any page is sent to; with the code of an app, where one is asked for."""
     page.goto(f"{url}/admin/")
     page.fill("[name=login]", name)
     page.fill("[name=password]", password)
     page.click("text=Log in >> nth=-1")
+    if code:
+        page.fill("[name=code]", code)
+        page.click("button[type=submit] >> nth=-1")
     page.wait_for_selector("#content")

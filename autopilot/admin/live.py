@@ -39,7 +39,6 @@ class ExchangeKeyAdmin(ExportedAdmin):
     list_display = ["account", "exchange", "shown", "shown_state", "ip_restricted", "stored_by", "checked_at"]
     list_filter = ["state", "exchange"]
     list_select_related = ["account", "exchange"]
-    not_exported = ("ciphertext",)
     first_row = "It comes when a key is stored on the page Live trading."
 
     @display(description="State", ordering="state", label=KEY_STATES)

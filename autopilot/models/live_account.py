@@ -20,14 +20,10 @@ class KeyState(models.TextChoices):
 
 
 class ExchangeKey(models.Model):
-    """An exchange's API key, encrypted under a key that is not in the database. Only the executor decrypts it.
-
-    What is refused is forgotten: its ciphertext is emptied.
-    """
+    """An exchange's API key, of which this row shows what everybody may see. What is refused is forgotten."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="exchange_key")
     exchange = models.ForeignKey(Exchange, on_delete=models.PROTECT, related_name="+")
-    ciphertext = models.BinaryField()
     key_id = models.CharField(max_length=16, help_text="Which encryption key; a rotation changes it.")
     shown = models.CharField(max_length=8, help_text="The last characters of the API key.")
     state = models.CharField(max_length=9, choices=KeyState.choices, default=KeyState.UNCHECKED)
@@ -42,6 +38,26 @@ class ExchangeKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.exchange} …{self.shown}"
+
+    @property
+    def ciphertext(self) -> bytes:
+        """Empty once it is forgotten. Only the executor's role may ask."""
+        secret: KeySecret | None = getattr(self, "secret", None)
+        return bytes(secret.ciphertext) if secret else b""
+
+
+class KeySecret(models.Model):
+    """Key and secret, encrypted under a key that is not in the database.
+
+    In a table of its own because the application's role may write `ciphertext` and not read it
+    (`copilot_project/database_roles.py`).
+    """
+
+    key = models.OneToOneField(ExchangeKey, on_delete=models.CASCADE, primary_key=True, related_name="secret")
+    ciphertext = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Secret of {self.key_id}"
 
 
 class LiveArmingQuerySet(models.QuerySet["LiveArming"]):

@@ -1,13 +1,10 @@
 """Live trading: accounts and their locks, orders at exchanges, what is unknown or frozen, and the halt."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -25,13 +22,10 @@ from autopilot.services.live.intents import DecisionError, cancel_by_hand, decid
 from autopilot.services.live.keys import ApiKeyError, store_key
 from autopilot.views.page import page
 from signals.market.models import Exchange
-from signals.selectors import trading_state
+from signals.selectors import is_alone, trading_state
 from signals.services import kill_switch
 
 ORDERS_SHOWN = 50
-FRESH_LOGIN = timedelta(minutes=5)
-WRONG_FACTOR = "That is not your password: nothing was changed."
-OLD_LOGIN = "Log in again first: the second factor is a log-in of the last five minutes."
 RIGHTS = {"halt": "signals.change_killswitch", "reduce": "signals.change_killswitch"}
 CHANGES = "autopilot.change_account"
 
@@ -41,7 +35,6 @@ def live(request: HttpRequest) -> HttpResponse:
         "exchanges": Exchange.objects.order_by("name"),
         "may_change": request.user.has_perm(CHANGES),
         "may_halt": request.user.has_perm(RIGHTS["halt"]),
-        "asks_password": _user(request).has_usable_password(),
     }
     return page(request, "autopilot/live.html", "Live trading", context)
 
@@ -68,7 +61,7 @@ def live_order(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "autopilot/live_order.html", f"Order {found.order.client_order_id}", context)
 
 
-@sensitive_post_parameters("api_key", "api_secret", "password")
+@sensitive_post_parameters("api_key", "api_secret")
 @require_POST
 def live_act(request: HttpRequest) -> HttpResponse:
     """What the pressed button says; every refusal says why."""
@@ -182,14 +175,12 @@ def _ask(request: HttpRequest) -> str:
 
 
 def _confirm(request: HttpRequest) -> str:
-    if refusal := _second_factor(request):
-        raise ArmingError(refusal)
     arming = get_object_or_404(LiveArming, pk=request.POST.get("arming") or 0)
     armed = confirm_arming(
         arming=arming,
         typed=request.POST.get("typed", ""),
         hours=int(request.POST.get("hours") or 8),
-        may_be_same=_is_alone(request),
+        may_be_same=is_alone(request.user, CHANGES),
         **_who(request),
     )
     return f"{armed.account.name} trades live until {armed.expires_at:%Y-%m-%d %H:%M} UTC."
@@ -227,27 +218,6 @@ def _lift(request: HttpRequest) -> str:
         raise DecisionError("An order of unknown fate is decided on its own page.")
     accept_difference(freeze=freeze, note=note, **_who(request))
     return "The freeze is lifted. What the exchange holds beyond our fills is left alone."
-
-
-def _second_factor(request: HttpRequest) -> str:
-    """Why not; empty where it is given: the password once more, for others a log-in of the last minutes."""
-    user = _user(request)
-    if user.has_usable_password():
-        return "" if user.check_password(request.POST.get("password", "")) else WRONG_FACTOR
-    is_fresh = user.last_login is not None and timezone.now() - user.last_login < FRESH_LOGIN
-    return "" if is_fresh else OLD_LOGIN
-
-
-def _user(request: HttpRequest) -> AbstractUser:
-    """Who is logged in; `staff` lets nobody else in."""
-    return cast("AbstractUser", request.user)
-
-
-def _is_alone(request: HttpRequest) -> bool:
-    """Whether nobody else may confirm."""
-    backend = "django.contrib.auth.backends.ModelBackend"
-    others = get_user_model().objects.with_perm(CHANGES, backend=backend).filter(is_staff=True)
-    return not others.exclude(username=request.user.get_username()).exists()
 
 
 ACTS: dict[str, Callable[[HttpRequest], str]] = {

@@ -18,7 +18,7 @@ from copilot_project.embedded.error import EmbeddedError
 CHECKOUT = Path(__file__).resolve().parents[2]
 MARKER = ".copilot"
 CACHE_DATABASE = 1
-OWNER, APPLICATION = "copilot", "copilot_app"  # roles of the embedded Postgres
+OWNER, APPLICATION, EXECUTOR = "copilot", "copilot_app", "copilot_executor"  # roles of the embedded Postgres
 POSTGRES_SOCKET = ".s.PGSQL.5432"
 SUN_PATH_LIMIT = 107  # bytes that the kernel takes for the name of a unix socket
 

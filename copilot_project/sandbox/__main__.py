@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from copilot_project.sandbox.app import build_app
+from copilot_project.sandbox.certificate import serving
 from copilot_project.sandbox.config import DEFAULT_TOKEN, SandboxConfig, SandboxError, SendLimits
 from copilot_project.sandbox.exchange.opening import open_venue
 from copilot_project.sandbox.exchange.venue import Venue
@@ -45,6 +46,9 @@ def parse(arguments: list[str]) -> SandboxConfig:
     parser.add_argument("--token", default=env.get("TELEGRAM_BOT_TOKEN") or DEFAULT_TOKEN)
     parser.add_argument("--no-limits", action="store_true", help="switch Telegram's message limits off")
     parser.add_argument("--record-calls", action="store_true", help="write refused calls down as well")
+    parser.add_argument(
+        "--tls", action="store_true", help="a second port that speaks HTTPS; trust certificate.pem in --state"
+    )
     asked = parser.parse_args(arguments)
     return SandboxConfig(
         state=asked.state,
@@ -60,6 +64,7 @@ def parse(arguments: list[str]) -> SandboxConfig:
         token=asked.token,
         limits=None if asked.no_limits else SendLimits(),
         record_calls=asked.record_calls,
+        tls=asked.tls,
         accounts=_addresses(env.get("ADMIN_EMAILS", "")),
     )
 
@@ -86,6 +91,8 @@ async def serve(config: SandboxConfig) -> None:
     runner = _runner(config, venue)
     try:
         await _listen(runner, config)
+        if config.tls:
+            say(f"tls https://{config.host}:{runner.addresses[1][1]}")
         say(f"ready http://{config.host}:{runner.addresses[0][1]}")
         stop = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -106,6 +113,8 @@ async def _listen(runner: web.AppRunner, config: SandboxConfig) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, config.host, config.port, reuse_address=True).start()
+        if config.tls:
+            await web.TCPSite(runner, config.host, 0, ssl_context=serving(config.state)).start()
     except OSError as error:
         hint = "choose another with --port or SANDBOX_PORT, or stop what uses it"
         raise SandboxError(f"port {config.port} cannot be opened ({error.strerror}): {hint}.") from error

@@ -30,6 +30,7 @@ class SendLimits:
 class SandboxConfig:
     """Settings of one sandbox; `data` None: simulated market; `shift_days` None: chosen.
 
+    With `tls` a second port speaks HTTPS, by a certificate of its own in the state.
     With `record_calls` the state holds each call of the Bot API, refused ones too, in `calls.jsonl`.
     """
 
@@ -46,6 +47,7 @@ class SandboxConfig:
     token: str = DEFAULT_TOKEN
     limits: SendLimits | None = field(default_factory=SendLimits)
     record_calls: bool = False
+    tls: bool = False
     weight_limit: int = 6000
     accounts: tuple[str, ...] = ("admin@example.com",)
 

@@ -10,6 +10,7 @@ from autopilot.models import (
     AccountKind,
     ExchangeKey,
     Holding,
+    KeySecret,
     LiveArming,
     LiveOrder,
     LiveOrderEvent,
@@ -28,10 +29,9 @@ def live_day(*, bought: Instrument, unsure: Instrument, now: datetime) -> Accoun
     """Of an exchange called Binance; each table of live trading has a row."""
     exchange = Exchange.objects.get(pk=bought.exchange_id)
     account = make_account(kind=AccountKind.LIVE, name="Binance live", cash=Decimal(10_000))
-    ExchangeKey.objects.create(
+    key = ExchangeKey.objects.create(
         account=account,
         exchange=exchange,
-        ciphertext=b"sealed",
         key_id="1a2b3c4d",
         shown="9f3a",
         state="usable",
@@ -40,6 +40,7 @@ def live_day(*, bought: Instrument, unsure: Instrument, now: datetime) -> Accoun
         stored_at=now - timedelta(days=2),
         checked_at=now - timedelta(days=2),
     )
+    KeySecret.objects.create(key=key, ciphertext=b"sealed")
     LiveArming.objects.create(
         account=account,
         reason="A week on paper agreed with its backtest.",

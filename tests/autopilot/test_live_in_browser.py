@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -14,6 +15,7 @@ from signals.market.models import Exchange
 from signals.models import KillSwitch
 from tests.autopilot.services.executor.exchange import KEY, PRICE, SECRET, Hands, exchange_at_work
 from tests.browser import log_in, visiting
+from tests.users.totp import totp
 from users.models import User
 
 PAGE = "/admin/console/live/"
@@ -43,7 +45,9 @@ def test_armed_by_two_traded_halted_and_reconciled(
         hands.turn(seconds=0)
         ask_to_arm(page, address)
         page.context.clear_cookies()
-        log_in(page, live_server.url, "bob")
+        secret = generate_totp_secret()
+        TOTP.activate(User.objects.get(username="bob"), secret)
+        log_in(page, live_server.url, "bob", code=totp(secret))
         confirm(page, address)
 
         order = hands.order("0.01", stop=PRICE * 9 / 10)
@@ -102,6 +106,5 @@ def ask_to_arm(page: Page, address: str) -> None:
 def confirm(page: Page, address: str) -> None:
     page.goto(address)
     page.fill("[name=typed]", NAME)
-    page.fill("[name=password]", "a-password-1")
     page.click("text=Arm for live trading")
     page.wait_for_selector("text=trades live until")

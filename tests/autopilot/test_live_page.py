@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from signals.market.models import Exchange
 from signals.models import KillSwitch
 from tests.autopilot.accounts import START, make_account
 from tests.factories import make_instrument
+from tests.users.totp import totp
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -111,15 +113,28 @@ def test_key_is_written_and_never_shown(boss: Client, account: Account) -> None:
     assert b"canary" not in bytes(account.exchange_key.ciphertext)
 
 
-def test_two_persons_arm_with_typed_name_and_password(boss: Client, account: Account, client: Client) -> None:
+def with_factor(client: Client, user: User) -> None:
+    """An authenticator app, whose code was typed just now."""
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    client.post("/accounts/2fa/reauthenticate/", {"code": totp(secret)})
+
+
+def test_two_persons_arm_with_typed_name_and_second_factor(
+    boss: Client, account: Account, client: Client
+) -> None:
     assert "Type the account" in act(boss, "ask", account=account.pk, typed="else", reason="x")
     act(boss, "ask", account=account.pk, typed=account.name, reason="go")
     arming = LiveArming.objects.get()
     other = User.objects.create_superuser("other", "other@example.com", PASSWORD)
-    same = {"arming": arming.pk, "typed": account.name, "password": PASSWORD}
+    same = {"arming": arming.pk, "typed": account.name}
+    assert "takes a second factor" in act(boss, "confirm", **same)
+    with_factor(boss, User.objects.get(username="boss"))
     assert "Another person must confirm" in act(boss, "confirm", **same)
     client.force_login(other)
-    assert "not your password" in act(client, "confirm", **same | {"password": "wrong"})
+    assert "takes a second factor" in act(client, "confirm", **same)
+    assert not account.armings.in_force(timezone.now()).exists()
+    with_factor(client, other)
     assert "armed for 1 to 24 hours" in act(client, "confirm", **same, hours=25)
     assert "trades live until" in act(client, "confirm", **same)
     assert account.armings.in_force(timezone.now()).exists()
@@ -131,7 +146,7 @@ def test_two_persons_arm_with_typed_name_and_password(boss: Client, account: Acc
 def test_only_person_may_confirm_alone(boss: Client, account: Account) -> None:
     act(boss, "ask", account=account.pk, typed=account.name, reason="go")
     arming = LiveArming.objects.get()
-    confirm = {"arming": arming.pk, "typed": account.name, "password": PASSWORD}
+    confirm = {"arming": arming.pk, "typed": account.name}
     assert "trades live until" in act(boss, "confirm", **confirm)
 
 

@@ -1,7 +1,7 @@
 """The run of `tests.chaos.orders`: whoever decides, a person who ends what the exchange knows nothing of, the judge."""
 
-import os
 import random
+import signal
 import time
 from argparse import Namespace
 from collections import Counter
@@ -13,20 +13,32 @@ from typing import Any
 import httpx
 from django.conf import settings
 from django.core.management import call_command
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from autopilot.engine.order import OrderSide, OrderType
-from autopilot.models import Account, AccountKind, Holding, LiveOrder, Order, Position
+from autopilot.models import (
+    Account,
+    AccountKind,
+    Holding,
+    LiveArming,
+    LiveOrder,
+    Order,
+    Position,
+    Reconciliation,
+)
 from autopilot.services.accounts import open_account
 from autopilot.services.live.arming import confirm_arming, request_arming
-from autopilot.services.live.intents import DecisionError, decide_unknown
+from autopilot.services.live.intents import DecisionError, decide_unknown, has_no_evidence
 from autopilot.services.live.keys import store_key
+from autopilot.services.live.stops import move_stop
 from autopilot.services.order_request import OrderRequest
-from autopilot.services.orders import close_position, place_order, withdraw_entries
-from signals.crash_points import EXIT_STATUS, CrashPoint
+from autopilot.services.orders import close_position, place_order, withdraw_entries, withdraw_order
+from signals.crash_points import CrashPoint
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Exchange, Instrument
-from tests.chaos.processes import Killable, start_sandbox
+from tests.chaos.forked import ForkedExecutor
+from tests.chaos.processes import start_sandbox
 
 POINTS = (
     CrashPoint.BEFORE_SUBMITTING,
@@ -40,6 +52,9 @@ POINTS = (
 )
 SYMBOLS = {"BTC/USDT": "50000", "ETH/USDT": "2500", "SOL/USDT": "150", "BNB/USDT": "600"}
 QUANTITIES = {"BTC/USDT": "0.01", "ETH/USDT": "0.2", "SOL/USDT": "3.0", "BNB/USDT": "1.0"}
+# Deaths come at a visit drawn up to these, so that much is under way; everywhere else up to 24.
+LATEST_VISIT = {CrashPoint.AFTER_CANCEL_CALL: 6, CrashPoint.BEFORE_RECONCILED: 10}
+IN_FLIGHT = 8  # intents that wait for the executor
 NO_EVIDENCE_SECONDS = 4.0
 LIES = {
     "hidden_probability": 0.05,
@@ -65,8 +80,8 @@ NO_LIMITS = (
 
 
 def run(options: Namespace, state: Path) -> dict[str, Any]:
-    os.environ["LIVE_CALL_TIMEOUT_MS"] = "500"
-    os.environ["LIVE_NO_EVIDENCE_SECONDS"] = str(NO_EVIDENCE_SECONDS)
+    settings.LIVE_TRADING_ALLOWED = True
+    settings.LIVE_CALL_TIMEOUT_MS = 500
     settings.LIVE_NO_EVIDENCE_SECONDS = NO_EVIDENCE_SECONDS
     call_command("migrate", verbosity=0, interactive=False)
     with start_sandbox(state) as sandbox:
@@ -74,16 +89,21 @@ def run(options: Namespace, state: Path) -> dict[str, Any]:
         return Ordeal(options, state, sandbox.url).run()
 
 
+def sent() -> QuerySet[LiveOrder]:
+    return LiveOrder.objects.filter(submitted_at__isnull=False)
+
+
 class Ordeal:
     def __init__(self, options: Namespace, state: Path, url: str) -> None:
         self.options, self.state, self.url = options, state, url
+        self.client = httpx.Client(base_url=f"{url}/_sandbox", timeout=60, verify=False)
         self.rng = random.Random(options.seed)
         self.kills: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self.placed = 0
-        self.decided = 0
-        self.executor: Killable | None = None
+        self.decided = self.starts = 0
+        self.executor: ForkedExecutor | None = None
         self.point: CrashPoint | None = None
+        self.newest: datetime | None = None
 
     def run(self) -> dict[str, Any]:
         began = time.monotonic()
@@ -91,14 +111,16 @@ class Ordeal:
         while not self._is_done() and time.monotonic() - began < self.options.longest:
             self._keep_executor()
             self._arm()
+            self._candles()
             self._decide()
             self._person()
-            time.sleep(0.02)
+            time.sleep(0.25)
         self._settle()
         return self._judge(time.monotonic() - began)
 
     def _is_done(self) -> bool:
-        return self.placed >= self.options.intents and all(
+        """Those count that went to the exchange; what was dropped before did not."""
+        return sent().count() >= self.options.intents and all(
             self.kills[point.value] >= self.options.per_point for point in POINTS
         )
 
@@ -141,70 +163,88 @@ class Ordeal:
             )
         self.accounts = list(Account.objects.filter(kind=AccountKind.LIVE).order_by("pk"))
         self.instruments = list(Instrument.objects.filter(symbol__in=SYMBOLS).order_by("symbol"))
+        self.pairs = [(account, each) for account in self.accounts for each in self.instruments]
         self._post("/exchange/lies", LIES | {"seed": self.options.seed})
         for kind, probability in FAULTS:
             for method in ("POST order", "DELETE order", "GET order"):
                 fault = {"kind": kind, "target": "exchange", "method": method, "probability": probability}
-                httpx.post(f"{self.url}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
+                self._post("/faults", fault)
 
     def _keep_executor(self) -> None:
         """Start it anew when it died, to die at the point that has died least."""
-        if self.executor is not None and self.executor.lives():
-            return
         if self.executor is not None:
-            status = self.executor.process.wait()
-            if self.point is not None and status == EXIT_STATUS:
-                self.kills[self.point.value] += 1
+            status = self.executor.status()
+            if status is None:
+                return
+            if self.point is None or status != -signal.SIGKILL:
+                raise RuntimeError(f"the executor ended by itself ({status}): {self.state / 'executor.log'}")
+            self.kills[self.point.value] += 1
         owing = [each for each in POINTS if self.kills[each.value] < self.options.per_point]
         self.point = min(owing, key=lambda each: self.kills[each.value]) if owing else None
-        latest = 2 if self.point is CrashPoint.AFTER_CANCEL_CALL else 12
+        latest = LATEST_VISIT.get(self.point, 24) if self.point else 0
         crash = f"{self.point.value}:{self.rng.randint(1, latest)}" if self.point else ""
-        self.executor = Killable(
-            ["manage.py", "execute_orders"],
-            self.state / "executor.log",
-            COPILOT_CRASH_AT=crash,
-            EXCHANGE_API_URL=f"{self.url}/binance",
-            EXCHANGE_KEY_SECRETS=",".join(settings.EXCHANGE_KEY_SECRETS),
-            LIVE_TRADING_ALLOWED="true",
-        )
+        self.executor = ForkedExecutor(self.state / "executor.log", crash)
+        self.starts += 1
 
     def _arm(self) -> None:
         """A restart returned everything to paper: two persons arm again."""
         now = timezone.now()
+        armed = set(LiveArming.objects.in_force(now).values_list("account_id", flat=True))
         for account in self.accounts:
-            if account.armings.in_force(now).exists():
-                continue
-            arming = request_arming(account=account, typed=account.name, reason="chaos", by="ada", now=now)
-            confirm_arming(arming=arming, typed=account.name, by="bob", may_be_same=False, now=now)
+            if account.pk not in armed:
+                arming = request_arming(
+                    account=account, typed=account.name, reason="chaos", by="ada", now=now
+                )
+                confirm_arming(arming=arming, typed=account.name, by="bob", may_be_same=False, now=now)
 
     def _decide(self) -> None:
-        """Enter where nothing is held or waits, leave or move a limit away where something is."""
+        """Enter where nothing is held or waits; leave, move the stop or take a limit out where something is."""
         now = timezone.now()
         opened = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-        account, instrument = self.rng.choice(self.accounts), self.rng.choice(self.instruments)
-        alive = LiveOrder.objects.alive().filter(account=account, instrument=instrument)
-        if alive.exclude(order__purpose="stop").exists():
-            self._maybe_cancel(account, instrument, now)
-            return
-        position = Position.objects.filter(account=account, instrument=instrument).first()
-        if position is not None and position.quantity >= position.lot:
-            if close_position(
-                account=account, instrument=instrument, candle_open_time=opened, now=now, by="chaos"
-            ):
-                self.placed += 1
-            return
-        if self.placed < self.options.intents + 200:
-            self._enter(account, instrument, opened, now)
+        room = IN_FLIGHT - LiveOrder.objects.filter(state="new").count()
+        compared = Reconciliation.objects.filter(is_clean=True, at__gt=now - timedelta(seconds=25))
+        clean = set(compared.values_list("account_id", flat=True))
+        alive = LiveOrder.objects.alive().exclude(order__purpose="stop").order_by()
+        under_way = {
+            (account, instrument): (pk, purpose, asked, at)
+            for account, instrument, pk, purpose, asked, at in alive.values_list(
+                "account_id", "instrument_id", "pk", "order__purpose", "cancel_asked_at", "written_at"
+            )
+        }
+        held = Position.objects.filter(quantity__gt=0).order_by()
+        positions = {(each.account_id, each.instrument_id): each for each in held}
+        for account, instrument in self.rng.sample(self.pairs, len(self.pairs)):
+            if room <= 0:
+                return
+            pair = (account.pk, instrument.pk)
+            position = positions.get(pair)
+            if pair in under_way:
+                self._maybe_cancel(*under_way[pair], now)
+            elif position is not None and position.quantity >= position.lot:
+                position.account, position.instrument = account, instrument
+                room -= self._leave(position, opened, now)
+            elif account.pk in clean:
+                room -= self._enter(account, instrument, opened, now)
 
-    def _enter(self, account: Account, instrument: Instrument, opened: datetime, now: datetime) -> None:
-        price = Decimal(SYMBOLS[instrument.symbol])
-        close = float(price)
-        Candle.objects.get_or_create(
-            instrument=instrument,
-            timeframe="1h",
-            open_time=opened,
-            defaults={"open": close, "high": close, "low": close, "close": close, "volume": 1.0},
+    def _leave(self, position: Position, opened: datetime, now: datetime) -> int:
+        """Sometimes the stop is moved instead, as a managed exit does."""
+        if self.rng.random() < 0.3:
+            price = Decimal(SYMBOLS[position.instrument.symbol])
+            moved = price * Decimal(self.rng.randint(70, 95)) / 100
+            return int(move_stop(position=position, price=moved, by="chaos", now=now))
+        return int(
+            close_position(
+                account=position.account,
+                instrument=position.instrument,
+                candle_open_time=opened,
+                now=now,
+                by="chaos",
+            )
+            is not None
         )
+
+    def _enter(self, account: Account, instrument: Instrument, opened: datetime, now: datetime) -> int:
+        price = Decimal(SYMBOLS[instrument.symbol])
         kind = self.rng.random()
         limit = None if kind < 0.5 else price if kind < 0.85 else price * Decimal("0.9")
         request = OrderRequest(
@@ -227,23 +267,38 @@ class Ordeal:
             now=now,
             by="chaos",
         )
-        if order.is_open:
-            self.placed += 1
-        else:
+        if not order.is_open:
             self.refused[order.reason_code] += 1
+        return int(order.is_open)
 
-    def _maybe_cancel(self, account: Account, instrument: Instrument, now: datetime) -> None:
-        old = LiveOrder.objects.alive().filter(
-            account=account, instrument=instrument, written_at__lt=now - timedelta(seconds=3)
-        )
-        if old.filter(order__purpose="entry").exists():
-            withdraw_entries(account=account, instrument=instrument, reason="chaos", now=now, by="chaos")
+    def _candles(self) -> None:
+        """The closed hour, of every instrument: what orders are decided on."""
+        opened = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+        if opened == self.newest:
+            return
+        self.newest = opened
+        for instrument in self.instruments:
+            close = float(SYMBOLS[instrument.symbol])
+            Candle.objects.get_or_create(
+                instrument=instrument,
+                timeframe="1h",
+                open_time=opened,
+                defaults={"open": close, "high": close, "low": close, "close": close, "volume": 1.0},
+            )
+
+    def _maybe_cancel(
+        self, pk: int, purpose: str, asked: datetime | None, written: datetime, now: datetime
+    ) -> None:
+        if purpose == "entry" and asked is None and written < now - timedelta(seconds=3):
+            withdraw_order(order=Order.objects.get(pk=pk), reason="chaos", now=now, by="chaos")
 
     def _person(self) -> None:
         """Ends what the exchange has twice known nothing of, and only what its book does not hold."""
         for live in LiveOrder.objects.filter(state="unknown", last_empty_at__isnull=False).select_related(
             "order"
         ):
+            if not has_no_evidence(live):
+                continue
             book = self._get("/exchange/book")["orders"]
             if any(each["client_id"] == live.order.client_order_id for each in book):
                 continue
@@ -255,7 +310,7 @@ class Ordeal:
 
     def _settle(self) -> None:
         """No more lies, no more kills: what is under way comes to its end."""
-        httpx.delete(f"{self.url}/_sandbox/faults", timeout=10).raise_for_status()
+        self.client.delete("/faults").raise_for_status()
         self._post("/exchange/lies", {"hidden_probability": 0, "partial_probability": 0})
         if self.executor is not None:
             self.executor.kill()
@@ -298,7 +353,8 @@ class Ordeal:
         wrong, compared = self._positions(book)
         doubled = sum(count - 1 for count in ids.values())
         figures: dict[str, Any] = {
-            "intents_sent_or_dropped": LiveOrder.objects.count(),
+            "intents_sent": sent().count(),
+            "intents_dropped_before": LiveOrder.objects.filter(submitted_at=None).count(),
             "orders_in_the_exchanges_book": len(book["orders"]),
             "orders_doubled": doubled,
             "orphans_after_reconciliation": len(orphans),
@@ -308,6 +364,7 @@ class Ordeal:
             "positions_compared": compared,
             "positions_equal_to_the_exchange": compared - wrong,
             "faults": dict(self._status().get("faults_struck", {})),
+            "executors_started": self.starts,
             "kills": dict(sorted(self.kills.items())),
             "refused_before_they_were_sent": dict(sorted(self.refused.items())),
             "states": dict(Counter(LiveOrder.objects.values_list("state", flat=True))),
@@ -328,10 +385,10 @@ class Ordeal:
         return wrong, compared
 
     def _post(self, path: str, body: dict[str, Any]) -> None:
-        httpx.post(f"{self.url}/_sandbox{path}", json=body, timeout=10).raise_for_status()
+        self.client.post(path, json=body).raise_for_status()
 
     def _get(self, path: str) -> Any:
-        return httpx.get(f"{self.url}/_sandbox{path}", timeout=60).raise_for_status().json()
+        return self.client.get(path).raise_for_status().json()
 
     def _status(self) -> dict[str, Any]:
         told: dict[str, Any] = self._get("/status")

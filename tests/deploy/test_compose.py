@@ -66,6 +66,7 @@ def test_compose_reads_it(deployment: Path) -> None:
     [
         "DATABASE_URL",
         "DATABASE_OWNER_URL",
+        "EXECUTOR_DATABASE_URL",
         "REDIS_URL",
         "CACHE_URL",
         "SECRET_KEY",
@@ -311,7 +312,8 @@ SECRETS = {
     "TELEGRAM_BOT_TOKEN": {"worker", "sender", "alertmanager"},
     "TELEGRAM_WEBHOOK_SECRET": {"web", "worker"},
     "DATABASE_OWNER_URL": {"migrate", "postgres"},
-    "DATABASE_URL": set(OURS),
+    "DATABASE_URL": set(OURS) - {"executor"},
+    "EXECUTOR_DATABASE_URL": {"executor", "migrate"},
     "REDIS_URL": {"web", "worker", "training-worker", "beat", "redis"},
     "CACHE_URL": {"web", "redis-cache"},
     # By it each asks Vault, where there is one; VAULT_PATH and a policy may narrow what it is told.
@@ -359,3 +361,14 @@ def _run(command: list[str], folder: Path, **environment: str) -> str:
         check=True,
         timeout=120,
     ).stdout
+
+
+def test_executors_network_is_let_to_named_hosts_only() -> None:
+    assert OURS["executor"]["networks"] == ["inside", "exchanges"]
+    bridge = COMPOSE["networks"]["exchanges"]["driver_opts"]["com.docker.network.bridge.name"]
+    script = REPOSITORY / "deploy/limit_executor.sh"
+    environment = {"PRINT": "yes", "PATH": "/usr/bin:/bin"}
+    told = subprocess.check_output([str(script), "localhost"], env=environment, text=True).splitlines()
+    assert "iptables -A COPILOT-EXCHANGES -p tcp --dport 443 -d 127.0.0.1 -j RETURN" in told
+    assert told[-3] == "iptables -A COPILOT-EXCHANGES -j REJECT"
+    assert told[-1] == f"iptables -I DOCKER-USER -i {bridge} -j COPILOT-EXCHANGES"

@@ -130,6 +130,7 @@ def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path)
         "PUBLIC_URL",
         "ALLOWED_HOSTS",
         "DATABASE_URL",
+        "EXECUTOR_DATABASE_URL",
         "DATABASE_OWNER_URL",
         "REDIS_URL",
         "CACHE_URL",
@@ -145,7 +146,12 @@ def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("GRAFANA_PASSWORD", "METRICS_TOKEN"), ("DATABASE_URL", "DATABASE_OWNER_URL")]
+    ("one", "other"),
+    [
+        ("GRAFANA_PASSWORD", "METRICS_TOKEN"),
+        ("DATABASE_URL", "DATABASE_OWNER_URL"),
+        ("DATABASE_URL", "EXECUTOR_DATABASE_URL"),
+    ],
 )
 def test_two_doors_have_two_keys(one: str, other: str, installation: Path) -> None:
     env = installation / ".env"

@@ -16,7 +16,7 @@ from copilot_project.production import NEEDS
 REPOSITORY = Path(__file__).resolve().parents[2]
 ECS = REPOSITORY / "deploy/ecs"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
-PROCESSES = ["migrate", "web", "worker", "training-worker", "beat", "sender"]
+PROCESSES = ["migrate", "web", "worker", "training-worker", "beat", "sender", "executor"]
 
 
 class Loader(yaml.SafeLoader):
@@ -84,10 +84,11 @@ def test_process_is_given_what_it_asks_for_from_the_secret_and_no_value(process:
     ]
 
 
-def test_exactly_one_beat_even_while_it_is_replaced() -> None:
-    beat = service("beat")
-    assert beat["DesiredCount"] == 1
-    configured = beat["DeploymentConfiguration"]
+@pytest.mark.parametrize("process", ["beat", "executor"])
+def test_exactly_one_even_while_it_is_replaced(process: str) -> None:
+    one = service(process)
+    assert one["DesiredCount"] == 1
+    configured = one["DeploymentConfiguration"]
     assert (configured["MinimumHealthyPercent"], configured["MaximumPercent"]) == (0, 100)
 
 
@@ -96,6 +97,19 @@ def test_a_version_that_does_not_become_healthy_is_taken_back(process: str) -> N
     breaker = service(process)["DeploymentConfiguration"]["DeploymentCircuitBreaker"]
     assert breaker == {"Enable": True, "Rollback": True}
     assert container(process)["HealthCheck"]
+
+
+def test_executor_speaks_to_its_exchanges_and_inside_only() -> None:
+    assert service("executor")["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"] == [
+        {"!Ref": "ExecutorGroup"}
+    ]
+    allowed = RESOURCES["ExecutorGroup"]["Properties"]["SecurityGroupEgress"]
+    assert [(each["ToPort"], each["CidrIp"]["!Ref"]) for each in allowed] == [
+        (5432, "VpcCidr"),
+        (443, "VpcCidr"),
+        (443, "ExchangeCidr"),
+    ]
+    assert "Default" not in TEMPLATE["Parameters"]["ExchangeCidr"]
 
 
 def test_load_balancer_asks_livez_and_hides_metrics() -> None:

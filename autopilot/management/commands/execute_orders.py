@@ -84,6 +84,8 @@ class Command(BaseCommand):
             return
         for _ in wrapped.notifies(timeout=PAUSE_SECONDS, stop_after=1):
             pass
+        for _ in wrapped.notifies(timeout=0):  # the next turn looks for all of them
+            pass
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.is_over = True

@@ -164,17 +164,13 @@ class Executor:
 
     def _protect(self, account: Account, venue: Venue) -> None:
         protect(account, self._clock())
-        self._cancels(account, venue)
-        for live in protect(account, self._clock()) or []:
-            self._submit(self._fresh(live), venue)
+        if self._cancels(account, venue):
+            protect(account, self._clock())  # what was in the way is gone
         waiting = account.live_orders.filter(
             state=LiveState.NEW.value, order__purpose=OrderPurpose.STOP.value
         )
         for live in waiting.select_related("order__position", "instrument", "account"):
             self._submit(live, venue)
-
-    def _fresh(self, live: LiveOrder) -> LiveOrder:
-        return LiveOrder.objects.select_related("order__position", "instrument", "account").get(pk=live.pk)
 
     def _dead_man(self, account: Account, venue: Venue) -> None:
         """Where the exchange has one. It takes out every order, so it is off while a stop protects something."""

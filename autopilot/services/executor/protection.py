@@ -15,16 +15,15 @@ from autopilot.services.live.stops import last_entry
 LEAVING = [OrderPurpose.SIGNAL_EXIT.value, OrderPurpose.TIME_EXIT.value, OrderPurpose.LIQUIDATION.value]
 
 
-def protect(account: Account, now: datetime) -> list[LiveOrder]:
-    """Bring every position's stop to where it belongs; the intents that are to be sent at once."""
-    written = []
+def protect(account: Account, now: datetime) -> None:
+    """Bring every position's stop to where it belongs: intents and wishes to cancel, which the executor works off."""
     for position in account.positions.exclude(quantity=0).select_related("instrument__exchange", "account"):
+        if _stands_right(position):
+            continue
         with transaction.atomic():
             Account.objects.select_for_update().get(pk=account.pk)
             position.refresh_from_db()
-            if (intent := _protect(position, now)) is not None:
-                written.append(intent)
-    return written
+            _protect(position, now)
 
 
 def unprotected(account: Account) -> list[Position]:
@@ -36,29 +35,43 @@ def unprotected(account: Account) -> list[Position]:
     ]
 
 
-def _protect(position: Position, now: datetime) -> LiveOrder | None:
+def _stands_right(position: Position) -> bool:
+    """A look without a lock, for what is so nearly always: one stop that is right, or none where none belongs."""
+    held, stop, alive = sellable(position), _wanted_stop(position), _alive(position)
+    stops = [each.order for each in alive if each.order.purpose == OrderPurpose.STOP]
+    if any(each.order.purpose in LEAVING for each in alive) or held == 0 or stop is None:
+        return not stops
+    return len(stops) == 1 and _is_right(stops[0], held, stop)
+
+
+def _is_right(order: Order, held: Decimal, stop: Decimal) -> bool:
+    return order.price == stop and order.quantity - order.filled == held
+
+
+def _protect(position: Position, now: datetime) -> None:
     held, stop = sellable(position), _wanted_stop(position)
     alive = list(_alive(position))
     if any(each.order.purpose in LEAVING for each in alive):
         for each in alive:
             if each.order.purpose == OrderPurpose.STOP:
                 ask_to_cancel(each.order, reason="position_leaves", now=now)
-        return None
+        return
     stops = [each for each in alive if each.order.purpose == OrderPurpose.STOP]
     if held == 0 or stop is None:
         for each in stops:
             ask_to_cancel(each.order, reason="nothing_to_protect", now=now)
-        return None
+        return
     for each in stops:
-        if each.order.price != stop or each.order.quantity - each.order.filled != held:
+        if not _is_right(each.order, held, stop):
             ask_to_cancel(each.order, reason="replaced", now=now)
-    return None if stops else _write_stop(position, held, stop, now)
+    if not stops:
+        _write_stop(position, held, stop, now)
 
 
-def _write_stop(position: Position, held: Decimal, stop: Decimal, now: datetime) -> LiveOrder | None:
+def _write_stop(position: Position, held: Decimal, stop: Decimal, now: datetime) -> None:
     entry = last_entry(position)
     if entry is None:
-        return None
+        return
     number = position.next_number
     position.next_number += 1
     position.save(update_fields=["next_number"])
@@ -84,7 +97,7 @@ def _write_stop(position: Position, held: Decimal, stop: Decimal, now: datetime)
         active_from=entry.active_from,
         placed_at=now,
     )
-    return write_intent(order, now)
+    write_intent(order, now)
 
 
 def _wanted_stop(position: Position) -> Decimal | None:

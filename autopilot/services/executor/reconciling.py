@@ -1,12 +1,15 @@
 """Does the exchange tell the same story as our rows? Foreign orders and trades are shown, never touched."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min, Q
 
+from autopilot.engine.live_order import LiveState
 from autopilot.models import (
     Account,
     FreezeCause,
@@ -23,9 +26,18 @@ from autopilot.services.live.freezes import held_of
 from signals.crash_points import CrashPoint, reach
 from signals.market.models import Instrument
 
-LOOK_BACK = timedelta(days=1)
+LOOK_BACK = timedelta(days=1)  # the first time
+OVERLAP = timedelta(minutes=5)  # with the last comparison: an exchange may tell trades late
 LARGEST_OFFSET_MS = 1000
 SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    is_clean: bool
+    findings: list[str]
+    external: list[dict[str, Any]]
+    balances: list[dict[str, str]]
 
 
 def reconcile(*, account: Account, venue: Venue, boot: uuid.UUID, now: datetime) -> Reconciliation:
@@ -37,9 +49,10 @@ def reconcile(*, account: Account, venue: Venue, boot: uuid.UUID, now: datetime)
             f"The exchange's clock is {offset / 1000:+.1f} s from ours: no live entry until it is not."
         )
     external: list[dict[str, Any]] = []
+    last = Reconciliation.objects.filter(account=account).values_list("at", flat=True).first()
     for instrument in traded_instruments(account):
         external += _foreign_orders(account, instrument, venue)
-        _note_foreign_trades(account, instrument, venue, now)
+        _note_foreign_trades(account, instrument, venue, last, now)
     owned = venue.balances()
     balances = [_compared(account, asset, owned) for asset in _assets(account)]
     for each in balances:
@@ -49,7 +62,8 @@ def reconcile(*, account: Account, venue: Venue, boot: uuid.UUID, now: datetime)
                 f"{each['asset']}: the exchange holds {each['owned']}, our fills and what was there before"
                 f" make {each['expected']}."
             )
-    findings += [
+    # These freeze their own instrument and nothing else.
+    unsure = [
         f"{row.order.instrument.symbol} {row.order.client_order_id}: its fate is unknown."
         for row in account.live_orders.unsure().select_related("order__instrument")[:SHOWN]
     ]
@@ -64,7 +78,10 @@ def reconcile(*, account: Account, venue: Venue, boot: uuid.UUID, now: datetime)
             .exclude(cause=FreezeCause.UNKNOWN_ORDER)
             .select_related("instrument")
         ]
-        return _write(account, boot, offset, findings, external, balances, now)
+        told = Comparison(
+            is_clean=not findings, findings=findings + unsure, external=external, balances=balances
+        )
+        return _write(account, boot, offset, told, now)
 
 
 def traded_instruments(account: Account) -> list[Instrument]:
@@ -99,9 +116,11 @@ def _foreign_orders(account: Account, instrument: Instrument, venue: Venue) -> l
     ]
 
 
-def _note_foreign_trades(account: Account, instrument: Instrument, venue: Venue, now: datetime) -> None:
+def _note_foreign_trades(
+    account: Account, instrument: Instrument, venue: Venue, last: datetime | None, now: datetime
+) -> None:
     """Trades of orders that are not ours, by hand or by another program."""
-    told = venue.trades(symbol=instrument.symbol, since=now - LOOK_BACK)
+    told = venue.trades(symbol=instrument.symbol, since=_noted_until(account, instrument, last, now))
     known = set(
         LiveTrade.objects.filter(account=account, instrument=instrument).values_list("trade_id", flat=True)
     )
@@ -130,6 +149,16 @@ def _note_foreign_trades(account: Account, instrument: Instrument, venue: Venue,
         ],
         ignore_conflicts=True,
     )
+
+
+def _noted_until(account: Account, instrument: Instrument, last: datetime | None, now: datetime) -> datetime:
+    """Before an order of unknown fate was sent, too: nothing was noted while it was."""
+    if last is None:
+        return now - LOOK_BACK
+    doubtful = account.live_orders.filter(instrument=instrument, events__state=LiveState.UNKNOWN.value)
+    recent = doubtful.filter(Q(ended_at=None) | Q(ended_at__gt=last - OVERLAP))
+    began = recent.aggregate(began=Min("written_at"))["began"]
+    return max(min(last, began or last) - OVERLAP, now - LOOK_BACK)
 
 
 def _assets(account: Account) -> list[str]:
@@ -193,9 +222,7 @@ def _write(
     account: Account,
     boot: uuid.UUID,
     offset: int,
-    findings: list[str],
-    external: list[dict[str, Any]],
-    balances: list[dict[str, str]],
+    told: Comparison,
     now: datetime,
 ) -> Reconciliation:
     row, _ = Reconciliation.objects.update_or_create(
@@ -203,11 +230,11 @@ def _write(
         defaults={
             "at": now,
             "boot": boot,
-            "is_clean": not findings,
+            "is_clean": told.is_clean,
             "clock_offset_ms": offset,
-            "findings": findings,
-            "external_orders": external,
-            "balances": balances,
+            "findings": told.findings,
+            "external_orders": told.external,
+            "balances": told.balances,
         },
     )
     return row

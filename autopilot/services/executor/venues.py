@@ -13,7 +13,7 @@ from autopilot.clients.exchange import (
     VenueRefusedError,
     VenueUnknownError,
 )
-from autopilot.models import Account, ExchangeKey, KeyState
+from autopilot.models import Account, ExchangeKey, KeySecret, KeyState
 from autopilot.services.executor.credentials import credentials_of
 from autopilot.services.live.keys import ApiKeyError
 from signals.services.actions import record_action
@@ -34,11 +34,11 @@ class Venues:
 
     def of(self, account: Account, now: datetime) -> Venue | None:
         """None where the account has no key that may be used. VenueUnknownError where its rights cannot be asked."""
-        key = ExchangeKey.objects.select_related("exchange").filter(account=account).first()
+        key = ExchangeKey.objects.select_related("exchange", "secret").filter(account=account).first()
         if key is None or key.state == KeyState.REFUSED:
             self._open.pop(account.pk, None)
             return None
-        token = bytes(key.ciphertext)
+        token = key.ciphertext
         known = self._open.get(account.pk)
         if known is None or known[0] != token:
             try:
@@ -89,9 +89,9 @@ def _may_be_used(key: ExchangeKey, venue: Venue, now: datetime) -> bool:
 def _settle(key: ExchangeKey, state: KeyState, note: str, rights: Rights, now: datetime) -> bool:
     key.state, key.note, key.ip_restricted = state, note[:200], rights.ip_restricted
     key.checked_at = now
-    if state == KeyState.REFUSED:
-        key.ciphertext = b""
     key.save()
+    if state == KeyState.REFUSED:
+        KeySecret.objects.filter(key=key).delete()
     record_action(
         actor="executor",
         what=f"exchange_key.{state.value}",

@@ -51,7 +51,7 @@ def confirm_arming(
     hours: int = 8,
     address: str = "",
 ) -> LiveArming:
-    """may_be_same: whether nobody else could confirm it. The caller has asked for the second factor."""
+    """may_be_same: whether nobody else could confirm it. `dangerous_acts` has asked for the second factor."""
     with transaction.atomic():
         account = Account.objects.select_for_update().get(pk=arming.account_id)
         arming = LiveArming.objects.get(pk=arming.pk)

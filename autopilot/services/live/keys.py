@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
 
-from autopilot.models import Account, ExchangeKey, KeyState
+from autopilot.models import Account, ExchangeKey, KeySecret, KeyState
 from signals.market.models import Exchange
 from signals.services.actions import record_action
 
@@ -46,7 +46,6 @@ def store_key(
             account=account,
             defaults={
                 "exchange": exchange,
-                "ciphertext": ciphertext,
                 "key_id": key_id,
                 "shown": credentials.api_key[-SHOWN_CHARACTERS:],
                 "state": KeyState.UNCHECKED,
@@ -57,6 +56,7 @@ def store_key(
                 "checked_at": None,
             },
         )
+        keep_ciphertext(row, ciphertext)
         record_action(
             actor=by, what="exchange_key.stored", target=account.name, now=now, after={"key": str(row)}
         )
@@ -73,11 +73,11 @@ def rotate_keys(*, by: str, now: datetime) -> int:
             if not row.ciphertext:
                 continue
             try:
-                row.ciphertext = box.rotate(bytes(row.ciphertext))
+                keep_ciphertext(row, box.rotate(row.ciphertext))
             except InvalidToken as error:
                 raise wrong_key(row) from error
             row.key_id = newest
-            row.save(update_fields=["ciphertext", "key_id"])
+            row.save(update_fields=["key_id"])
             record_action(
                 actor=by,
                 what="exchange_key.rotated",
@@ -87,6 +87,12 @@ def rotate_keys(*, by: str, now: datetime) -> int:
             )
         done += 1
     return done
+
+
+def keep_ciphertext(row: ExchangeKey, ciphertext: bytes) -> None:
+    """Without a look at what stands there: whoever stores a key may not read one."""
+    if not KeySecret.objects.filter(key=row).update(ciphertext=ciphertext):
+        KeySecret(key=row, ciphertext=ciphertext).save(force_insert=True)
 
 
 def encrypted(credentials: Credentials) -> tuple[bytes, str]:

@@ -22,6 +22,7 @@ from autopilot.services.live.keys import store_key
 from autopilot.services.order_request import OrderRequest
 from autopilot.services.orders import place_order
 from copilot_project.sandbox.app import build_app
+from copilot_project.sandbox.certificate import CERTIFICATE, serving
 from copilot_project.sandbox.config import SandboxConfig
 from copilot_project.sandbox.exchange.timeline import Timeline
 from copilot_project.sandbox.exchange.venue import Venue
@@ -39,8 +40,8 @@ PRICE = Decimal(50_000)
 class FarEnd:
     """The exchange as a test drives it."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, tls_url: str, certificate: Path) -> None:
+        self.url, self.tls_url, self.certificate = url, tls_url, certificate
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask(
@@ -89,7 +90,9 @@ def exchange_at_work(folder: Path) -> Iterator[FarEnd]:
         )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        told["url"] = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=serving(folder)).start()
+        plain, safe = (address[1] for address in runner.addresses)
+        told["urls"] = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{safe}"
         told["loop"] = asyncio.get_running_loop()
         ready.set()
         await stop.wait()
@@ -99,7 +102,7 @@ def exchange_at_work(folder: Path) -> Iterator[FarEnd]:
     thread.start()
     assert ready.wait(20)
     try:
-        yield FarEnd(told["url"])
+        yield FarEnd(*told["urls"], folder / CERTIFICATE)
     finally:
         told["loop"].call_soon_threadsafe(stop.set)
         thread.join(10)

@@ -65,12 +65,31 @@ def test_accepted_order_without_an_answer_is_unknown_then_found(hands: Hands, ki
     hands.turn(seconds=0)
     assert live(order).state == "unknown"
     assert SymbolFreeze.objects.filter(lifted_at=None, order=order).exists()
-    assert hands.order("0.01", key="again", level=1).reason_code == Refusal.NOT_RECONCILED
+    assert hands.order("0.01", key="again", level=1).reason_code == Refusal.SYMBOL_FROZEN
+    assert hands.order("0.1", instrument=hands.instrument_of("ETH/USDT")).is_open  # the others go on
     hands.turn(2)
     order.refresh_from_db()
-    assert (order.state, len(venue_orders(hands))) == (OrderState.FILLED, 1)
+    assert (order.state, [each["symbol"] for each in venue_orders(hands)]) == (
+        "filled",
+        ["BTCUSDT", "ETHUSDT"],
+    )
     assert not SymbolFreeze.objects.filter(lifted_at=None).exists()
-    assert Position.objects.get().quantity == Decimal("0.00999")
+    assert Position.objects.get(instrument=hands.instrument).quantity == Decimal("0.00999")
+
+
+def test_connection_cut_within_tls_leaves_the_order_unknown_then_found(
+    hands: Hands, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ccxt.binance, "verify", str(hands.far.certificate))
+    settings.EXCHANGE_API_URL = f"{hands.far.tls_url}/binance"
+    settings.LIVE_CALL_TIMEOUT_MS = 5000
+    hands.ready()
+    hands.far.fault("close")
+    order = hands.order("0.01")
+    hands.turn(seconds=0)
+    assert live(order).state == "unknown"
+    hands.turn(2)
+    assert (live(order).state, len(venue_orders(hands))) == ("filled", 1)
 
 
 @pytest.mark.parametrize("kind", ["500"])
@@ -176,6 +195,21 @@ def test_position_is_protected_by_a_stop_that_moves_and_leaves_with_it(hands: Ha
     assert Position.objects.get().quantity == 0
     assert Trade.objects.get().exit_reason == "signal"
     assert [each["status"] for each in venue_orders(hands)] == ["FILLED", "CANCELED", "CANCELED", "FILLED"]
+    assert Reconciliation.objects.get().is_clean
+
+
+def test_stop_that_is_moved_above_the_market_leaves_at_the_market(hands: Hands) -> None:
+    """The exchange refuses it: it would trigger at once. That is what a stop beyond the price means."""
+    hands.ready()
+    hands.order("0.01", stop=Decimal(48_000))
+    hands.turn(2)
+    move_stop(position=Position.objects.get(), price=Decimal(50_500), by="managed exit", now=hands.now())
+    hands.turn(4)
+    assert Position.objects.get().quantity == 0
+    assert Trade.objects.get().exit_reason == "stop"
+    refused = LiveOrder.objects.get(state="refused")
+    assert "trigger" in refused.detail
+    assert not LiveOrder.objects.alive().exists()
     assert Reconciliation.objects.get().is_clean
 
 
