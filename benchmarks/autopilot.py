@@ -22,9 +22,10 @@ import numpy as np
 from cycle import INSTRUMENTS, median_seconds
 from harness import commit, machine, write_section
 
+from autopilot.engine.confidence import calibration_as_json
 from autopilot.engine.model_card import plain
 from autopilot.engine.records import NAMES, no_records
-from autopilot.engine.selector import SelectorModel, calibration_as_json, feature_schema
+from autopilot.engine.selector import SelectorModel, feature_schema
 from signals.engine.calibration import fit_calibration
 from signals.engine.candle import OHLCV
 from signals.engine.features import MARKET_FEATURES, market_features
@@ -49,7 +50,13 @@ def trained() -> tuple[SelectorModel, lightgbm.LGBMClassifier, np.ndarray]:
     wrapper.fit(features, labels)
     score = rng.random(200)
     calibration = calibration_as_json(fit_calibration(score, (rng.random(200) < score).astype(float)))
-    metrics = plain({"calibrations": [calibration] * 5, "records": no_records().as_json()})
+    metrics = plain(
+        {
+            "calibrations": [calibration] * 5,
+            "within_calibration": calibration,
+            "records": no_records().as_json(),
+        }
+    )
     model = SelectorModel(wrapper.booster_.model_to_string(), feature_schema("1h"), metrics)
     return model, wrapper, features
 

@@ -1,18 +1,16 @@
 """Who is listened to at a close: the rules, the model, or both together. All three answer with the same Choice."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from autopilot.engine.analysis import Analysis
+from autopilot.engine.confidence import Confidence
 from autopilot.engine.cycle import Mode
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_groups
-from autopilot.engine.records import NAMES, PRIOR_TRADES, StrategyRecords, best_strategy
-from autopilot.engine.selector import Choice, SelectorModel, strategy_confidence, wilson
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_order
+from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
+from autopilot.engine.selector import Choice, SelectorModel, strategy_confidence
 from signals.engine.hybrid import SUITED
-from signals.engine.regime import REGIMES
 from signals.engine.strategy import StrategyGroup
 
 BY_RULES = "by rules"
@@ -20,7 +18,7 @@ BY_RULES = "by rules"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """fallbacks: what was missing where a model was wanted. is_calibrated: whether the score is a calibrated one."""
+    """fallbacks: what was missing where a model was wanted. score: P(profit after costs), None where uncalibrated."""
 
     choice: Choice
     fallbacks: tuple[str, ...] = ()
@@ -31,7 +29,7 @@ class Chosen:
 
     @property
     def is_calibrated(self) -> bool:
-        return not self.choice.by_rules and self.choice.probability is not None
+        return self.choice.probability is not None
 
 
 def choose(
@@ -42,31 +40,34 @@ def choose(
     why_no_model: str,
     records: StrategyRecords,
     recent: StrategyRecords,
+    confidence: Confidence | None = None,
 ) -> Chosen:
     """pattern: rules. ml: the model; rules where there is none, told as a fallback. hybrid: the model where its
     group is made for the regime and speaks, else the rules.
 
-    records: of this instrument's past, for the rules. recent: what was traded since, for both.
+    records: of this instrument's past, for the rules, and confidence what it is worth; without that their choice
+    has no probability. recent: what was traded since, for both.
     """
     known = records + recent
     if mode is Mode.PATTERN:
-        return Chosen(by_rules(analysis, known, BY_RULES))
+        return Chosen(by_rules(analysis, known, BY_RULES, confidence))
     if model is None:
-        return Chosen(by_rules(analysis, known, why_no_model), (f"no model: {why_no_model}",))
+        return Chosen(by_rules(analysis, known, why_no_model, confidence), (f"no model: {why_no_model}",))
     told = model.choose(analysis.row, analysis.place, analysis.speaking, recent)
     if mode is Mode.HYBRID:
         suits = analysis.regime is None or analysis.regime in SUITED[told.group]
         if told.strategy is None or not suits:
             why = "none of it speaks" if suits else f"it is not made for {analysis.regime}"
-            rules = by_rules(
-                analysis, known, f"the model ranks {told.group.value} first, but {why}; rules go on"
-            )
+            because = f"the model ranks {told.group.value} first, but {why}; rules go on"
+            rules = by_rules(analysis, known, because, confidence)
             return Chosen(replace(rules, group_probabilities=told.group_probabilities, reasons=told.reasons))
     return Chosen(told)
 
 
-def by_rules(analysis: Analysis, records: StrategyRecords, why: str) -> Choice:
-    """The best strategy on record of the regime's group, with the frequencies of that record.
+def by_rules(
+    analysis: Analysis, records: StrategyRecords, why: str, confidence: Confidence | None = None
+) -> Choice:
+    """The best strategy on record of the regime's group; its probability is what calibration makes of that record.
 
     Where none of that group speaks, the next group that is made for this regime is asked.
     """
@@ -79,42 +80,25 @@ def by_rules(analysis: Analysis, records: StrategyRecords, why: str) -> Choice:
                 why if first is None else f"{why}; none of {first.value} speaks, {group.value} suits as well"
             )
             choice = Choice(group=group, strategy=strategy, by_rules=True, why=told)
-            return replace(choice, **frequencies(group, strategy, analysis.place, records))
+            known = scores(group, strategy, analysis.place, records)
+            return choice if known is None or confidence is None else replace(choice, **confidence.of(*known))
         first = first or group
     made_for = first or GROUP_ORDER[0]
     silent = f"{why}; {made_for.value} is made for this market, and nobody who suits it speaks"
     return Choice(group=made_for, strategy=None, by_rules=True, why=silent)
 
 
-def rule_order(place: int) -> list[StrategyGroup]:
-    """The regime's own group first, then the others that are made for it; where it is not known only the first."""
-    own = GROUP_ORDER[int(rule_groups(np.array([place], dtype=np.int8))[0])]
-    if place < 0:
-        return [own]
-    return [own, *(group for group in GROUP_ORDER if group is not own and REGIMES[place] in SUITED[group])]
+def scores(
+    group: StrategyGroup, strategy: str, place: int, records: StrategyRecords
+) -> tuple[float, float] | None:
+    """How often the group's trades, and the strategy's among them, ended well on record, drawn to the means.
 
-
-def frequencies(group: StrategyGroup, strategy: str, place: int, records: StrategyRecords) -> dict[str, Any]:
-    """Of the record, drawn to the means: nothing is told where no trade is on record."""
-    if not records.trades.sum():
-        return {}
-    members = [NAMES.index(name) for name in MEMBERS[group]]
-    columns: Sequence[int] = [place] if place >= 0 else list(range(records.trades.shape[1]))
-    well = records.well_trades[np.ix_(members, columns)].sum()
-    counted = records.trades[np.ix_(members, columns)].sum()
-    usual = records.well_trades.sum() / records.trades.sum()
-    sure = float((well + PRIOR_TRADES * usual) / (counted + PRIOR_TRADES))
-    within = strategy_confidence(records, strategy, place)
-    seen = int(records.trades[NAMES.index(strategy), columns].sum())
-    low, high = wilson(sure * within, seen)
-    return {
-        "group_confidence": sure,
-        "strategy_confidence": within,
-        "probability": sure * within,
-        "probability_n": seen,
-        "probability_low": low,
-        "probability_high": high,
-    }
+    Scores for a calibration to read, no probabilities; None where no trade is on record.
+    """
+    if not records.trades.any():
+        return None
+    rate = records.group_rate()[GROUP_ORDER.index(group)]
+    return float(rate[place] if place >= 0 else rate.mean()), strategy_confidence(records, strategy, place)
 
 
 def ranking(

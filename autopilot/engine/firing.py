@@ -8,30 +8,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from autopilot.engine.bootstrap import Samples
-from autopilot.engine.choosing import frequencies, rule_order
+from autopilot.engine.confidence import Confidence, best_of_group, chosen_by_rules
 from autopilot.engine.cycle import Mode
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS
-from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
-from autopilot.engine.selector import SelectorModel, strategy_confidence
+from autopilot.engine.groups import GROUP_ORDER
+from autopilot.engine.records import GROUP_OF
+from autopilot.engine.selector import SelectorModel
 from signals.engine.candle import FloatArray
+from signals.engine.hybrid import SUITED
+from signals.engine.regime import REGIMES
 
 DAY_MS = 86_400_000
 DAYS_OF_WEEK = 7
+_SUITS = np.array([[regime in SUITED[group] for regime in REGIMES] for group in GROUP_ORDER])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Firing:
-    """days: of candles that were asked. scores: of the closes at which somebody spoke, highest first."""
+    """days: of candles that were asked. scores: P(profit) of the closes at which somebody spoke, highest first.
+
+    uncalibrated: closes at which somebody spoke, but no probability is known.
+    """
 
     days: float
     scores: FloatArray
+    uncalibrated: int = 0
 
     def count(self, threshold: float) -> int:
         return int((self.scores >= threshold).sum())
 
     @property
     def weekly(self) -> float | None:
-        """The threshold that would have fired once a week; None where fewer spoke than that."""
+        """The threshold that would have fired once a week; None where fewer spoke than that.
+
+        Where more than that share one probability it fires more often: `count` says how often.
+        """
         wanted = round(self.days / DAYS_OF_WEEK)
         if wanted < 1 or len(self.scores) < wanted:
             return None
@@ -39,51 +49,43 @@ class Firing:
 
 
 def past_firing(
-    samples: Samples, *, mode: Mode, model: SelectorModel | None, records: StrategyRecords, days: float
+    samples: Samples,
+    *,
+    mode: Mode,
+    model: SelectorModel | None,
+    confidence: Confidence,
+    days: float,
 ) -> Firing:
-    """Of the last `days` of one instrument's samples, by the rules, the model or both as `choosing.choose` does."""
+    """Of the last `days` of one instrument's samples, by the rules, the model or both as `choosing.choose` does.
+
+    confidence: of the rules (`fit_rules`).
+    """
     since = samples.decided_at[-1] - days * DAY_MS if len(samples) else 0
     recent = np.flatnonzero(samples.decided_at >= since)
-    asked = model if mode is not Mode.PATTERN else None
-    told = None
-    if asked is not None and len(recent):
-        told = np.asarray(asked.booster.predict(samples.features[recent], num_threads=1))
-    scores: list[float] = []
-    known: dict[tuple[str, int], float] = {}
-    for place, row in enumerate(recent):
-        score = None
-        if told is not None and asked is not None:
-            score = _by_model(asked, told[place], samples, int(row))
-        if score is None and (told is None or mode is Mode.HYBRID):
-            score = _by_rules(samples, int(row), records, known)
-        if score is not None:
-            scores.append(score)
-    span = (samples.decided_at[recent[-1]] - samples.decided_at[recent[0]]) / DAY_MS if len(recent) else 0.0
-    return Firing(float(span), np.sort(np.array(scores, dtype=np.float64))[::-1])
-
-
-def _spoke(samples: Samples, row: int, group: int) -> list[str]:
-    return [name for name in MEMBERS[GROUP_ORDER[group]] if samples.fired[row, NAMES.index(name)]]
-
-
-def _by_rules(
-    samples: Samples, row: int, records: StrategyRecords, known: dict[tuple[str, int], float]
-) -> float | None:
-    regime = int(samples.regime[row])
-    for group in rule_order(regime):
-        strategy = best_strategy(records, _spoke(samples, row, GROUP_ORDER.index(group)), regime)
-        if strategy is not None:
-            if (strategy, regime) not in known:
-                told = frequencies(group, strategy, regime, records)
-                known[strategy, regime] = float(told.get("probability") or 0.0)
-            return known[strategy, regime]
-    return None
-
-
-def _by_model(model: SelectorModel, told: FloatArray, samples: Samples, row: int) -> float | None:
-    place, regime = int(told.argmax()), int(samples.regime[row])
-    strategy = best_strategy(model.records, _spoke(samples, row, place), regime)
-    if strategy is None:
-        return None
-    sure = float(model.calibrations[place].probability(told[place : place + 1])[0])
-    return sure * strategy_confidence(model.records, strategy, regime)
+    if len(recent) == 0:
+        return Firing(0.0, np.empty(0))
+    fired, regime = samples.fired[recent], samples.regime[recent]
+    products = np.full(len(recent), np.nan)
+    spoke = np.zeros(len(recent), dtype=bool)
+    if mode is not Mode.PATTERN and model is not None:
+        told = np.asarray(model.booster.predict(samples.features[recent], num_threads=1))
+        chosen = told.argmax(axis=1)
+        best = best_of_group(fired, regime, chosen, model.records)
+        spoke = best >= 0
+        if mode is Mode.HYBRID:
+            spoke &= _SUITS[chosen, regime]
+        within = model.records.confidence()
+        for place, each in enumerate(model.confidences):
+            rows = np.flatnonzero(spoke & (chosen == place))
+            products[rows] = each.products(told[rows, place], within[best[rows], regime[rows]])
+    if model is None or mode is not Mode.ML:
+        best = chosen_by_rules(fired, regime, samples.records)
+        rows = np.flatnonzero((best >= 0) & ~spoke)
+        spoke[rows] = True
+        products[rows] = confidence.products(
+            samples.records.group_rate()[GROUP_OF[best[rows]], regime[rows]],
+            samples.records.confidence()[best[rows], regime[rows]],
+        )
+    span = (samples.decided_at[recent[-1]] - samples.decided_at[recent[0]]) / DAY_MS
+    known = np.isfinite(products)
+    return Firing(float(span), np.sort(products[known])[::-1], int((spoke & ~known).sum()))

@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 import numpy as np
 
 from autopilot.engine.bootstrap import LOOK_BARS, Samples, TrainingMarket
-from autopilot.engine.groups import GROUP_ORDER
+from autopilot.engine.records import GROUP_OF
 from autopilot.engine.skill import GROUPS, IntArray, Judged
 from signals.engine.candle import FloatArray
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.hybrid import DEFAULTS, decisions, opinions, standing_votes
 from signals.engine.marginal_value import held_for, marginal_weight
 from signals.engine.policy_features import windows_of
-from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import DecisionContext, StrategySeries, beginnings
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.engine.trading_env import walk
 
 FEWEST_BARS = 300
-_GROUP_OF = np.array([GROUP_ORDER.index(each.group) for each in STRATEGIES.values()])
 
 
 def group_vote(told: FloatArray, series: Mapping[str, StrategySeries]) -> FloatArray:
@@ -31,7 +29,7 @@ def group_vote(told: FloatArray, series: Mapping[str, StrategySeries]) -> FloatA
     standing = np.nan_to_num(standing_votes(series))
     vote = np.zeros(standing.shape[1])
     for place in range(GROUPS):
-        said = standing[place == _GROUP_OF]
+        said = standing[place == GROUP_OF]
         speaking = (said != 0).sum(axis=0)
         vote += np.nan_to_num(told[:, place]) * said.sum(axis=0) / np.maximum(speaking, 1)
     return vote

@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from signals.engine.hybrid import SUITED
 from signals.engine.regime import REGIMES, Regime
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import StrategyGroup
@@ -36,3 +37,11 @@ def rule_groups(regime: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
     """Of each place in REGIMES (-1 for unknown) the place in GROUP_ORDER of the group that rules choose."""
     chosen: npt.NDArray[np.int64] = _RULE_OF_PLACE[regime]
     return chosen
+
+
+def rule_order(place: int) -> list[StrategyGroup]:
+    """The regime's own group first, then the others that are made for it; where it is not known only the first."""
+    own = GROUP_ORDER[int(rule_groups(np.array([place], dtype=np.int8))[0])]
+    if place < 0:
+        return [own]
+    return [own, *(group for group in GROUP_ORDER if group is not own and REGIMES[place] in SUITED[group])]

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from autopilot.engine.bootstrap import Samples
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS
-from autopilot.engine.records import NAMES
-from autopilot.engine.selector import calibration_as_json
+from autopilot.engine.confidence import (
+    Confidence,
+    best_of_group,
+    calibration_as_json,
+    fit_outcomes,
+    fit_within,
+)
 from autopilot.engine.skill import GROUPS, IntArray, Judged, measure, result_gain_bounds
-from signals.engine.calibration import Calibration, Method, expected_calibration_error, fit_calibration
+from signals.engine.calibration import Calibration, expected_calibration_error
 from signals.engine.candle import FloatArray
 from signals.engine.features import MARKET_FEATURES
 
@@ -37,10 +41,7 @@ def fit_group_calibrations(judged: Judged) -> list[Calibration]:
 def _calibrated(judged: Judged, place: int) -> Calibration:
     made = np.full(len(judged.labels), np.nan) if judged.results is None else judged.results[:, place]
     there = np.isfinite(made)
-    if not there.any():
-        nothing = np.empty(0)
-        return Calibration(Method.BASE_RATE, 0, 0.0, np.nan, np.nan, nothing, 0.0, nothing, nothing)
-    return fit_calibration(judged.model[there, place], (made[there] > 0).astype(np.float64))
+    return fit_outcomes(judged.model[there, place], made[there] > 0)
 
 
 def model_metrics(
@@ -48,7 +49,10 @@ def model_metrics(
 ) -> dict[str, Any]:
     """What `TrainedModel.metrics` keeps of a fit: JSON, None for what could not be computed."""
     calibrations = fit_group_calibrations(judged)
-    fired = would_have_fired(samples, judged, judged_rows, calibrations)
+    within = fit_within(samples)
+    fired = would_have_fired(
+        samples, judged, judged_rows, [Confidence(each, within) for each in calibrations]
+    )
     return plain(
         {
             "out_of_sample": asdict(measure(judged, samples.horizon_ms)),
@@ -64,6 +68,7 @@ def model_metrics(
             "importance": dict(zip(MARKET_FEATURES, importance.tolist(), strict=True)),
             "drift": drift(samples),
             "calibrations": [calibration_as_json(each) for each in calibrations],
+            "within_calibration": calibration_as_json(within),
             "records": samples.records.as_json(),
             "firing": fired.as_json(),
         }
@@ -185,8 +190,8 @@ def _edges(values: FloatArray) -> list[float]:
 class Firing:
     """How many decisions of the last FIRING_DAYS would have reached each threshold, over `instruments` together.
 
-    spoken: decisions at which the chosen group's strategy spoke. weekly: the threshold that is reached about once a
-    week on one instrument; None where not even that many were spoken.
+    spoken: decisions at which the chosen group's strategy spoke and its P(profit) is known.
+    weekly: the threshold that is reached about once a week on one instrument; None where not even that many spoke.
     """
 
     days: float
@@ -200,13 +205,13 @@ class Firing:
 
 
 def would_have_fired(
-    samples: Samples, judged: Judged, judged_rows: IntArray, calibrations: Sequence[Calibration]
+    samples: Samples, judged: Judged, judged_rows: IntArray, confidences: Sequence[Confidence]
 ) -> Firing:
     """Judged out of sample; the maps and the records are those of the whole training."""
-    confidences = spoken_confidences(samples, judged, judged_rows, calibrations)
+    products = spoken_confidences(samples, judged, judged_rows, confidences)
     newest = int(judged.decided_at[-1]) if len(judged.decided_at) else 0
     late = judged.decided_at > newest - FIRING_DAYS * DAY_MS
-    said = np.sort(confidences[late & np.isfinite(confidences)])[::-1]
+    said = np.sort(products[late & np.isfinite(products)])[::-1]
     days = float((newest - judged.decided_at[late][0]) / DAY_MS) if late.any() else 0.0
     counts = {threshold: int((said >= threshold).sum()) for threshold in THRESHOLDS}
     return Firing(
@@ -228,21 +233,20 @@ def _reached_about(said: FloatArray, times: float) -> float | None:
 
 
 def spoken_confidences(
-    samples: Samples, judged: Judged, judged_rows: IntArray, calibrations: Sequence[Calibration]
+    samples: Samples, judged: Judged, judged_rows: IntArray, confidences: Sequence[Confidence]
 ) -> FloatArray:
-    """Of each judged row the product of both confidences, NaN where nobody of the chosen group spoke."""
+    """Of each judged row P(profit), NaN where nobody of the chosen group spoke or where it is uncalibrated."""
     told = np.full(len(judged_rows), np.nan)
-    chosen = judged.model.argmax(axis=1) if len(judged_rows) else np.empty(0, dtype=np.int64)
-    mean_r, within = samples.records.mean_r(), samples.records.confidence()
-    fired, regime = samples.fired[judged_rows] != 0, samples.regime[judged_rows].astype(np.int64)
-    for place, group in enumerate(GROUP_ORDER):
-        members = np.array([NAMES.index(name) for name in MEMBERS[group]])
-        rows = np.flatnonzero((chosen == place) & fired[:, members].any(axis=1))
-        if len(rows) == 0 or calibrations[place].n == 0:
-            continue
-        made = np.where(fired[rows][:, members], mean_r[members][:, regime[rows]].T, -np.inf)
-        best = members[made.argmax(axis=1)]
-        told[rows] = calibrations[place].probability(judged.model[rows, place]) * within[best, regime[rows]]
+    if len(judged_rows) == 0:
+        return told
+    chosen = judged.model.argmax(axis=1)
+    regime, within = samples.regime[judged_rows], samples.records.confidence()
+    best = best_of_group(samples.fired[judged_rows], regime, chosen, samples.records)
+    for place in range(GROUPS):
+        rows = np.flatnonzero((chosen == place) & (best >= 0))
+        told[rows] = confidences[place].products(
+            judged.model[rows, place], within[best[rows], regime[rows].astype(np.int64)]
+        )
     return told
 
 

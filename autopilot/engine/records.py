@@ -19,7 +19,7 @@ from signals.engine.strategies import STRATEGIES
 NAMES = tuple(STRATEGIES)
 PRIOR_TRADES = 30.0
 USUAL_WIN_RATE = 0.4  # of the house's levels; only where nothing at all is known
-_GROUP_OF = np.array([GROUP_ORDER.index(each.group) for each in STRATEGIES.values()])
+GROUP_OF = np.array([GROUP_ORDER.index(each.group) for each in STRATEGIES.values()])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +50,19 @@ class StrategyRecords:
         """(14, 6), shrunk: the same, given that the trades of its group made money on the mean."""
         return _shrunk(self.well_wins, self.well_trades, USUAL_WIN_RATE)
 
+    def group_rate(self) -> FloatArray:
+        """(5, 6), shrunk: P(a trade of this group in this regime was one of a group that made money on the mean)."""
+        trades, well = (self._of_groups(each) for each in (self.trades, self.well_trades))
+        usual = well.sum() / trades.sum() if trades.any() else USUAL_WIN_RATE
+        rate: FloatArray = (well + PRIOR_TRADES * usual) / (trades + PRIOR_TRADES)
+        return rate
+
+    @staticmethod
+    def _of_groups(matrix: FloatArray) -> FloatArray:
+        summed = np.zeros((len(GROUP_ORDER), matrix.shape[1]))
+        np.add.at(summed, GROUP_OF, matrix)
+        return summed
+
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name).tolist() for name in FIELDS}
 
@@ -77,7 +90,7 @@ def count_records(
     counted = no_records()
     row, strategy = np.nonzero(np.isfinite(trades) & (regime >= 0)[:, np.newaxis])
     made, cell = trades[row, strategy], (strategy, regime[row])
-    well = group_ahead[row, _GROUP_OF[strategy]] > 0
+    well = group_ahead[row, GROUP_OF[strategy]] > 0
     for matrix, weight in (
         (counted.trades, np.ones(len(row))),
         (counted.wins, made > 0),

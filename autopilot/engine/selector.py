@@ -8,15 +8,14 @@ the strategy's trade given that its group's do; their product estimates P(profit
 import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autopilot.engine.confidence import Confidence, calibration_from_json
 from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_groups
 from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
 from autopilot.engine.skill import GROUPS
-from signals.engine.calibration import Calibration, Method
 from signals.engine.candle import FloatArray
 from signals.engine.features import MARKET_FEATURES
 from signals.engine.strategy import StrategyGroup
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 C_API_NORMAL, C_API_FLOAT64 = 0, 1
 REASONS = 5
-ONE_IN_TWENTY = 1.96
 
 
 class SchemaError(ValueError):
@@ -48,8 +46,8 @@ class Choice:
     """What is chosen at a close.
 
     strategy None: nobody of the group spoke. rank: the strategy's place among those of its group, 0 to 1; the model's
-    probability that the group pays best times the strategy's record. probability and its interval are None without a
-    calibrated model. by_rules: chosen without a model, and why in `why`.
+    probability that the group pays best times the strategy's record. probability and its interval are None where
+    it is uncalibrated. by_rules: chosen without a model, and why in `why`.
     """
 
     group: StrategyGroup
@@ -98,7 +96,9 @@ class SelectorModel:
             raise SchemaError(
                 f"the model reads {self.booster.num_feature()} features, today there are {len(MARKET_FEATURES)}"
             )
-        self.calibrations = [calibration_from_json(each) for each in metrics["calibrations"]]
+        within = calibration_from_json(metrics["within_calibration"])
+        groups = [calibration_from_json(each) for each in metrics["calibrations"]]
+        self.confidences = [Confidence(each, within) for each in groups]
         self.records = StrategyRecords.from_json(metrics["records"])
         self.vote_weight = float(metrics.get("vote_weight") or 0.0)  # measured by later trainings only
         self._ask = FastRow(self.booster)
@@ -120,23 +120,14 @@ class SelectorModel:
         records = self.records if recent is None else self.records + recent
         members = [name for name in speaking if name in MEMBERS[group]]
         strategy = best_strategy(records, members, regime)
-        calibration = self.calibrations[place]
-        sure = float(calibration.probability(told[place : place + 1])[0])
         within = strategy_confidence(records, strategy, regime) if strategy else None
-        product = None if within is None else sure * within
-        low, high = (None, None) if product is None else wilson(product, calibration.n)
         return Choice(
             group=group,
             strategy=strategy,
             by_rules=False,
             why=f"the model ranks {group.value} first" + ("" if strategy else "; none of it speaks"),
             group_probabilities=tuple(told.tolist()),
-            group_confidence=sure,
-            strategy_confidence=within,
-            probability=product,
-            probability_n=None if product is None else calibration.n,
-            probability_low=low,
-            probability_high=high,
+            **self.confidences[place].of(float(told[place]), within),
             reasons=self.reasons(row, place),
         )
 
@@ -159,18 +150,6 @@ class SelectorModel:
 def strategy_confidence(records: StrategyRecords, strategy: str, regime: int) -> float:
     table = records.confidence()[NAMES.index(strategy)]
     return float(table[regime] if regime >= 0 else table.mean())
-
-
-def wilson(probability: float, n: int) -> tuple[float, float]:
-    """95 % interval of a frequency seen n times (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    square = ONE_IN_TWENTY**2
-    middle = (probability + square / (2 * n)) / (1 + square / n)
-    reach = (
-        ONE_IN_TWENTY / (1 + square / n) * sqrt(probability * (1 - probability) / n + square / (4 * n * n))
-    )
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 def read_booster(model_text: str) -> "lightgbm.Booster":
@@ -234,39 +213,3 @@ class FastRow:
     def __del__(self) -> None:
         if self._config:
             self._library.LGBM_FastConfigFree(self._config)
-
-
-def calibration_as_json(calibration: Calibration) -> dict[str, Any]:
-    return {
-        "method": calibration.method.value,
-        "n": calibration.n,
-        "base_rate": calibration.base_rate,
-        "brier": _number(calibration.brier),
-        "base_brier": _number(calibration.base_brier),
-        "slopes": calibration.slopes.tolist(),
-        "intercept": calibration.intercept,
-        "knots": calibration.knots.tolist(),
-        "values": calibration.values.tolist(),
-    }
-
-
-def calibration_from_json(stored: Mapping[str, Any]) -> Calibration:
-    return Calibration(
-        method=Method(stored["method"]),
-        n=int(stored["n"]),
-        base_rate=float(stored["base_rate"]),
-        brier=_or_nan(stored["brier"]),
-        base_brier=_or_nan(stored["base_brier"]),
-        slopes=np.asarray(stored["slopes"], dtype=np.float64),
-        intercept=float(stored["intercept"]),
-        knots=np.asarray(stored["knots"], dtype=np.float64),
-        values=np.asarray(stored["values"], dtype=np.float64),
-    )
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

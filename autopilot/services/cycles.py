@@ -22,7 +22,7 @@ from autopilot.services.champion import LoadedChampion, loaded_champion
 from autopilot.services.instances import freeze
 from autopilot.services.lapsed import worth_again
 from autopilot.services.looking import Seen, context_at, look, objection
-from autopilot.services.record_keeping import instrument_records, recent_records
+from autopilot.services.record_keeping import instrument_record, recent_records
 from autopilot.services.sizing import order_request
 from signals.crash_points import CrashPoint, reach
 from signals.engine.costs import MarketType
@@ -172,24 +172,23 @@ class _Cycle:
     def _choose(self, analysis: Analysis, closed_at: datetime) -> Chosen:
         instance, decision = self.instance, self.decision
         champion = self._champion(closed_at)
-        records = instrument_records(
-            instrument=instance.instrument, timeframe=self.timeframe, as_of=closed_at
-        )
+        past = instrument_record(instrument=instance.instrument, timeframe=self.timeframe, as_of=closed_at)
         recent = recent_records(as_of=closed_at)
         chosen = choose(
             self.mode,
             analysis,
             model=champion.model,
             why_no_model=champion.why,
-            records=records,
+            records=past.records,
             recent=recent,
+            confidence=past.confidence,
         )
         for each in chosen.fallbacks:
             self._fall_back(each)
         choice = chosen.choice
         decision.regime = analysis.regime or ""
         decision.seen = {"conditions": analysis.conditions, "unable": list(analysis.unable)}
-        decision.ranking = ranking(choice, analysis, records + recent)
+        decision.ranking = ranking(choice, analysis, past.records + recent)
         decision.group, decision.strategy = choice.group.value, choice.strategy or ""
         decision.group_confidence = choice.group_confidence
         decision.strategy_confidence = choice.strategy_confidence
@@ -224,7 +223,7 @@ class _Cycle:
             self._end(DecisionOutcome.SILENT, choice.why)
             return None
         self.decision.direction, self.decision.strength = signal.direction.value, signal.confidence
-        told = "not known" if chosen.score is None else f"{chosen.score:.3f}"
+        told = "not known: uncalibrated" if chosen.score is None else f"{chosen.score:.3f}"
         if (chosen.score or 0.0) < instance.min_confidence_threshold:
             self._end(
                 DecisionOutcome.BELOW_THRESHOLD,

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from autopilot.engine.bootstrap import collect_samples
+from autopilot.engine.confidence import fit_rules
 from autopilot.engine.cycle import Mode
 from autopilot.engine.firing import Firing, past_firing
 from autopilot.services.champion import loaded_champion
@@ -12,7 +13,7 @@ from signals.market.models import Instrument
 
 ASKED_DAYS = 90
 
-_kept: dict[tuple[int, str, str, int], tuple[datetime, Firing | None]] = {}
+_kept: dict[tuple[int, str, str, int], tuple[datetime, Firing]] = {}
 
 
 def firing_of(*, instrument: Instrument, timeframe: Timeframe, mode: Mode, as_of: datetime) -> Firing | None:
@@ -29,6 +30,9 @@ def firing_of(*, instrument: Instrument, timeframe: Timeframe, mode: Mode, as_of
     if market is not None:
         samples = collect_samples([market], timeframe=timeframe)
         if len(samples):
-            found = past_firing(samples, mode=mode, model=model, records=samples.records, days=ASKED_DAYS)
-    _kept[key] = (until, found)
+            found = past_firing(
+                samples, mode=mode, model=model, confidence=fit_rules(samples), days=ASKED_DAYS
+            )
+    if found is not None:  # a market without enough candles is asked again: they may come
+        _kept[key] = (until, found)
     return found

@@ -4,11 +4,13 @@ The record of candles is a function of those stored at the beginning of the peri
 an hour for bars shorter than an hour), so every process comes to the same one; each keeps the last it computed.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from autopilot.engine.bootstrap import HORIZON, TrainingMarket, collect_samples
+from autopilot.engine.confidence import Confidence, fit_rules
 from autopilot.engine.records import NAMES, StrategyRecords, no_records
 from autopilot.selectors import closed_results
 from signals.engine.costs import MarketType
@@ -23,18 +25,26 @@ FEWEST_BARS = 300 + HORIZON
 RECENT_DAYS = 90
 
 _recent: dict[datetime, StrategyRecords] = {}
-_kept: dict[tuple[int, str], tuple[datetime, StrategyRecords]] = {}
+_kept: dict[tuple[int, str], tuple[datetime, "InstrumentRecord"]] = {}
 
 
-def instrument_records(*, instrument: Instrument, timeframe: Timeframe, as_of: datetime) -> StrategyRecords:
-    """How each strategy did in each regime on this instrument; empty where too few candles are stored."""
+@dataclass(frozen=True, slots=True, eq=False)
+class InstrumentRecord:
+    """How each strategy did in each regime on this instrument, empty where too few candles are stored; and what the
+    rules' choice is worth by it, None there."""
+
+    records: StrategyRecords
+    confidence: Confidence | None
+
+
+def instrument_record(*, instrument: Instrument, timeframe: Timeframe, as_of: datetime) -> InstrumentRecord:
     key, until = (instrument.pk, timeframe.value), period_start(timeframe, as_of)
     kept = _kept.get(key)
     if kept and kept[0] == until:
         return kept[1]
-    records = _counted(instrument, timeframe, until)
-    _kept[key] = (until, records)
-    return records
+    record = _counted(instrument, timeframe, until)
+    _kept[key] = (until, record)
+    return record
 
 
 def forget_records() -> None:
@@ -90,8 +100,9 @@ def recent_records(*, as_of: datetime) -> StrategyRecords:
     return counted
 
 
-def _counted(instrument: Instrument, timeframe: Timeframe, until: datetime) -> StrategyRecords:
+def _counted(instrument: Instrument, timeframe: Timeframe, until: datetime) -> InstrumentRecord:
     market = training_market(instrument=instrument, timeframe=timeframe, until=until, days=RECORD_DAYS)
     if market is None or not np.all(market.candles.low > 0):
-        return no_records()
-    return collect_samples([market], timeframe=timeframe).records
+        return InstrumentRecord(no_records(), None)
+    samples = collect_samples([market], timeframe=timeframe)
+    return InstrumentRecord(samples.records, fit_rules(samples))

@@ -66,6 +66,7 @@ def firing(request: HttpRequest) -> HttpResponse:
                 "fired": None if threshold is None else found.count(threshold),
                 "highest": float(found.scores[0]) if len(found.scores) else None,
                 "weekly_query": query.urlencode(),
+                "weekly_count": 0 if found.weekly is None else found.count(found.weekly),
             }
     return render(request, "autopilot/firing.html", context)
 

@@ -22,6 +22,7 @@ from signals.engine.cost_rates import MarketType
 from signals.engine.session import TradingSession, next_opening, sessions_at
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Exchange, Instrument
+from signals.services.jobs import start_job
 from users.engine.subscriber import AccountType, RiskProfile
 from users.models import Subscriber, Tier
 
@@ -117,6 +118,7 @@ def load_autopilots(now: datetime) -> None:
     """Three by rules on one-minute candles of the sandbox, so that a visitor sees decisions, fills and trades at once.
 
     They are labelled: the threshold is 0 and stops may stand within their costs, which no sensible autopilot's may.
+    A fourth, on hours, gets the threshold that would have fired about weekly as soon as its candles are there.
     Where any autopilot was ever started, or the market is real, nothing is added.
     """
     if Instance.objects.exists() or not settings.SANDBOX:
@@ -150,6 +152,7 @@ def load_autopilots(now: datetime) -> None:
             by=DEMO,
             now=now,
         )
+    start_job(kind="start_weekly_demo", parameters={"account": account.pk}, owner=DEMO, now=now)
 
 
 def sessions_from(now: datetime) -> list[TradingSession]:

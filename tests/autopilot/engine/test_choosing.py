@@ -6,14 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autopilot.engine.choosing import by_rules, choose, frequencies, rule_order
+from autopilot.engine.choosing import by_rules, choose, scores
+from autopilot.engine.confidence import Confidence
 from autopilot.engine.cycle import Mode
-from autopilot.engine.groups import RULES
+from autopilot.engine.groups import RULES, rule_order
 from autopilot.engine.records import NAMES, StrategyRecords, no_records
+from signals.engine.calibration import fit_calibration
 from signals.engine.hybrid import SUITED
 from signals.engine.regime import REGIMES, Regime
 from signals.engine.strategy import StrategyGroup
 
+RANKS = np.linspace(0.2, 0.8, 400)
+WON = np.random.default_rng(1).random(400) < RANKS**2
+CALIBRATED = Confidence(fit_calibration(RANKS, WON), fit_calibration(RANKS, WON))
 RANGING = REGIMES.index(Regime.RANGING)
 
 
@@ -40,7 +45,7 @@ def test_the_regimes_own_group_comes_first_and_only_suited_ones_follow(place: in
 
 def test_of_a_group_the_best_on_record_is_chosen() -> None:
     good, bad = record("rsi", 60, 20), record("grid", 20, 60)
-    choice = by_rules(seen(("grid", "rsi")), good + bad, "by rules")
+    choice = by_rules(seen(("grid", "rsi")), good + bad, "by rules", CALIBRATED)
     assert (choice.group, choice.strategy) == (StrategyGroup.MEAN_REVERSION, "rsi")
     assert choice.probability == pytest.approx(choice.group_confidence * choice.strategy_confidence)  # type: ignore[operator]
     assert choice.probability_low <= choice.probability <= choice.probability_high  # type: ignore[operator]
@@ -58,9 +63,13 @@ def test_nobody_who_suits_the_market_is_silence() -> None:
     assert choice.group is StrategyGroup.MEAN_REVERSION
 
 
-def test_without_any_trade_on_record_no_probability_is_told() -> None:
-    assert frequencies(StrategyGroup.MEAN_REVERSION, "rsi", RANGING, no_records()) == {}
-    assert by_rules(seen(("rsi",)), no_records(), "by rules").probability is None
+def test_without_any_trade_on_record_or_without_calibration_no_probability_is_told() -> None:
+    assert scores(StrategyGroup.MEAN_REVERSION, "rsi", RANGING, no_records()) is None
+    assert by_rules(seen(("rsi",)), no_records(), "by rules", CALIBRATED).probability is None
+    few = Confidence(CALIBRATED.group, fit_calibration(RANKS[:29], WON[:29]))
+    for uncalibrated in (None, few):
+        choice = by_rules(seen(("rsi",)), record("rsi", 60, 20), "by rules", uncalibrated)
+        assert (choice.strategy, choice.probability, choice.probability_n) == ("rsi", None, None)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

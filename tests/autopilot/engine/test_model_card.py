@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from autopilot.engine.confidence import Confidence, fit_within
 from autopilot.engine.groups import GROUP_ORDER, MEMBERS
 from autopilot.engine.model_card import (
     THRESHOLDS,
@@ -36,6 +37,7 @@ def test_firing_counts_are_those_of_a_plain_loop() -> None:
     samples, fitted, _ = noise()
     judged, rows = fitted.judged, fitted.judged_rows
     calibrations = fit_group_calibrations(judged)
+    within = fit_within(samples)
     expected = []
     for number, row in enumerate(rows.tolist()):
         place = int(judged.model[number].argmax())
@@ -48,11 +50,13 @@ def test_firing_counts_are_those_of_a_plain_loop() -> None:
             expected.append(np.nan)
             continue
         sure = calibrations[place].probability([judged.model[number, place]])[0]
-        expected.append(sure * samples.records.confidence()[NAMES.index(strategy), regime])
+        score = samples.records.confidence()[NAMES.index(strategy), regime]
+        expected.append(sure * within.probability([score])[0])
 
-    told = spoken_confidences(samples, judged, rows, calibrations)
+    confidences = [Confidence(each, within) for each in calibrations]
+    told = spoken_confidences(samples, judged, rows, confidences)
     np.testing.assert_allclose(told, expected)
-    firing = would_have_fired(samples, judged, rows, calibrations)
+    firing = would_have_fired(samples, judged, rows, confidences)
     assert firing.spoken == np.isfinite(told).sum() > 10
     for threshold in THRESHOLDS:
         assert firing.counts[threshold] == np.sum(np.array(expected) >= threshold)

@@ -3,17 +3,15 @@
 import numpy as np
 import pytest
 
+from autopilot.engine.confidence import calibration_as_json, calibration_from_json, wilson
 from autopilot.engine.groups import GROUP_ORDER, MEMBERS
 from autopilot.engine.records import NAMES, StrategyRecords, best_strategy, count_records, no_records
 from autopilot.engine.selector import (
     SchemaError,
     SelectorModel,
-    calibration_as_json,
-    calibration_from_json,
     choose_by_rules,
     feature_schema,
     read_booster,
-    wilson,
 )
 from signals.engine.calibration import fit_calibration
 from signals.engine.features import MARKET_FEATURES

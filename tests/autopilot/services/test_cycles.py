@@ -62,7 +62,10 @@ def test_a_cycle_publishes_orders_and_says_what_it_saw() -> None:
     assert decision.seen["conditions"]["adx"] > 0
     assert decision.ranking
     assert decision.risk["fraction"] <= instance.risk_fraction
-    assert (decision.is_calibrated, decision.is_fallback, signal.probability) == (False, False, None)
+    assert (decision.is_calibrated, decision.is_fallback) == (True, False)
+    assert decision.score == pytest.approx(decision.group_confidence * decision.strategy_confidence)
+    assert (signal.probability, signal.probability_n) == (decision.score, decision.score_n)
+    assert signal.probability_low <= signal.probability <= signal.probability_high
     instance.refresh_from_db()
     assert instance.selected_strategy == decision.strategy
     assert instance.last_analysis_at == closed_at
