@@ -22,15 +22,14 @@ import numpy as np
 from cycle import INSTRUMENTS, median_seconds
 from harness import commit, machine, write_section
 
+from autopilot.engine.analysis import analyse
 from autopilot.engine.confidence import calibration_as_json
 from autopilot.engine.model_card import plain
 from autopilot.engine.records import NAMES, no_records
 from autopilot.engine.selector import SelectorModel, feature_schema
 from signals.engine.calibration import fit_calibration
 from signals.engine.candle import OHLCV
-from signals.engine.features import MARKET_FEATURES, market_features
-from signals.engine.hybrid import opinions
-from signals.engine.regime import regimes
+from signals.engine.features import MARKET_FEATURES
 from signals.engine.strategy import DecisionContext
 
 COLUMNS, ROWS, ROUNDS = len(MARKET_FEATURES), 5_000, 100
@@ -84,10 +83,9 @@ def in_turns(doors: dict[str, Callable[[np.ndarray], object]], features: np.ndar
 
 
 def decide(model: SelectorModel, candles: OHLCV) -> object:
-    row, regime = market_features(candles)[-1], int(regimes(candles)[-1])
-    series = opinions(candles, DecisionContext(as_of=AS_OF, memo={}))
-    speaking = [name for name, each in series.items() if each.direction[-1] != 0]
-    return model.choose(row, regime, speaking or NAMES)
+    """As a cycle does; where nobody speaks, all are ranked, so that no decision is cheaper for that."""
+    analysis = analyse(candles, DecisionContext(as_of=AS_OF, memo={}), can_short=True)
+    return model.choose(analysis.row, analysis.place, analysis.speaking or NAMES)
 
 
 def main() -> None:

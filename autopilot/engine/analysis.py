@@ -54,9 +54,11 @@ def analyse(window: OHLCV, context: DecisionContext, *, can_short: bool) -> Anal
         elif direction and each.judges()[-1] and (can_short or direction > 0):
             speaking.append(name)
     deviation = (
-        float(realised(window.close, VOLATILITY_BARS)[-1]) if len(window) > VOLATILITY_BARS else np.nan
+        float(context.once(realised, window.close, VOLATILITY_BARS)[-1])
+        if len(window) > VOLATILITY_BARS
+        else np.nan
     )
-    row = market_features(window)[-1]
+    row = market_features(window, context)[-1]
     place = row[MARKET_FEATURES.index("regime")]
     return Analysis(
         place=int(place) if np.isfinite(place) else UNKNOWN,
