@@ -25,9 +25,10 @@ from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, DeliveryState, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
-from notifications.services.sender import rows
+from notifications.services.sender import claiming, overdue, settling
+from notifications.services.sender.claiming import Claimed
 from notifications.services.sender.lease import Lease
-from notifications.services.sender.rows import Claimed, Sent
+from notifications.services.sender.settling import Sent
 from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
 from signals.models import Signal
@@ -334,10 +335,10 @@ class Lives(RuleBasedStateMachine):
         """One turn of the loop; returns how many rows it handled."""
         if not self._run(self.lease.take(self.world.sender)):
             return 0
-        self._run(rows.settle_overdue(self.world.sender))
+        self._run(overdue.settle_overdue(self.world.sender))
         # Calls of one turn are under way together: Telegram's answer to one stops only those of later turns.
         self.no_call_before, self.asked_at = self.bot_waits_until, self.world.clock.now()
-        claimed = self._run(rows.claim(self.world.sender, limit=len(fates), busy=[], lease=self.lease))
+        claimed = self._run(claiming.claim(self.world.sender, limit=len(fates), busy=[], lease=self.lease))
         for row, fate in zip((row for row in claimed if row.state == "sending"), fates, strict=False):
             self._meet(row, fate)
         self._look()
@@ -364,14 +365,14 @@ class Lives(RuleBasedStateMachine):
 
     def _record_sent(self, row: Claimed, message_id: int) -> bool:
         answered = [(row, Sent(message_id))]
-        return row.id in self._run(rows.record_sent(self.world.sender, answered=answered))
+        return row.id in self._run(settling.record_sent(self.world.sender, answered=answered))
 
     def _fail(self, row: Claimed, failure: Failure) -> None:
         error = TelegramError(f"as if: {failure}", failure, retry_after_seconds=5.0)
         transition = after_failure(error, row.attempt, random.Random(1))
         if failure is Failure.RATE_LIMITED:
             self.bot_waits_until = self.world.clock.now() + timedelta(seconds=5)
-        self._run(rows.record_failure(self.world.sender, row=row, transition=transition))
+        self._run(settling.record_failure(self.world.sender, row=row, transition=transition))
         if failure is Failure.CHAT_GONE:
             self.people[row.subscriber_id].is_reachable = False
 
@@ -386,7 +387,7 @@ class Lives(RuleBasedStateMachine):
         assert person.may_hear(asked_at=self.asked_at, now=now), (person, now)
         assert self.asked_at < row.expires_at, "sent after its end"
         assert now >= self.no_call_before, "sent while Telegram wanted us to wait"
-        if row.kind == "signal":
+        if row.draft.kind == "signal":
             assert now >= published.signal.published_at + delay, "seen before its release"
             assert not (published.signal.experimental and not person.tier.experimental)
         else:
@@ -402,7 +403,7 @@ class Lives(RuleBasedStateMachine):
         earlier = self.messages[row.id]
         assert len(earlier) < 2, "three times"
         assert True not in earlier, "sent again although it was known to have arrived"
-        assert row.is_repeat or not earlier, "sent twice without the mark"
+        assert row.draft.is_repeat or not earlier, "sent twice without the mark"
         earlier.append(certain)
         self.world.accepted += 1
         self.world.repeats += len(earlier) == 2

@@ -8,7 +8,7 @@ from django.utils.translation import override
 from notifications.clients.telegram_call import Button
 from notifications.models import DeliveryKind
 from notifications.services.message.buttons import feedback_buttons
-from notifications.services.message.facts import Deliverable
+from notifications.services.message.facts import Draft
 from notifications.services.message.outcome_text import outcome_text, raised_text
 from notifications.services.message.signal_text import signal_text
 from notifications.services.message.words import utf16_length, visible_length
@@ -38,24 +38,30 @@ class Message:
         return visible_length(self.text) if self.is_html else utf16_length(self.text)
 
 
-def compose(row: Deliverable) -> Message:
+def compose(draft: Draft) -> Message:
     """The message of a delivery, whichever kind it is, in the subscriber's language.
 
     One whose text was refused goes without its picture.
     """
-    with override(row.language):
-        return _composed(row)
+    with override(draft.recipient.language):
+        if draft.kind == DeliveryKind.SIGNAL:
+            return _signal_message(draft)
+        return Message(
+            _later_text(draft), not draft.is_plain, reply_to=draft.reply_to, is_silent=draft.is_repeat
+        )
 
 
-def _composed(row: Deliverable) -> Message:
-    is_html = not row.is_plain
-    if row.kind == DeliveryKind.OUTCOME:
-        text = outcome_text(row, html=is_html)
-        return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
-    if row.kind == DeliveryKind.UPDATE:
-        text = raised_text(row, html=is_html)
-        return Message(text, is_html, reply_to=row.reply_to, is_silent=row.is_repeat)
-    text = signal_text(row, html=is_html)
-    message = Message(text, is_html, feedback_buttons(row.public_id), is_silent=row.is_repeat)
-    fits = is_html and row.picture_id is not None and message.length <= LONGEST_CAPTION
+def _signal_message(draft: Draft) -> Message:
+    is_html = not draft.is_plain
+    text = signal_text(draft, html=is_html)
+    message = Message(text, is_html, feedback_buttons(draft.public_id), is_silent=draft.is_repeat)
+    fits = is_html and draft.picture_id is not None and message.length <= LONGEST_CAPTION
     return replace(message, with_picture=fits)
+
+
+def _later_text(draft: Draft) -> str:
+    if draft.kind == DeliveryKind.OUTCOME and draft.outcome is not None:
+        return outcome_text(draft, draft.outcome, html=not draft.is_plain)
+    if draft.kind == DeliveryKind.UPDATE and draft.signal.raised_stop is not None:
+        return raised_text(draft, draft.signal.raised_stop, html=not draft.is_plain)
+    raise LookupError(f"There is nothing to tell yet: {draft.kind} of {draft.public_id}.")

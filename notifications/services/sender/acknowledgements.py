@@ -7,8 +7,9 @@ from typing import Any
 from psycopg import AsyncConnection, Error, OperationalError
 from psycopg_pool import AsyncConnectionPool
 
-from notifications.services.sender import rows
-from notifications.services.sender.rows import Claimed, Sent
+from notifications.services.sender import settling
+from notifications.services.sender.claiming import Claimed
+from notifications.services.sender.settling import Sent
 
 Waiting = tuple[Claimed, Sent, asyncio.Future[bool]]
 
@@ -49,7 +50,7 @@ class Acknowledgements:
 
     async def _write(self, batch: Sequence[Waiting]) -> None:
         async with self._pool.connection() as connection:
-            ours = await rows.record_sent(connection, answered=[(row, sent) for row, sent, _ in batch])
+            ours = await settling.record_sent(connection, answered=[(row, sent) for row, sent, _ in batch])
         for row, _, written in batch:
             if not written.done():
                 written.set_result(row.id in ours)

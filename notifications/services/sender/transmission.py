@@ -9,8 +9,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from notifications.clients.telegram import TelegramClient
 from notifications.services.message.compose import Message, compose
-from notifications.services.sender import rows
-from notifications.services.sender.rows import Claimed, Sent
+from notifications.services.sender import settling
+from notifications.services.sender.claiming import Claimed
+from notifications.services.sender.settling import Sent
 
 logger = structlog.get_logger(__name__)
 
@@ -26,14 +27,14 @@ class Outgoing:
 
 async def prepare(pool: AsyncConnectionPool[AsyncConnection[Any]], row: Claimed) -> Outgoing:
     """All that is to be read before the call; a picture that cannot be read now leaves the text."""
-    message = compose(row)
+    message = compose(row.draft)
     if not message.with_picture or row.picture_id is None:
         return Outgoing(row.chat_id, message)
     if row.file_id:
         return Outgoing(row.chat_id, message, row.file_id)
     try:
         async with pool.connection() as connection:
-            picture = await rows.picture(connection, picture_id=row.picture_id)
+            picture = await settling.picture(connection, picture_id=row.picture_id)
     except OperationalError as error:
         logger.warning("no picture, the database is away", delivery=str(row.public_id), error=str(error))
         picture = None

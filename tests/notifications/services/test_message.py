@@ -1,7 +1,7 @@
 """What a subscriber reads, and that its arithmetic can be checked by hand."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -17,82 +17,100 @@ from copilot_project.sandbox.telegram.html import parse_html
 from notifications.models import Answer
 from notifications.services.message.buttons import feedback_buttons, pressed_button
 from notifications.services.message.compose import LONGEST_CAPTION, LONGEST_MESSAGE
+from notifications.services.message.facts import Draft, Facts, OutcomeFacts, Recipient, SignalFacts, names_of
 from notifications.services.message.outcome_text import outcome_text
 from notifications.services.message.prices import level_labels, price_decimals
 from notifications.services.message.signal_text import signal_text
 from notifications.services.message.words import cut, one_line, utf16_length, visible_length
 from signals.engine.horizon import out_by
 
-
-@dataclass(frozen=True)
-class Told:
-    """A signal as a claimed row would describe it."""
-
-    direction: str = "long"
-    symbol: str = "BTC/USDT"
-    base: str = "BTC"
-    quote: str = "USDT"
-    exchange: str = "Binance"
-    is_simulated: bool = False
-    timeframe: str = "1h"
-    confidence: float = 0.62
-    entry_price: float = 67123.456
-    stop_loss: float = 66000.0
-    take_profit: float | None = 69000.0
-    plan: dict[str, Any] | None = None
-    evidence: str = ""
-    probability: float | None = None
-    probability_n: int | None = None
-    probability_low: float | None = None
-    probability_high: float | None = None
-    reasons: list[str] = field(default_factory=lambda: ["RSI left oversold <30 & turned up", "b", "c", "d"])
-    sessions: list[str] = field(default_factory=lambda: ["london", "new_york"])
-    experimental: bool = False
-    candle_open_time: datetime = datetime(2026, 5, 4, 11, tzinfo=UTC)
-    published_at: datetime = datetime(2026, 5, 4, 12, 0, 20, tzinfo=UTC)
-    expires_at: datetime = datetime(2026, 5, 4, 16, 30, tzinfo=UTC)
-    age_seconds: float = 3.0
-    delay_seconds: int = 0
-    record_ended: int = 132
-    record_won: int = 41
-    record_mean_r: float = -0.034
-    open_longs: int = 0
-    open_shorts: int = 0
-    asset_class: str = "crypto"
-    market_type: str = "spot"
-    maker_bps: Decimal | None = None
-    taker_bps: Decimal | None = None
-    slippage_bps: Decimal | None = None
-    capital: Decimal = Decimal("10000.00")
-    capital_currency: str = "USD"
-    risk_fraction: Decimal = Decimal("0.0100")
-    tick_size: Decimal | None = None
-    lot_step: Decimal | None = None
-    minimum_amount: Decimal | None = None
-    minimum_notional: Decimal | None = None
-    is_repeat: bool = False
-
-
-@dataclass(frozen=True)
-class Ended(Told):
-    """The same signal once it has reached its target."""
-
-    exit_reason: str = "target"
-    paid_price: float = 67130.2
-    exit_price: float = 69000.0
-    return_ratio: float = 0.0259
-    r_multiple: float = 1.55
-    bars_held: int = 7
-    is_ambiguous: bool = False
-    raised_stop: float = 0.0
+SIGNAL = SignalFacts(
+    signal_id=uuid4(),
+    direction="long",
+    timeframe="1h",
+    confidence=0.62,
+    entry_price=67123.456,
+    stop_loss=66000.0,
+    take_profit=69000.0,
+    plan=None,
+    evidence="",
+    probability=None,
+    probability_n=None,
+    probability_low=None,
+    probability_high=None,
+    reasons=["RSI left oversold <30 & turned up", "b", "c", "d"],
+    sessions=["london", "new_york"],
+    experimental=False,
+    candle_open_time=datetime(2026, 5, 4, 11, tzinfo=UTC),
+    published_at=datetime(2026, 5, 4, 12, 0, 20, tzinfo=UTC),
+    enter_until=datetime(2026, 5, 4, 16, 30, tzinfo=UTC),
+    symbol="BTC/USDT",
+    base="BTC",
+    quote="USDT",
+    exchange="Binance",
+    is_simulated=False,
+    asset_class="crypto",
+    market_type="spot",
+    maker_bps=None,
+    taker_bps=None,
+    slippage_bps=None,
+    tick_size=None,
+    lot_step=None,
+    minimum_amount=None,
+    minimum_notional=None,
+    record_ended=132,
+    record_won=41,
+    record_mean_r=-0.034,
+    raised_stop=None,
+)
+RECIPIENT = Recipient(
+    chat_id=1,
+    language="en",
+    capital=Decimal("10000.00"),
+    capital_currency="USD",
+    risk_fraction=Decimal("0.0100"),
+    delay_seconds=0,
+    open_longs=0,
+    open_shorts=0,
+)
+TARGET_REACHED = OutcomeFacts(
+    exit_reason="target",
+    paid_price=67130.2,
+    exit_price=69000.0,
+    return_ratio=0.0259,
+    r_multiple=1.55,
+    bars_held=7,
+    is_ambiguous=False,
+)
 
 
-def read(told: Told) -> str:
+def drafted(**changes: Any) -> Draft:
+    """A signal that ended at its target, with any of its facts changed."""
+
+    def of(facts: Facts) -> dict[str, Any]:
+        return {name: changes.pop(name) for name in names_of(facts) if name in changes}
+
+    return Draft(
+        "signal",
+        uuid4(),
+        replace(SIGNAL, **of(SignalFacts)),
+        replace(RECIPIENT, **of(Recipient)),
+        replace(TARGET_REACHED, **of(OutcomeFacts)),
+        **({"age_seconds": 3.0} | changes),
+    )
+
+
+def ended_text(draft: Draft, *, html: bool) -> str:
+    assert draft.outcome is not None
+    return outcome_text(draft, draft.outcome, html=html)
+
+
+def read(told: Draft) -> str:
     return parse_html(signal_text(told, html=True))[0]
 
 
 def test_message_says_everything_that_a_decision_needs() -> None:
-    text = read(Told())
+    text = read(drafted())
     for words in (
         "LONG BTC/USDT",
         "67123.46",
@@ -112,13 +130,13 @@ def test_message_says_everything_that_a_decision_needs() -> None:
 
 
 def test_message_speaks_german_with_the_same_numbers() -> None:
-    english = read(Told())
+    english = read(drafted())
     with override("de"):
-        german = read(Told())
+        german = read(drafted())
     assert "Deine Größe" in german
     assert "Keine Anlageberatung" in german
     assert re.findall(r"\d[\d.,]*", german) == re.findall(r"\d[\d.,]*", english)
-    assert read(Told()) == english, "each language keeps its own words"
+    assert read(drafted()) == english, "each language keeps its own words"
 
 
 def number(text: str) -> Decimal:
@@ -127,7 +145,7 @@ def number(text: str) -> Decimal:
 
 @pytest.mark.parametrize("html", [True, False])
 def test_size_can_be_worked_out_again_from_the_numbers_shown(html: bool) -> None:
-    text = read(Told()) if html else signal_text(Told(), html=False)
+    text = read(drafted()) if html else signal_text(drafted(), html=False)
     amount = r"([\d.,]+)"
     first = re.search(rf"{amount} × {amount} % = {amount} USDT at risk", text)
     second = re.search(rf"{amount} / {amount} = {amount} BTC", text)
@@ -146,7 +164,7 @@ def test_size_can_be_worked_out_again_from_the_numbers_shown(html: bool) -> None
 @pytest.mark.parametrize("html", [True, False])
 def test_size_keeps_to_the_exchanges_steps_and_says_so(html: bool) -> None:
     """As the database gives them, with zeros; 100 / 1123.46 = 0.0890107."""
-    told = Told(lot_step=Decimal("0.000500000000000000"), minimum_amount=Decimal("0.0005"))
+    told = drafted(lot_step=Decimal("0.000500000000000000"), minimum_amount=Decimal("0.0005"))
     text = read(told) if html else signal_text(told, html=False)
 
     assert "Your size: 0.089 BTC, worth 5,973.99 USDT\n" in text
@@ -156,7 +174,7 @@ def test_size_keeps_to_the_exchanges_steps_and_says_so(html: bool) -> None:
 
 def test_size_in_steps_is_not_rounded_up_to_what_is_shown() -> None:
     """In six significant digits it would be 2,500,070: more than was asked for, and no multiple of the step."""
-    told = Told(
+    told = drafted(
         symbol="X/USDT",
         base="X",
         entry_price=0.02,
@@ -177,7 +195,7 @@ def test_size_in_steps_is_not_rounded_up_to_what_is_shown() -> None:
     ],
 )
 def test_size_that_the_exchange_would_refuse_is_refused_here(rule: dict[str, Decimal], said: str) -> None:
-    text = read(Told(**rule))  # type: ignore[arg-type]
+    text = read(drafted(**rule))
     assert "No size: " in text
     assert said in text
 
@@ -195,12 +213,12 @@ def test_size_that_the_exchange_would_refuse_is_refused_here(rule: dict[str, Dec
 def test_risk_that_is_shown_includes_the_instruments_costs(
     own: dict[str, Any], costs: str, html: bool
 ) -> None:
-    assert f"At the stop you lose {costs} fees and slippage" in signal_text(replace(Told(), **own), html=html)
+    assert f"At the stop you lose {costs} fees and slippage" in signal_text(drafted(**own), html=html)
 
 
 def test_reward_is_also_told_after_costs() -> None:
     """(1,876.54 - 163.35) / (1,123.46 + 159.75) by hand."""
-    assert "1.67 times the risk (1.34 after costs)" in read(Told())
+    assert "1.67 times the risk (1.34 after costs)" in read(drafted())
 
 
 @pytest.mark.parametrize(
@@ -213,7 +231,7 @@ def test_reward_is_also_told_after_costs() -> None:
 )
 @pytest.mark.parametrize("html", [True, False])
 def test_a_late_message_says_of_when_its_prices_are(change: dict[str, Any], said: str, html: bool) -> None:
-    told = replace(Told(), **change)
+    told = drafted(**change)
     text = read(told) if html else signal_text(told, html=False)
     assert said in text
     assert ("Published" in text) is bool(said)
@@ -221,14 +239,14 @@ def test_a_late_message_says_of_when_its_prices_are(change: dict[str, Any], said
 
 @pytest.mark.parametrize("html", [True, False])
 def test_what_is_at_risk_at_once_is_told_with_the_other_open_signals(html: bool) -> None:
-    told = replace(Told(), open_longs=0, open_shorts=2)
+    told = drafted(open_longs=0, open_shorts=2)
     text = read(told) if html else signal_text(told, html=False)
     assert "with your 2 other open signals (2 short): 3 % of your capital" in text
-    assert "At risk at once" not in signal_text(Told(), html=html)
+    assert "At risk at once" not in signal_text(drafted(), html=html)
 
 
 def test_without_a_record_none_is_made_up() -> None:
-    text = read(replace(Told(), record_ended=0, record_won=0, record_mean_r=0.0))
+    text = read(drafted(record_ended=0, record_won=0, record_mean_r=0.0))
     assert "Record: none yet" in text
     assert "made money" not in text
 
@@ -244,19 +262,19 @@ def test_without_a_record_none_is_made_up() -> None:
 def test_last_moment_is_reckoned_from_the_opening_at_which_it_is_entered(
     published_at: str, words: str
 ) -> None:
-    text = read(replace(Told(), published_at=datetime.fromisoformat(published_at)))
+    text = read(drafted(published_at=datetime.fromisoformat(published_at)))
     assert f"out by {words} at the latest" in text
 
 
 @pytest.mark.parametrize(("risk", "said"), [("0.01", False), ("0.0167", False), ("0.0168", True)])
 def test_size_worth_more_than_the_capital_says_so(risk: str, said: bool) -> None:
     """The stop is 1.674 % away: from that risk on, the capital does not pay for the size."""
-    assert ("more than your capital" in read(Told(risk_fraction=Decimal(risk)))) is said
+    assert ("more than your capital" in read(drafted(risk_fraction=Decimal(risk)))) is said
 
 
 def test_amounts_below_one_keep_their_significant_digits() -> None:
     text = read(
-        Told(quote="BTC", capital_currency="BTC", capital=Decimal("0.25"), risk_fraction=Decimal("0.0123"))
+        drafted(quote="BTC", capital_currency="BTC", capital=Decimal("0.25"), risk_fraction=Decimal("0.0123"))
     )
     assert "0.25 × 1.23 % = 0.003075 BTC at risk" in text
 
@@ -273,8 +291,8 @@ def test_amounts_below_one_keep_their_significant_digits() -> None:
 )
 @pytest.mark.parametrize("html", [True, False])
 def test_what_is_special_is_said_and_otherwise_not(change: dict[str, object], words: str, html: bool) -> None:
-    assert words in signal_text(replace(Told(), **change), html=html)  # type: ignore[arg-type]
-    assert words not in signal_text(Told(), html=html)
+    assert words in signal_text(drafted(**change), html=html)
+    assert words not in signal_text(drafted(), html=html)
 
 
 @pytest.mark.parametrize(
@@ -295,9 +313,9 @@ def test_what_is_special_is_said_and_otherwise_not(change: dict[str, object], wo
     ],
 )
 def test_follow_up_says_how_it_ended(change: dict[str, object], words: str) -> None:
-    ended = replace(Ended(), **change)  # type: ignore[arg-type]
-    assert words in outcome_text(ended, html=False)
-    assert words in read_strictly(outcome_text(ended, html=True)).replace("Result  ", "Result ")
+    ended = drafted(**change)
+    assert words in ended_text(ended, html=False)
+    assert words in read_strictly(ended_text(ended, html=True)).replace("Result  ", "Result ")
 
 
 @pytest.mark.parametrize(
@@ -328,13 +346,13 @@ def test_prices_are_ticks_of_the_exchange(
     tick_size: str | None, prices: tuple[float, float, float], labels: tuple[str, str, str]
 ) -> None:
     entry, stop, target = prices
-    told = Told(
+    told = drafted(
         entry_price=entry,
         stop_loss=stop,
         take_profit=target,
         tick_size=Decimal(tick_size) if tick_size else None,
     )
-    assert level_labels(told, told.tick_size) == labels
+    assert level_labels(told.signal, told.signal.tick_size) == labels
     assert all(f"{label} " in signal_text(told, html=False) for label in labels[1:])
 
 
@@ -399,7 +417,7 @@ def test_any_signal_is_html_that_telegram_reads_within_its_limit(
     capital: Decimal,
     is_repeat: bool,
 ) -> None:
-    told = Told(
+    told = drafted(
         **dict(zip(("symbol", "base", "quote", "exchange"), names, strict=True)),
         reasons=reasons,
         entry_price=entry,
@@ -417,14 +435,14 @@ def test_any_signal_is_html_that_telegram_reads_within_its_limit(
         assert f"• {one_line(reason, 300)}".rstrip() in text.split("\n")
     assert f" {one_line(names[0], 40)} · 1h · {one_line(names[3], 40)}".rstrip() in text
     assert 0 < utf16_length(signal_text(told, html=False)) <= LONGEST_MESSAGE
-    ended = Ended(**vars(told))
-    assert read_strictly(outcome_text(ended, html=True)).count(one_line(names[0], 40)) >= 1
+    ended = told
+    assert read_strictly(ended_text(ended, html=True)).count(one_line(names[0], 40)) >= 1
 
 
 @pytest.mark.parametrize("direction", ["long", "short"])
 def test_usual_signal_fits_under_a_picture(direction: str) -> None:
     """Three reasons as the engine words them, the longest flags, a price with many digits."""
-    told = Told(
+    told = drafted(
         direction=direction,
         exchange="Binance",
         is_simulated=True,
@@ -470,7 +488,7 @@ def test_foreign_button_data_is_nothing(data: str) -> None:
 
 def test_prices_below_a_millionth_are_written_out() -> None:
     """An exchange refuses 1.23E-8 when it is pasted."""
-    coin = Told(
+    coin = drafted(
         symbol="PEPE/BTC",
         base="PEPE",
         quote="BTC",
@@ -486,16 +504,16 @@ def test_prices_below_a_millionth_are_written_out() -> None:
         assert "0.0000000123" in text
         assert "0.0000000120" in text
         assert not re.search(r"\dE-\d", text)
-    ended = Ended(
+    ended = drafted(
         entry_price=4.56e-7, stop_loss=4.4e-7, take_profit=4.9e-7, paid_price=4.561e-7, exit_price=4.9e-7
     )
-    assert "0.0000004561" in outcome_text(ended, html=False)
+    assert "0.0000004561" in ended_text(ended, html=False)
 
 
 @pytest.mark.parametrize("html", [True, False])
 def test_a_managed_exit_is_told_in_words_and_figures_with_what_the_gate_said(html: bool) -> None:
     plan = {"kind": "managed", "stop": 66000.0, "target": None, "trail_atr": 4.0, "longest_hold_bars": 120}
-    told = Told(
+    told = drafted(
         take_profit=None,
         timeframe="4h",
         plan=plan,
@@ -509,9 +527,9 @@ def test_a_managed_exit_is_told_in_words_and_figures_with_what_the_gate_said(htm
     assert "reward" not in text
     assert "Target" not in text
     last = out_by(
-        candle_open_time=told.candle_open_time,
+        candle_open_time=told.signal.candle_open_time,
         period=timedelta(hours=4),
-        published_at=told.published_at,
+        published_at=told.signal.published_at,
         hold_bars=120,
     )
     assert f"{last:%Y-%m-%d %H:%M} UTC" in text
@@ -519,15 +537,19 @@ def test_a_managed_exit_is_told_in_words_and_figures_with_what_the_gate_said(htm
 
 @pytest.mark.parametrize("html", [True, False])
 def test_a_score_is_a_chance_only_where_outcomes_bear_it_out(html: bool) -> None:
-    assert "for ranking only, not a chance of profit. It is uncalibrated." in signal_text(Told(), html=html)
-    known = Told(probability=0.47, probability_n=120, probability_low=0.38, probability_high=0.56)
+    assert "for ranking only, not a chance of profit. It is uncalibrated." in signal_text(
+        drafted(), html=html
+    )
+    known = drafted(probability=0.47, probability_n=120, probability_low=0.38, probability_high=0.56)
     text = signal_text(known, html=html)
     assert "Chance of profit after costs: 47 % (38 to 56 %, from 120 outcomes)." in text
     assert "Score" not in text
 
 
 def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_size() -> None:
-    coin = Told(entry_price=1.2e-7, stop_loss=1.164e-7, take_profit=1.255e-7, tick_size=Decimal("0.00000001"))
+    coin = drafted(
+        entry_price=1.2e-7, stop_loss=1.164e-7, take_profit=1.255e-7, tick_size=Decimal("0.00000001")
+    )
     for text in (read(coin), signal_text(coin, html=False)):
         assert "No size: the stop is nearer than one step of the price." in text
         assert "is zero" not in text
@@ -545,7 +567,7 @@ def test_a_stop_that_the_tick_puts_on_the_entry_is_named_as_the_reason_for_no_si
 )
 def test_capital_is_counted_in_its_own_currency_only(currency: str, quote: str, is_sized: bool) -> None:
     """10,000 dollars were taken for 10,000 bitcoin."""
-    for text in (read(it := Told(quote=quote, capital_currency=currency)), signal_text(it, html=False)):
+    for text in (read(it := drafted(quote=quote, capital_currency=currency)), signal_text(it, html=False)):
         assert ("Your size" in text) is is_sized
         assert (
             f"No size: your capital is in {currency}, and this is priced in {quote}." in text

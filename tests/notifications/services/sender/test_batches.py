@@ -9,13 +9,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from notifications.models import Delivery
 from notifications.services.fan_out import fan_out
-from notifications.services.sender import rows
+from notifications.services.sender import claiming, overdue
 from notifications.services.sender.acknowledgements import Acknowledgements
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.loop import in_flight_at
 from notifications.services.sender.pace import Pace
-from notifications.services.sender.rows import Sent
+from notifications.services.sender.settling import Sent
 from tests.notifications.rows import Controls, make_signal, make_subscriber, make_tier, send_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +54,7 @@ def test_row_that_the_database_refuses_takes_no_other_with_it() -> None:
             await AsyncConnection.connect(conninfo(), autocommit=True) as connection,
         ):
             await lease.take(connection)
-            claimed = await rows.claim(connection, limit=3, busy=[], lease=lease)
+            claimed = await claiming.claim(connection, limit=3, busy=[], lease=lease)
             await connection.execute(
                 "UPDATE notifications_delivery SET due_at = now() + interval '1 h' WHERE id = %s",
                 [claimed[1].id],
@@ -80,7 +80,7 @@ def test_answer_for_a_row_that_another_attempt_has_is_told_from_those_beside_it(
             await AsyncConnection.connect(conninfo(), autocommit=True) as connection,
         ):
             await lease.take(connection)
-            claimed = await rows.claim(connection, limit=2, busy=[], lease=lease)
+            claimed = await claiming.claim(connection, limit=2, busy=[], lease=lease)
             await connection.execute(
                 "UPDATE notifications_delivery SET attempt_id = gen_random_uuid() WHERE id = %s",
                 [claimed[0].id],
@@ -94,7 +94,7 @@ def test_answer_for_a_row_that_another_attempt_has_is_told_from_those_beside_it(
 def test_more_expired_rows_than_one_step_takes_all_expire(
     telegram: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "MOST_EXPIRED", 2)
+    monkeypatch.setattr(overdue, "MOST_EXPIRED", 2)
     deliveries(5, published_at=datetime.now(UTC) - timedelta(hours=5))
     send_until(telegram.url)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"expired"}

@@ -14,8 +14,9 @@ from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications.clients.telegram import TelegramClient
 from notifications.models import Delivery, SenderLease
 from notifications.services.fan_out import fan_out
-from notifications.services.sender import rows
+from notifications.services.sender import claiming, settling
 from notifications.services.sender.conninfo import conninfo
+from notifications.services.sender.in_flight import now
 from notifications.services.sender.lease import Lease, LeaseLostError, suspend_aware_clock
 from notifications.services.sender.loop import Sender, SenderOptions
 from notifications.services.sender.pace import Pace
@@ -116,10 +117,10 @@ def test_lapsed_and_overtaken_senders_claim_nothing() -> None:
         first, second = Lease(LONG), Lease(LONG)
         await first.take(connection)
         await let_lapse(connection)
-        assert await rows.claim(connection, limit=9, busy=[], lease=first) == []
+        assert await claiming.claim(connection, limit=9, busy=[], lease=first) == []
         await second.take(connection)
-        assert await rows.claim(connection, limit=9, busy=[], lease=first) == []
-        assert len(await rows.claim(connection, limit=9, busy=[], lease=second)) == 1
+        assert await claiming.claim(connection, limit=9, busy=[], lease=first) == []
+        assert len(await claiming.claim(connection, limit=9, busy=[], lease=second)) == 1
 
     connected(play)
 
@@ -130,12 +131,12 @@ def test_overtaken_sender_settles_nothing() -> None:
     async def play(connection: AsyncConnection[Any]) -> None:
         first, second = Lease(LONG), Lease(LONG)
         await first.take(connection)
-        sent, failed = await rows.claim(connection, limit=9, busy=[], lease=first)
+        sent, failed = await claiming.claim(connection, limit=9, busy=[], lease=first)
         await let_lapse(connection)
         await second.take(connection)
         doubt = after_doubt("?", Attempt())
-        assert not await rows.record_sent(connection, answered=[(sent, rows.Sent(1))])
-        assert not await rows.record_failure(connection, row=failed, transition=doubt)
+        assert not await settling.record_sent(connection, answered=[(sent, settling.Sent(1))])
+        assert not await settling.record_failure(connection, row=failed, transition=doubt)
 
     connected(play)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"sending"}
@@ -162,7 +163,7 @@ def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_uns
             sender = Sender(client, SenderOptions(conninfo(), LONG), Pace())
             lease = sender._lease
             await lease.take(connection)
-            (row,) = await rows.claim(connection, limit=9, busy=[], lease=lease)
+            (row,) = await claiming.claim(connection, limit=9, busy=[], lease=lease)
             claimed_at = sender._switch._armed_at = suspend_aware_clock()
             if stale == "claim":
                 claimed_at -= LONG
@@ -171,12 +172,12 @@ def test_row_that_may_not_be_sent_any_more_when_the_call_is_made_is_put_back_uns
             elif stale == "switch":
                 sender._switch._armed_at -= 1.0
             elif stale == "pause":
-                sender._pace.silence(sender._now() + 3600)
+                sender._pace.silence(now() + 3600)
             elif stale == "expiry":
                 claimed_at -= 5
                 row = replace(row, seconds_left=5.0)
             async with sender._pool:
-                await sender._send(row, claimed_at)
+                await sender._in_flight.send(row, claimed_at)
 
     connected(play)
     row = Delivery.objects.get()
@@ -195,13 +196,13 @@ def test_sender_is_silent_as_soon_as_it_has_read_a_429(telegram: Controls) -> No
         async with TelegramClient(token=DEFAULT_TOKEN, api_url=telegram.url) as client:
             sender = Sender(client, SenderOptions(conninfo(), LONG), Pace())
             await sender._lease.take(connection)
-            (row,) = await rows.claim(connection, limit=9, busy=[], lease=sender._lease)
+            (row,) = await claiming.claim(connection, limit=9, busy=[], lease=sender._lease)
             sender._switch._armed_at = suspend_aware_clock()
-            before = sender._now()
+            before = now()
             async with sender._pool:
-                await sender._send(row, suspend_aware_clock())
+                await sender._in_flight.send(row, suspend_aware_clock())
             assert sender._pace.allowance(before + 3600) == 0
-            assert sender._pace.allowance(sender._now() + 3601) > 0
+            assert sender._pace.allowance(now() + 3601) > 0
 
     connected(play)
     assert telegram.sent() == []

@@ -11,7 +11,7 @@ from copilot_project.sandbox.config import DEFAULT_TOKEN
 from notifications.clients.telegram import TelegramClient
 from notifications.models import Delivery
 from notifications.services.fan_out import fan_out
-from notifications.services.sender import rows
+from notifications.services.sender import claiming, settling
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.transition import after_failure
@@ -28,9 +28,9 @@ async def send_into_a_chat_that_moved() -> bool:
     async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
         lease = Lease(30)
         assert await lease.take(connection)
-        (row,) = await rows.claim(connection, limit=1, busy=[], lease=lease)
+        (row,) = await claiming.claim(connection, limit=1, busy=[], lease=lease)
         transition = after_failure(error, row.attempt, random.Random(1))
-        return await rows.record_failure(connection, row=row, transition=transition)
+        return await settling.record_failure(connection, row=row, transition=transition)
 
 
 def test_subscriber_follows_a_chat_that_moved_and_the_signal_is_tried_there() -> None:

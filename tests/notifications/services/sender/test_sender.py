@@ -18,9 +18,10 @@ from notifications.clients.telegram_call import Failure, TelegramError
 from notifications.models import Delivery, SenderState
 from notifications.services.fan_out import fan_out
 from notifications.services.message.compose import Message
-from notifications.services.sender import rows as sender_rows
-from notifications.services.sender import transmission
+from notifications.services.message.facts import Draft
+from notifications.services.sender import claiming, settling, transmission
 from notifications.services.sender.conninfo import conninfo
+from notifications.services.sender.in_flight import now
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.loop import Sender, SenderOptions
 from notifications.services.sender.pace import Pace
@@ -151,9 +152,9 @@ def test_refusal_of_a_chat_that_is_not_the_subscribers_any_more_ends_nothing_els
         async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
             lease = Lease(30)
             await lease.take(connection)
-            (row,) = await sender_rows.claim(connection, limit=9, busy=[], lease=lease)
+            (row,) = await claiming.claim(connection, limit=9, busy=[], lease=lease)
             await connection.execute("UPDATE users_subscriber SET chat_id = chat_id + 1")
-            assert await sender_rows.record_failure(connection, row=row, transition=refused)
+            assert await settling.record_failure(connection, row=row, transition=refused)
 
     asyncio.run(play())
     assert sorted(Delivery.objects.values_list("state", flat=True)) == ["dead", "pending"]
@@ -226,10 +227,10 @@ def test_message_that_we_cannot_make_is_dead_at_once_and_takes_no_other_with_it(
     telegram.open_chats(ann, bob)
     fan_out(signal=make_signal())
 
-    def fails_for_ann(row: sender_rows.Claimed) -> Message:
-        if row.subscriber_id == ann.pk:
+    def fails_for_ann(draft: Draft) -> Message:
+        if draft.recipient.chat_id == ann.chat_id:
             raise KeyError("a mistake of ours")
-        return make(row)
+        return make(draft)
 
     monkeypatch.setattr(transmission, "compose", fails_for_ann)
     send_until(telegram.url)
@@ -245,10 +246,10 @@ def test_message_that_the_machine_was_too_short_to_make_is_tried_again(
     delivery = one_delivery(telegram)
     make, failures = transmission.compose, [OSError("too many open files")]
 
-    def fails_once(row: sender_rows.Claimed) -> Message:
+    def fails_once(draft: Draft) -> Message:
         if failures:
             raise failures.pop()
-        return make(row)
+        return make(draft)
 
     monkeypatch.setattr(transmission, "compose", fails_once)
     send_until(telegram.url)
@@ -263,7 +264,7 @@ def test_sender_that_may_not_send_does_not_spin(telegram: Controls) -> None:
         client = TelegramClient(token=DEFAULT_TOKEN, api_url=telegram.url)
         sender = Sender(client, SenderOptions(conninfo()), Pace())
         async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
-            sender._pace.finished(1, sender._now() - 10)
+            sender._pace.finished(1, now() - 10)
             assert not sender._switch.lets_send()
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(sender._wait(connection), 1.0)
@@ -278,11 +279,11 @@ def test_backlog_of_expired_rows_does_not_keep_a_claim_from_what_can_be_sent() -
     Delivery.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
     fan_out(signal=make_signal())
 
-    async def claimed() -> list[sender_rows.Claimed]:
+    async def claimed() -> list[claiming.Claimed]:
         async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
             lease = Lease(30.0)
             await lease.take(connection)
-            return await sender_rows.claim(connection, limit=3, busy=[], lease=lease)
+            return await claiming.claim(connection, limit=3, busy=[], lease=lease)
 
     found = asyncio.run(claimed())
     assert [row.state for row in found] == ["sending"] * len(subscribers)

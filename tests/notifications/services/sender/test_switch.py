@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from notifications.models import Delivery, SenderLease
 from notifications.services.fan_out import fan_out
-from notifications.services.sender import rows, switch
+from notifications.services.sender import claiming, switch
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.loop import beside
@@ -103,7 +103,7 @@ def test_claim_finds_nothing_while_the_switch_is_engaged() -> None:
         async with await AsyncConnection.connect(conninfo(), autocommit=True) as connection:
             lease = Lease(60)
             await lease.take(connection)
-            return len(await rows.claim(connection, limit=1, busy=[], lease=lease))
+            return len(await claiming.claim(connection, limit=1, busy=[], lease=lease))
 
     stop()
     assert asyncio.run(claimed()) == 0

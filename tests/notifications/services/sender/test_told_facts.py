@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
-from notifications.models import Delivery, Feedback
+from notifications.models import Delivery, DeliveryKind, Feedback
 from notifications.services.fan_out import fan_out
+from notifications.services.preview import previewed
+from notifications.services.sender.claiming import Claimed, claim
 from notifications.services.sender.conninfo import conninfo
 from notifications.services.sender.lease import Lease
-from notifications.services.sender.rows import Claimed, claim
+from signals.models import Signal
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from users.models import Subscriber
 
@@ -47,7 +49,7 @@ def given(subscriber: Subscriber, **values: Any) -> Delivery:
 
 
 def test_record_is_of_the_signals_that_had_ended_at_publication() -> None:
-    make_subscriber()
+    subscriber = make_subscriber()
     now = datetime.now(UTC)
     for r_multiple in (1.5, -1.0, -1.0, 0.5):
         make_outcome(signal=make_signal(), r_multiple=r_multiple, recorded_at=now - timedelta(hours=1))
@@ -55,8 +57,13 @@ def test_record_is_of_the_signals_that_had_ended_at_publication() -> None:
     fan_out(signal=make_signal(published_at=now))
 
     [row] = claimed()
-    assert (row.state, row.record_ended, row.record_won) == ("sending", 4, 2)
-    assert row.record_mean_r == pytest.approx(0.0)
+    assert (row.state, row.draft.signal.record_ended, row.draft.signal.record_won) == ("sending", 4, 2)
+    assert row.draft.signal.record_mean_r == pytest.approx(0.0)
+    signal = Signal.objects.get(public_id=row.draft.signal.signal_id)
+    shown = previewed(signal=signal, subscriber=subscriber, kind=DeliveryKind.SIGNAL)
+    assert (shown.signal, shown.recipient) == (row.draft.signal, row.draft.recipient), (
+        "claim and preview read the same"
+    )
 
 
 def test_open_signals_are_those_sent_not_ignored_and_not_known_to_have_ended() -> None:
@@ -71,7 +78,7 @@ def test_open_signals_are_those_sent_not_ignored_and_not_known_to_have_ended() -
     make_outcome(signal=given(subscriber).signal, recorded_at=datetime.now(UTC) - timedelta(minutes=1))
     fan_out(signal=make_signal())
 
-    rows = {row.subscriber_id: row for row in claimed()}
+    rows = {row.subscriber_id: row.draft.recipient for row in claimed()}
     assert (rows[subscriber.pk].open_longs, rows[subscriber.pk].open_shorts) == (1, 2)
     assert (rows[stranger.pk].open_longs, rows[stranger.pk].open_shorts) == (1, 0)
 
@@ -82,6 +89,6 @@ def test_what_ended_stays_open_for_a_tier_that_may_not_know_yet() -> None:
     fan_out(signal=make_signal(published_at=datetime.now(UTC) - timedelta(seconds=905)))
 
     [row] = claimed()
-    assert row.open_longs == 1
-    assert row.delay_seconds == 900
-    assert row.age_seconds == pytest.approx(905, abs=60)
+    assert row.draft.recipient.open_longs == 1
+    assert row.draft.recipient.delay_seconds == 900
+    assert row.draft.age_seconds == pytest.approx(905, abs=60)
