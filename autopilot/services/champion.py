@@ -13,8 +13,9 @@ from django.db import transaction
 from autopilot.engine.selector import SchemaError, SelectorModel
 from autopilot.services.challenger import open_model
 from autopilot.services.training import ALL_INSTRUMENTS, KIND
+from signals.engine.standing import standing
 from signals.models import Alarm, TrainedModel
-from signals.services.trained_models import ModelCorruptError, champions
+from signals.services.trained_models import ModelCorruptError, champions, changes_of_champions
 
 logger = structlog.get_logger(__name__)
 
@@ -54,6 +55,15 @@ def loaded_champion(*, as_of: datetime) -> LoadedChampion:
 
 
 def champion_row(as_of: datetime) -> TrainedModel | None:
+    return standing(
+        ("selector", ALL_INSTRUMENTS),
+        as_of,
+        changes=lambda: changes_of_champions(kinds=[KIND], scopes=[ALL_INSTRUMENTS]),
+        ask=lambda: _champion_row(as_of),
+    )
+
+
+def _champion_row(as_of: datetime) -> TrainedModel | None:
     rows = champions(kind=KIND, scope=ALL_INSTRUMENTS, as_of=as_of)
     return rows.defer("payload", "metrics").first()
 

@@ -11,8 +11,10 @@ from notifications.services.eligibility import candidates_sql, signal_parameters
 from research.models import ReplayRun, ReplaySignal
 from signals.engine.hybrid import BASE_TIMEFRAME, VALIDITY_BARS, Outcome
 from signals.engine.session import sessions_at
+from signals.engine.standing import walking
 from signals.engine.strategy import StrategySignal
 from signals.market.models import Instrument
+from signals.market.selectors import walking_over
 from signals.models import SignalSource
 from signals.services.evaluation import BASE_PERIOD, CandleMissingError, Recent, judge
 from signals.services.gate import judge_by_evidence
@@ -45,12 +47,13 @@ def replay(
     outcomes: Counter[str] = Counter()
     moments = list(closes(start, end))
     recent = {instrument.pk: Recent() for instrument in instruments}
-    for number, as_of in enumerate(moments):
-        progress(number, len(moments), f"{as_of:%Y-%m-%d}")
-        for instrument in instruments:
-            outcomes[
-                replay_close(run=run, instrument=instrument, as_of=as_of, recent=recent[instrument.pk])
-            ] += 1
+    with walking(), walking_over(start, end):
+        for number, as_of in enumerate(moments):
+            progress(number, len(moments), f"{as_of:%Y-%m-%d}")
+            for instrument in instruments:
+                outcomes[
+                    replay_close(run=run, instrument=instrument, as_of=as_of, recent=recent[instrument.pk])
+                ] += 1
     run.outcomes = dict(sorted(outcomes.items()))
     run.finished_at = timezone.now()
     run.save()

@@ -1,54 +1,18 @@
-"""What a replay needs before it begins, and what came of the signals that it would have sent."""
+"""What came of the signals that a replay would have sent."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
-from django.db.models import Min
 
 from research.models import ReplayRun
 from signals.engine.direction import Direction
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.outcome import follow_plans
-from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timeframe
-from signals.market.models import Candle, Instrument
+from signals.engine.timeframe import BASE_TIMEFRAME
 from signals.market.selectors import load_range
 
-WINDOW_BARS = 500
 BASE_PERIOD = timedelta(seconds=BASE_TIMEFRAME.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Lacking:
-    """History that a replay needs and that is not stored, with the command that fetches it."""
-
-    instrument: Instrument
-    timeframe: Timeframe
-    needed_from: datetime
-    begins_at: datetime | None
-
-    @property
-    def words(self) -> str:
-        has = f"begins at {self.begins_at:%Y-%m-%d}" if self.begins_at else "has no candles"
-        return f"{self.instrument} {self.timeframe} {has}, needed from {self.needed_from:%Y-%m-%d}"
-
-    @property
-    def command(self) -> str:
-        return f"manage.py backfill {self.instrument} --timeframe {self.timeframe} --from {self.needed_from:%Y-%m-%d}"
-
-
-def lacking_history(instruments: Iterable[Instrument], *, start: datetime) -> list[Lacking]:
-    """Of each timeframe the decision's window of bars before `start`, where it is not there from its beginning."""
-    found = []
-    for instrument in instruments:
-        for timeframe in TIMEFRAME_WEIGHTS:
-            needed = start - timedelta(seconds=WINDOW_BARS * timeframe.seconds)
-            stored = Candle.objects.filter(instrument=instrument, timeframe=timeframe.value)
-            begins_at = stored.aggregate(first=Min("open_time"))["first"]
-            if begins_at is None or begins_at > needed + timedelta(seconds=timeframe.seconds):
-                found.append(Lacking(instrument, timeframe, needed, begins_at))
-    return found
 
 
 @dataclass(frozen=True, slots=True)

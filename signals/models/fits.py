@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from django.db import models
 
+from signals.engine.standing import standing
 from signals.engine.volatility import VolatilityModel
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 
@@ -34,8 +35,16 @@ class Fitted(models.Model):
 class InstrumentFitQuerySet(FittedQuerySet):
     def newest(self, *, instrument_id: int, timeframe: str, as_of: datetime) -> Any:
         """The newest of one instrument that was known at `as_of`, or None."""
-        fits = self.filter(instrument_id=instrument_id, timeframe=timeframe).known_at(as_of)
-        return fits.order_by("-fitted_through").first()
+
+        def fits() -> Self:
+            return self.filter(instrument_id=instrument_id, timeframe=timeframe)
+
+        return standing(
+            (self.model, instrument_id, timeframe),
+            as_of,
+            changes=lambda: fits().values_list("known_at", flat=True),
+            ask=lambda: fits().known_at(as_of).order_by("-fitted_through").first(),
+        )
 
 
 class InstrumentFit(Fitted):

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from django.db.models import Min
 
 from signals.engine.candle import FloatArray, TimeArray
 from signals.engine.moment import instant
 from signals.engine.sentiment import LONGEST, Mood, Reading, mood_at
+from signals.engine.standing import standing
 from signals.engine.timeframe import BASE_TIMEFRAME
-from signals.market.models import SentimentReading
+from signals.market.models import SentimentReading, SentimentReadingQuerySet
 
 # As far back as a strategy remembers an event, and more: a mood that stands is no news at each close.
 BARS = 24
@@ -39,9 +41,17 @@ def moods_at_closes(*, instrument_id: int, closes: TimeArray) -> FloatArray | No
 
 
 def _moods(instrument_id: int, closes: list[datetime]) -> list[Mood]:
+    any_known = standing(
+        ("moods", instrument_id),
+        closes[-1],
+        changes=lambda: _of(instrument_id).aggregate(first=Min("fetched_at")).values(),
+        ask=lambda: _of(instrument_id).filter(fetched_at__lte=closes[-1]).exists(),
+    )
+    if not any_known:
+        return [mood_at([], close) for close in closes]
     stored = (
-        SentimentReading.objects.filter(
-            instrument_id=instrument_id,
+        _of(instrument_id)
+        .filter(
             fetched_at__lte=closes[-1],
             published_at__gt=closes[0] - LONGEST,
         )
@@ -54,6 +64,10 @@ def _moods(instrument_id: int, closes: list[datetime]) -> list[Mood]:
         return stored[bisect_right(published, close - LONGEST) : bisect_right(published, close)]
 
     return [mood_at(near(close), close) for close in closes]
+
+
+def _of(instrument_id: int) -> SentimentReadingQuerySet:
+    return SentimentReading.objects.filter(instrument_id=instrument_id)
 
 
 def _scores(moods: list[Mood]) -> FloatArray | None:

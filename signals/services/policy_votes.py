@@ -1,6 +1,6 @@
 """What trained policies say of an instrument at a close, and which of them is heard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,12 @@ from signals.engine.direction import Direction
 from signals.engine.moment import milliseconds
 from signals.engine.policy import Policy, load
 from signals.engine.policy_features import SCHEMA, Journal, judged, policy_features
+from signals.engine.standing import standing
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.engine.trading_env import observations_by_position, walk
 from signals.market.models import Instrument
 from signals.models import PolicyChoice, SignalOutcome, TrainedModel
-from signals.services.trained_models import verified_payload
+from signals.services.trained_models import changes_of_champions, verified_payload
 from signals.services.votes import Heard
 
 KINDS = ("ppo", "dqn")
@@ -49,9 +50,19 @@ def hear_policies(*, instrument: Instrument, windows: Mapping[Timeframe, OHLCV],
 
 def policies_for(*, instrument: Instrument, as_of: datetime) -> dict[str, TrainedModel]:
     """By kind the champion at `as_of` of this instrument alone, else the one of all; none whose inputs have changed."""
-    known = TrainedModel.objects.filter(
-        kind__in=KINDS, scope__in=(scope_of(instrument), ""), promoted_at__lte=as_of
-    ).known_at(as_of)
+    scopes = (scope_of(instrument), "")
+    return standing(
+        ("policies", scopes),
+        as_of,
+        changes=lambda: changes_of_champions(kinds=KINDS, scopes=scopes),
+        ask=lambda: _policies_at(scopes, as_of),
+    )
+
+
+def _policies_at(scopes: Sequence[str], as_of: datetime) -> dict[str, TrainedModel]:
+    known = TrainedModel.objects.filter(kind__in=KINDS, scope__in=scopes, promoted_at__lte=as_of).known_at(
+        as_of
+    )
     current = known.filter(Q(retired_at=None) | Q(retired_at__gt=as_of)).defer("payload")
     found: dict[str, TrainedModel] = {}
     for model in current.order_by("scope", "promoted_at", "pk"):  # what comes later wins: its own, the newest

@@ -1,5 +1,6 @@
 """Trained models: kept as candidates, promoted to champion, rolled back; each step on record."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +122,12 @@ def champions(*, kind: str, scope: str, as_of: datetime) -> QuerySet[TrainedMode
     current = models.filter(Q(retired_at=None) | Q(retired_at__gt=as_of))
     rows: QuerySet[TrainedModel] = current.order_by("-promoted_at", "-id")
     return rows
+
+
+def changes_of_champions(*, kinds: Iterable[str], scopes: Iterable[str]) -> set[datetime | None]:
+    """The moments at which another one's turn may have come."""
+    rows = TrainedModel.objects.filter(kind__in=kinds, scope__in=scopes).exclude(promoted_at=None)
+    return {moment for row in rows.values_list("promoted_at", "known_at", "retired_at") for moment in row}
 
 
 def verified_payload(model: TrainedModel) -> bytes:

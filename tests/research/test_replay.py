@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from notifications.models import Delivery
 from research.models import ReplayDelivery, ReplayRun
+from research.services.replay_history import lacking_history
 from research.services.replay_results import replay_results
 from signals.engine.outcome import follow
 from signals.engine.timeframe import Timeframe
@@ -90,6 +91,21 @@ def test_missing_history_is_named_first_with_the_command_that_fetches_it(instrum
     assert f"{instrument} 4h has no candles" in printed
     assert f"manage.py backfill {instrument} --timeframe 4h --from {needed:%Y-%m-%d}" in printed
     assert printed.index("backfill") < printed.index("Replay ")
+
+
+def test_history_that_ends_too_early_or_has_holes_is_named(instrument: Instrument) -> None:
+    def lacking() -> list[str]:
+        found = lacking_history([instrument], start=END - SPAN, end=END, now=END)
+        return [each.words for each in found if each.timeframe is not Timeframe.D1]
+
+    assert lacking() == []
+    Candle.objects.filter(timeframe="1h", open_time__gte=END - timedelta(hours=30)).delete()
+    Candle.objects.filter(timeframe="4h", open_time__range=(END - 10 * SPAN, END - 5 * SPAN)).delete()
+    hours, longer = lacking()
+    assert (
+        hours == f"{instrument} 1h ends at {END - timedelta(hours=30):%Y-%m-%d}, needed until {END:%Y-%m-%d}"
+    )
+    assert f"{instrument} 4h has 451 of 512 candles" in longer
 
 
 def test_results_are_those_of_following_each_signal(instrument: Instrument) -> None:

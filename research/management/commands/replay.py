@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db.models import Count
+from django.utils import timezone
 
 from research.models import ReplayDelivery, ReplayRun
+from research.services.replay_history import lacking_history
 from research.tasks import replay_span
 from signals.management.job_command import JobCommand, parse_instant
 from signals.market.models import Instrument
@@ -41,7 +43,7 @@ class Command(JobCommand):
         if start >= end:
             raise CommandError(f"--from {start:%Y-%m-%d} must be before --to {end:%Y-%m-%d}.")
         chosen = chosen_instruments(instruments)
-        self.name_what_is_lacking(chosen, start)
+        self.name_what_is_lacking(chosen, start, end)
         parameters = {
             "start": start.isoformat(),
             "end": end.isoformat(),
@@ -52,10 +54,8 @@ class Command(JobCommand):
             seconds = (job.ended_at - job.started_at).total_seconds()
             self.report(ReplayRun.objects.get(pk=job.result["replay"]), seconds)
 
-    def name_what_is_lacking(self, chosen: list[Instrument], start: datetime) -> None:
-        from research.services.replay_results import lacking_history  # noqa: PLC0415  (compiled code)
-
-        lacking = lacking_history(chosen, start=start)
+    def name_what_is_lacking(self, chosen: list[Instrument], start: datetime, end: datetime) -> None:
+        lacking = lacking_history(chosen, start=start, end=end, now=timezone.now())
         if lacking:
             self.stdout.write("History is missing; decisions that need it are refused. To fetch it:")
         for each in lacking:
@@ -98,9 +98,8 @@ class Command(JobCommand):
 
 
 def chosen_instruments(symbols: list[str] | None) -> list[Instrument]:
-    instruments = list(
-        Instrument.objects.active() if symbols is None else Instrument.objects.filter(symbol__in=symbols)
-    )
+    wanted = Instrument.objects.active() if symbols is None else Instrument.objects.filter(symbol__in=symbols)
+    instruments = list(wanted.select_related("exchange"))
     unknown = set(symbols or ()) - {instrument.symbol for instrument in instruments}
     if unknown:
         raise CommandError(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from signals.engine.candle import OHLCV
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS, Candle, CandleChunk, Instrument
-from signals.market.selectors import cached_window, load_range, load_window, newest_open_time
+from signals.market.selectors import cached_window, load_range, load_window, newest_open_time, walking_over
 from signals.market.services.candles import encode, store_candles
 from signals.market.services.chunks import build_chunks
 from tests.factories import make_instrument, make_series
@@ -197,3 +197,25 @@ def test_two_writers_of_one_day_leave_a_chunk_with_the_bars_of_both(process_env:
     store_candles(instrument=instrument, timeframe=H1, candles=candles)
     read = load_range(instrument_id=instrument.pk, timeframe=H1, start=START, end=START + timedelta(days=1))
     assert rows_of(read) == rows_of(candles)
+
+
+def test_windows_on_a_walk_are_those_that_are_asked_for_one_by_one(bitcoin: Instrument) -> None:
+    """Over holes, from a start before which too little is stored, and past the end of the walk."""
+    series = make_series(bars=120, start=START, seed=5)
+    kept = np.setdiff1d(np.arange(120), [40, 41, 55, 90])
+    holes = OHLCV(*(getattr(series, name)[kept] for name in COLUMNS))
+    store_candles(instrument=bitcoin, timeframe=H1, candles=holes)
+
+    def windows(first: int) -> list[list[tuple[Any, ...]]]:
+        closes = [
+            START + timedelta(hours=hour, minutes=minute) for hour in range(first, 125) for minute in (0, 7)
+        ]
+        return [
+            rows_of(load_window(instrument_id=bitcoin.pk, timeframe=H1, bars=30, as_of=close))
+            for close in closes
+        ]
+
+    for first in (0, 20, 60):
+        plain = windows(first)
+        with walking_over(START + timedelta(hours=first), START + timedelta(hours=110)):
+            assert windows(first) == plain
