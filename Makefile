@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 
 .PHONY: run test quick parity properties check audit chaos chaos-orders races docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
+# Where it is set, each process would compile the whole house anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A folder of Parquet candles for the sandbox; relative to here.
 ifdef SANDBOX_DATA
@@ -26,11 +28,11 @@ run: setup
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 30 --durations-min 5 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30 --durations-min 5 $(ARGS)
 
 # What needs no processes, no browser and little time; for while one writes.
 quick: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not process and not browser and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not process and not browser and not slow" $(ARGS)
 
 # Whole months, simulated and recorded, through services and paper broker and through the simulator; every constant
 # of either side changed by itself must be seen. About ten minutes.

@@ -5,7 +5,13 @@ import os
 import sys
 from typing import Any
 
-import structlog
+# With rich, which only development has, structlog loads it and pygments at once: a twentieth of a process's start.
+# It would write tracebacks with the value of every local variable, secrets too; ours are plain.
+WITHOUT_RICH = "rich" not in sys.modules and sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
+import structlog  # noqa: E402
+
+if WITHOUT_RICH:
+    del sys.modules["rich"]
 
 SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

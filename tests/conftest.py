@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.DATABASES["default"] |= {"HOST": str(Postgres(folder).run), "USER": OWNER}
 
 
+LONG = ("process", "browser", "slow")
 # Whatever is started by a test through these fixtures is a process of the house, or a browser.
 MARKED_BY_FIXTURE = {
     "chromium": ("browser",),
@@ -60,8 +61,8 @@ MARKED_BY_FIXTURE = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest's own hook, which leaves out what `-m` excludes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before pytest's own hook, which leaves out what `-m` excludes
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         parameters = (
             item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
@@ -69,6 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in set(getattr(item, "fixturenames", ())) - set(parameters):
             for mark in MARKED_BY_FIXTURE.get(fixture, ()):
                 item.add_marker(mark)
+    yield
+    if hasattr(config, "workerinput"):
+        _order_files(items)
+
+
+def _order_files(items: list[pytest.Item]) -> None:
+    """First the engines', so that processes find compiled what they need; last short ones: all workers end at once."""
+    marked = {item.path for item in items if any(item.get_closest_marker(mark) for mark in LONG)}
+    items.sort(key=lambda item: 0 if "engine" in item.path.parts else 1 if item.path in marked else 2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

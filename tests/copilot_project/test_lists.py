@@ -137,10 +137,10 @@ def test_nothing_is_clipped_on_a_small_desktop_or_a_phone(chromium: Path, live_s
     found = []
     with visiting(chromium, viewport={"width": 1280, "height": 800}) as (page, complaints):
         log_in(page, live_server.url)
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 800})
-            for path in pages:
-                page.goto(live_server.url + path)
+        for path in pages:
+            page.goto(live_server.url + path)
+            for width in (390, 1280):
+                page.set_viewport_size({"width": width, "height": 800})
                 found += [(width, path, words) for words in page.evaluate(CLIPPED)]
         assert found == []
         assert complaints == []

@@ -217,6 +217,7 @@ def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_c
         f"/admin/console/deliveries/signals/{signal.public_id}/",
         f"/admin/console/deliveries/subscribers/{subscriber.public_id}/",
     ]
+    followed = set[str]()  # the menu's are on every page
     for path in paths:
         page = text(admin_client, path)
         assert "BTC/USDT" in page
@@ -224,8 +225,9 @@ def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_c
         assert "<i>Timed" not in page
         links = {part.split('"')[0].replace("&amp;", "&") for part in page.split('href="')[1:]}
         inside = {link for link in links if link.startswith("/admin/") and "logout" not in link}
-        for link in sorted(inside):
+        for link in sorted(inside - followed):
             assert admin_client.get(link, follow=True).status_code == 200, link
+        followed |= inside
     timeline = text(admin_client, paths[2])
     assert "&lt;b&gt;Ada&lt;/b&gt;" in timeline
     assert "2.0 s" in timeline
