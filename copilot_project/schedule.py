@@ -56,6 +56,9 @@ SCHEDULE = {
     ),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
+    "ended signals into blocks for analytics, every 5 minutes": every(
+        300, "research.tasks.pack_ended_signals"
+    ),
     "evidence for the gate, once a day, asked every 10 minutes": every(
         600, "research.tasks.ask_for_evidence", queue="research"
     ),

@@ -12,7 +12,7 @@ from signals.engine.exit_reason import ExitReason
 from signals.engine.session import TradingSession
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import Signal, SignalSource
+from signals.models import Signal, SignalSource, with_words
 
 ANY = [("", "any")]
 RESULTS = (("win", "gained"), ("loss", "lost"), ("open", "open"))
@@ -25,7 +25,12 @@ def _choice(label: str, choices: Any, help_text: str = "") -> forms.ChoiceField:
 class ArchiveFilter(forms.Form):
     """Every field may be left out; what cannot be read is told and narrows nothing."""
 
-    text = forms.CharField(label="In the reasons", required=False, max_length=100)
+    text = forms.CharField(
+        label="In the reasons",
+        required=False,
+        max_length=100,
+        help_text="Words in this order; the last may be a beginning.",
+    )
     instrument = forms.ModelChoiceField(
         Instrument.objects.select_related("exchange"), required=False, empty_label="any"
     )
@@ -52,9 +57,9 @@ class ArchiveFilter(forms.Form):
             found = found.filter(condition)
         return found.order_by("-ledger_entry_id")
 
-    def _conditions(self, asked: dict[str, Any]) -> list[Q]:
+    def _conditions(self, asked: dict[str, Any]) -> list[Any]:
         equal = ("instrument", "strategy", "source", "variant", "direction", "timeframe")
-        found = [Q(**{name: asked[name]}) for name in equal if asked.get(name)]
+        found: list[Any] = [Q(**{name: asked[name]}) for name in equal if asked.get(name)]
         if asked.get("session"):
             found.append(Q(sessions__contains=[asked["session"]]))
         if asked.get("exit"):
@@ -66,7 +71,7 @@ class ArchiveFilter(forms.Form):
         if asked.get("end"):
             found.append(Q(published_at__lt=_midnight(asked["end"]) + timedelta(days=1)))
         if asked.get("text"):
-            found.append(Q(reasons__icontains=asked["text"]))
+            found.append(with_words(Signal, asked["text"]))
         results = {
             "win": Q(outcome__r_multiple__gt=0),
             "loss": Q(outcome__r_multiple__lte=0),

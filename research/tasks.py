@@ -119,3 +119,11 @@ def compile_track_record() -> None:
     from research.services.track_record import compile_track_record as compile_record  # noqa: PLC0415
 
     compile_record(now=timezone.now())
+
+
+@shared_task
+def pack_ended_signals() -> None:
+    """Analytics reads what is packed at once, and the newest from their rows."""
+    from research.services.ended_chunks import pack_ended_signals as pack  # noqa: PLC0415  (compiled code)
+
+    pack(now=timezone.now())

@@ -127,6 +127,7 @@ urlpatterns = [
     ),
     path("analytics/", staff(reads_signals(analytics.analytics)), name="analytics"),
     path("portfolios/", staff(reads_portfolios(portfolios.portfolios)), name="portfolios"),
+    path("portfolios/compare/", staff(reads_portfolios(portfolios.compare)), name="portfolio_compare"),
     path("portfolios/<uuid:pk>/", staff(reads_portfolios(portfolios.portfolio)), name="portfolio"),
     path(
         "portfolios/<uuid:pk>/weights.csv",

@@ -47,6 +47,23 @@ def frontier_figure(report: Report) -> Figure:
     )
 
 
+def frontiers_figure(reports: dict[str, Report]) -> Figure:
+    """The frontiers of several portfolios and the weights that were chosen on each."""
+    traces: list[dict[str, Any]] = []
+    for number, (title, report) in enumerate(reports.items(), start=1):
+        tone = {"tone": f"series-{number}"}
+        x, y = ([each[place] for each in report["frontier"]] for place in (0, 1))
+        traces.append({"type": "scatter", "mode": "lines", "name": title, "x": x, "y": y, "meta": tone})
+        chosen = {"x": [report["volatility"]], "y": [report["expected_return"]], "showlegend": False}
+        mark = {"marker": {"size": 14, "symbol": "diamond"}, "name": title, "meta": tone}
+        traces.append({"type": "scatter", "mode": "markers", **chosen, **mark})
+    return figure(
+        traces,
+        xaxis={"title": {"text": "Volatility a year"}, "tickformat": ".0%"},
+        yaxis={"title": {"text": "Expected return a year"}, "tickformat": ".0%"},
+    )
+
+
 def weights_figure(report: Report) -> Figure:
     """A pie, or bars where a weight is short."""
     if min(report["weights"]) < 0:

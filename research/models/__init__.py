@@ -1,6 +1,7 @@
 """What was replayed, what was tried, and what was asked for on the research pages."""
 
 from research.models.backtest import Backtest, BacktestQuerySet
+from research.models.ended_chunk import EndedChunk
 from research.models.policy import PolicyCheckpoint
 from research.models.portfolio import PortfolioStudy
 from research.models.replay import ReplayDelivery, ReplayRun, ReplaySignal
@@ -11,6 +12,7 @@ from research.models.track_record import TrackRecord
 __all__ = [
     "Backtest",
     "BacktestQuerySet",
+    "EndedChunk",
     "PolicyCheckpoint",
     "PortfolioStudy",
     "ReplayDelivery",

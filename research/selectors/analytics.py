@@ -1,69 +1,48 @@
 """How published signals did, by what they have in common; every number by `signals.engine.performance`.
 
 An account that risks `RISK` of what it has on every signal makes results in R comparable with returns: its Sharpe ratio
-is of days, those without an end counting as zero.
+is of days, those without an end counting as zero. Intervals resample weeks, since markets move together, or days where
+there are few weeks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
-from django.db import connection
 
+from research.engine.ended_signals import ANSWERS, SESSIONS, EndedSignals
+from research.selectors.ended_signals import ended_signals
 from signals.engine.candle import FloatArray
 from signals.engine.performance import (
     Interval,
-    bootstrap_interval,
     deepest_fall,
     expectancy,
+    percentile_interval,
+    resampled_totals,
+    sharpe_of_sums,
     sharpe_ratio,
     win_rate,
 )
+from signals.market.models import Instrument
 from users.models import Tier
 
-DIMENSIONS = ("strategy", "source", "session", "instrument", "month", "tier", "answer")
+DIMENSIONS = ("strategy", "source", "regime", "session", "instrument", "month", "tier", "answer")
 RISK = 0.01
 DAYS_OF_A_YEAR = 365.0
 FEWEST_FOR_INTERVAL = 20
-BLOCKS = 120
-SAMPLES = 250
+SAMPLES = 500
 UNKNOWN = Interval(np.nan, np.nan)
-DAY_SECONDS = 86_400
+DAY_SECONDS, WEEK_DAYS = 86_400, 7
 
-BoolArray = npt.NDArray[np.bool_]
-
-SELECT = """SELECT array_agg(o.r_multiple ORDER BY o.exited_at, o.signal_id),
-  array_agg(extract(epoch FROM o.exited_at)::float8 ORDER BY o.exited_at, o.signal_id),
-  array_agg(s.confidence ORDER BY o.exited_at, o.signal_id),
-  array_agg({group} ORDER BY o.exited_at, o.signal_id)
-FROM signals_signaloutcome o JOIN signals_signal s ON s.id = o.signal_id {joins}
-WHERE o.exited_at >= %s AND o.exited_at < %s"""
-# What parts the signals, as text. A session or a tier may have a signal that others have too: a bit for each.
-GROUPS = {
-    "strategy": ("s.strategy", ""),
-    "source": ("s.source || CASE s.variant WHEN '' THEN '' ELSE ', variant ' || s.variant END", ""),
-    "session": ("array_to_string(s.sessions, ',')", ""),
-    "instrument": ("i.symbol", "JOIN market_instrument i ON i.id = s.instrument_id"),
-    "month": ("to_char(s.published_at AT TIME ZONE 'UTC', 'YYYY-MM')", ""),
-    "tier": (
-        """CASE WHEN s.experimental THEN 'x' ELSE '' END || extract(epoch FROM o.exited_at - s.published_at)::bigint
-        || ',' || extract(epoch FROM s.expires_at - s.published_at)::bigint""",
-        "",
-    ),
-    "answer": (
-        "coalesce(f.answer, 'no answer')",
-        """LEFT JOIN (SELECT d.signal_id, min(a.answer) AS answer FROM notifications_feedback a
-        JOIN notifications_delivery d ON d.id = a.delivery_id GROUP BY d.signal_id) f ON f.signal_id = s.id""",
-    ),
-}
+IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Results in R after costs; NaN where there is none. Intervals at 95 %, from FEWEST_FOR_INTERVAL signals on."""
+    """Results in R after costs; NaN where there is none. Intervals at 95 %, of FEWEST_FOR_INTERVAL signals on so many
+    days or more."""
 
     name: str
     n: int
@@ -84,44 +63,36 @@ class Ended:
     r: FloatArray
     exited_at: FloatArray
     confidence: FloatArray
-    group: npt.NDArray[np.str_]
-
-
-def ended(*, dimension: str, start: datetime, end: datetime) -> Ended:
-    group, joins = GROUPS[dimension]
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(SELECT.format(group=group, joins=joins), (start, end), binary=True)
-        row = cursor.fetchone() or (None,) * 4
-    r, exited_at, confidence = (np.array(column or [], dtype=np.float64) for column in row[:3])
-    return Ended(r, exited_at, confidence, np.array(row[3] or [], dtype=np.str_))
 
 
 def analysed(*, dimension: str, start: datetime, end: datetime) -> tuple[Group, list[Group], Ended]:
     """All of the period together, each group of the dimension, and the rows behind them."""
-    found = ended(dimension=dimension, start=start, end=end)
-    everything = measured("All signals", found, np.ones(len(found.r), dtype=np.bool_))
-    members = _members(dimension, found)
-    return everything, [measured(name, found, rows) for name, rows in members.items() if rows.any()], found
+    tiers = list(Tier.objects.order_by("rank")) if dimension == "tier" else []
+    found = ended_signals(
+        start=start, end=end, delays=sorted({each.delay_seconds for each in tiers if each.delay_seconds})
+    )
+    everything = Ended(*(found.column(name) for name in ("r", "exited", "confidence")))
+    members = _of_tiers(found, tiers) if dimension == "tier" else _members(dimension, found, everything)
+    groups = [measured(name, each) for name, each in members if len(each.r)]
+    return measured("All signals", everything), groups, everything
 
 
-def measured(name: str, found: Ended, rows: BoolArray) -> Group:
-    results = found.r[rows]
-    hits = np.where(results > 0, 1.0, -1.0)
-    daily = daily_returns(results, found.exited_at[rows])
+def measured(name: str, found: Ended) -> Group:
+    """`found` in the order of the ends."""
+    results = found.r
+    daily = daily_returns(results, found.exited_at)
+    hit, mean, sharpe = _intervals(results, found.exited_at, daily)
     return Group(
         name=name,
         n=len(results),
         hit_rate=win_rate(results),
-        hit_interval=_interval(hits, lambda each: (expectancy(each) + 1) / 2),
+        hit_interval=hit,
         mean_r=expectancy(results),
-        mean_interval=_interval(results, expectancy),
+        mean_interval=mean,
         total_r=float(results.sum()),
         drawdown_r=deepest_fall(results),
         sharpe=sharpe_ratio(daily, DAYS_OF_A_YEAR),
-        sharpe_interval=bootstrap_interval(daily, _annual_sharpe, samples=SAMPLES)
-        if len(results) >= FEWEST_FOR_INTERVAL
-        else UNKNOWN,
+        sharpe_interval=sharpe,
     )
 
 
@@ -134,44 +105,84 @@ def daily_returns(results: FloatArray, exited_at: FloatArray) -> FloatArray:
     return np.maximum(sums, -1.0)
 
 
-def _interval(values: FloatArray, measure: Callable[[FloatArray], float]) -> Interval:
-    """Of a mean; many values are averaged in blocks of time first, which keeps what follows each other together."""
-    if len(values) < FEWEST_FOR_INTERVAL:
-        return UNKNOWN
-    if len(values) <= 2 * BLOCKS:
-        return bootstrap_interval(values, measure, samples=SAMPLES)
-    whole = len(values) // BLOCKS * BLOCKS
-    blocks = values[len(values) - whole :].reshape(BLOCKS, -1).mean(axis=1)
-    return bootstrap_interval(blocks, measure, samples=SAMPLES)
+def _intervals(
+    results: FloatArray, exited_at: FloatArray, daily: FloatArray
+) -> tuple[Interval, Interval, Interval]:
+    """Of hit rate, mean and Sharpe ratio, from the sums of each week or day, resampled together."""
+    if len(results) < FEWEST_FOR_INTERVAL or len(daily) < FEWEST_FOR_INTERVAL:
+        return UNKNOWN, UNKNOWN, UNKNOWN
+    length = WEEK_DAYS if len(daily) >= FEWEST_FOR_INTERVAL * WEEK_DAYS else 1
+    first = int(exited_at[0] // DAY_SECONDS)
+    block = ((exited_at // DAY_SECONDS).astype(np.int64) - first) // length
+    day_block = np.arange(len(daily)) // length
+    sums = np.column_stack(
+        [
+            np.bincount(block),
+            np.bincount(block, weights=results > 0),
+            np.bincount(block, weights=results),
+            np.bincount(day_block),
+            np.bincount(day_block, weights=daily),
+            np.bincount(day_block, weights=daily**2),
+        ]
+    )
+    n, wins, total, days, earned, squares = resampled_totals(sums, samples=SAMPLES).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hit, mean = wins / n, total / n
+    sharpe = sharpe_of_sums(days, earned, squares, DAYS_OF_A_YEAR)
+    return percentile_interval(hit), percentile_interval(mean), percentile_interval(sharpe)
 
 
-def _annual_sharpe(returns: FloatArray) -> float:
-    return sharpe_ratio(returns, DAYS_OF_A_YEAR)
-
-
-def _members(dimension: str, found: Ended) -> Mapping[str, BoolArray]:
-    """The most frequent group first; months and tiers in their own order."""
-    if not len(found.r):
-        return {}
-    if dimension == "tier":
-        return _tiers(found)
+def _members(dimension: str, found: EndedSignals, everything: Ended) -> Iterator[tuple[str, Ended]]:
+    """The most frequent group first; months from the newest, answers and sessions in their own order."""
+    rows = found.rows
     if dimension == "session":
-        sessions = sorted({name for each in np.unique(found.group) for name in each.split(",") if name})
-        apart = {name: np.char.find(found.group, name) >= 0 for name in sessions}
-        return apart | {"no session": found.group == ""}
-    names, place, counts = np.unique(found.group, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable") if dimension != "month" else np.arange(len(names))[::-1]
-    return {str(names[number]): place == number for number in order}
+        for number, name in enumerate(SESSIONS):
+            yield name, _chosen(everything, np.flatnonzero(rows["session"] >> number & 1))
+        yield "no session", _chosen(everything, np.flatnonzero(rows["session"] == 0))
+        return
+    code, names = _codes(dimension, found)
+    counts = np.bincount(code, minlength=len(names))
+    places = np.split(np.argsort(code, kind="stable"), np.cumsum(counts)[:-1]) if len(names) else []
+    order = np.argsort(-counts, kind="stable")
+    if dimension in ("month", "answer"):
+        order = np.arange(len(names))[::-1]
+    for number in order:
+        yield names[number], _chosen(everything, places[number])
 
 
-def _tiers(found: Ended) -> Mapping[str, BoolArray]:
-    """What each tier was given while it was still open and had not expired, after the tier's delay."""
-    experimental = np.char.startswith(found.group, "x")
-    spans = np.char.partition(np.char.lstrip(found.group, "x"), ",")
-    lived, valid = spans[:, 0].astype(np.float64), spans[:, 2].astype(np.float64)
-    return {
-        f"{tier.name}, after {tier.delay_seconds // 60} min": (lived > tier.delay_seconds)
-        & (valid > tier.delay_seconds)
-        & (~experimental | tier.experimental)
-        for tier in Tier.objects.order_by("rank")
-    }
+def _codes(dimension: str, found: EndedSignals) -> tuple[IntArray, list[str]]:
+    rows = found.rows
+    if dimension == "answer":
+        return rows["answer"].astype(np.intp), list(ANSWERS)
+    if dimension == "instrument":
+        keys, code = np.unique(rows["instrument"], return_inverse=True)
+        symbols: Mapping[int, str] = dict(
+            Instrument.objects.filter(pk__in=keys.tolist()).values_list("pk", "symbol")
+        )
+        return code, [symbols[key] for key in keys.tolist()]
+    if dimension == "month":
+        months = rows["published"].astype("datetime64[s]").astype("datetime64[M]")
+        names, code = np.unique(months, return_inverse=True)
+        return code, [str(each) for each in names]
+    return rows[dimension].astype(np.intp), [each or "not recorded" for each in found.names[dimension]]
+
+
+def _of_tiers(found: EndedSignals, tiers: list[Tier]) -> Iterator[tuple[str, Ended]]:
+    """What each tier's subscribers could have had, entered at the first open after the tier's delay.
+
+    Left out: what had expired or ended by then, and a later entry that is still open or not followed yet.
+    """
+    rows = found.rows
+    for tier in tiers:
+        came = found.late[tier.delay_seconds] if tier.delay_seconds else rows
+        allowed = np.isfinite(came["r"]) & (tier.experimental | ~rows["experimental"])
+        places = np.flatnonzero(allowed)
+        places = places[np.argsort(came["exited"][places], kind="stable")]
+        yield (
+            f"{tier.name}, after {tier.delay_seconds // 60} min",
+            Ended(came["r"][places], came["exited"][places], rows["confidence"][places]),
+        )
+
+
+def _chosen(found: Ended, places: IntArray) -> Ended:
+    return Ended(found.r[places], found.exited_at[places], found.confidence[places])

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
 
 from autopilot.models import Decision, Order, Trade
+from signals.models import with_words
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,16 @@ def narrowed(kind: Kind, asked: Mapping[str, Any]) -> QuerySet[Any]:
     for name, way in kind.choices.items():
         if asked.get(name):
             found &= Q(**{way: asked[name]})
-    if asked.get("text"):
-        found &= Q(**{f"{kind.text}__icontains": asked["text"]})
     if asked.get("start"):
         found &= Q(**{f"{kind.moment}__gte": _midnight(asked["start"])})
     if asked.get("end"):
         found &= Q(**{f"{kind.moment}__lt": _midnight(asked["end"]) + timedelta(days=1)})
     rows: QuerySet[Any] = kind.model.objects.filter(found).select_related(*kind.related)
+    if text := asked.get("text"):
+        indexed = kind.text == "reason"
+        rows = rows.filter(
+            with_words(kind.model, text) if indexed else Q(**{f"{kind.text}__icontains": text})
+        )
     return rows.order_by("-pk")
 
 

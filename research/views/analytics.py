@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 from django.core.cache import cache
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from research.charts.equity import equity
 from research.charts.figure import figure, line
 from research.charts.shares import bars, reliability
+from research.models import EndedChunk
 from research.selectors import analytics as selectors
 from research.views.page import page
-from signals.models import SignalOutcome
+from signals.models import Experiment, SignalOutcome
 from signals.selectors import candidate_record, evidence_known
 
 PERIODS = {"30d": 30, "90d": 90, "1y": 365, "all": 36_500}
@@ -22,6 +24,7 @@ PERIOD = "1y"
 POINTS = 1_500
 BINS = np.linspace(0, 1, 11)
 KEPT_SECONDS = 600
+MOST_EXPERIMENTS = 10
 
 
 def analytics(request: HttpRequest) -> HttpResponse:
@@ -31,10 +34,14 @@ def analytics(request: HttpRequest) -> HttpResponse:
     period = request.GET.get("period", PERIOD)
     if period not in PERIODS:
         period = PERIOD
-    context = _figures(dimension, period, timezone.now()) | {
+    now = timezone.now()
+    context = _figures(dimension, period, now) | {
         "dimension": dimension,
-        "evidence": evidence_known(known_at=timezone.now()),
-        "record": candidate_record(known_at=timezone.now()),
+        "evidence": evidence_known(known_at=now),
+        "record": candidate_record(known_at=now),
+        "experiments": [
+            (each, each.state(now).label) for each in Experiment.objects.order_by("-pk")[:MOST_EXPERIMENTS]
+        ],
         "tabs": [(each, f"?by={each}&period={period}", each == dimension) for each in selectors.DIMENSIONS],
         "periods": [(each, f"?by={dimension}&period={each}", each == period) for each in PERIODS],
     }
@@ -46,7 +53,8 @@ def _figures(dimension: str, period: str, now: datetime) -> dict[str, Any]:
     newest = (
         SignalOutcome.objects.order_by("-ledger_entry_id").values_list("ledger_entry_id", flat=True).first()
     )
-    key = f"analytics:{dimension}:{period}:{newest}:{now:%Y-%m-%d-%H}"
+    packed_at = EndedChunk.objects.aggregate(at=Max("packed_at"))["at"]
+    key = f"analytics:{dimension}:{period}:{newest}:{packed_at}:{now:%Y-%m-%d-%H}"
     kept: dict[str, Any] | None = cache.get(key)
     if kept is not None:
         return kept
@@ -103,7 +111,11 @@ def _drawdown(found: selectors.Ended) -> dict[str, Any]:
 def _calibration(found: selectors.Ended) -> dict[str, Any]:
     place = np.clip(np.digitize(found.confidence, BINS) - 1, 0, 9)
     filled = [number for number in range(10) if (place == number).any()]
-    measured = [selectors.measured(str(number), found, place == number) for number in filled]
+    inside = [place == number for number in filled]
+    measured = [
+        selectors.measured("", selectors.Ended(found.r[rows], found.exited_at[rows], found.confidence[rows]))
+        for rows in inside
+    ]
     return reliability(
         [float(found.confidence[place == number].mean()) for number in filled],
         [each.hit_rate for each in measured],

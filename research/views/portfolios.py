@@ -11,7 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from research.charts.portfolio import correlation_figure, frontier_figure, risk_figure, weights_figure
+from research.charts.portfolio import (
+    correlation_figure,
+    frontier_figure,
+    frontiers_figure,
+    risk_figure,
+    weights_figure,
+)
 from research.forms import PortfolioForm
 from research.models import PortfolioStudy
 from research.selectors.table_export import csv_pieces
@@ -19,6 +25,7 @@ from research.views.jobs import job_context
 from research.views.page import page
 
 PAGE_ROWS = 25
+MOST_COMPARED = 5
 
 
 def portfolios(request: HttpRequest) -> HttpResponse:
@@ -57,6 +64,31 @@ def export(request: HttpRequest, pk: UUID) -> StreamingHttpResponse:
     )
     answer["Content-Disposition"] = f'attachment; filename="portfolio-{found.pk}.csv"'
     return answer
+
+
+def compare(request: HttpRequest) -> HttpResponse:
+    """The saved portfolios of the address, five at most, in its order."""
+    asked = [uuid for text in request.GET.getlist("run")[:MOST_COMPARED] for uuid in _uuids(text)]
+    found = PortfolioStudy.objects.filter(report__isnull=False).in_bulk(asked)
+    studies = [found[pk] for pk in dict.fromkeys(asked) if pk in found]
+    reports: list[dict[str, Any]] = [each.report or {} for each in studies]
+    chips = [
+        {
+            "title": each.title,
+            "url": reverse("research:portfolio", args=[each.pk]),
+            "without_url": "?" + "&".join(f"run={other.pk}" for other in studies if other is not each),
+        }
+        for each in studies
+    ]
+    instruments = list(dict.fromkeys(name for each in reports for name in each["instruments"]))
+    weights = [dict(zip(each["instruments"], each["weights"], strict=True)) for each in reports]
+    context = {
+        "studies": studies,
+        "chips": chips,
+        "figure": frontiers_figure({each.title: each.report or {} for each in studies}),
+        "rows": [(name, [each.get(name) for each in weights]) for name in instruments],
+    }
+    return page(request, "research/portfolio_compare.html", "Compared portfolios", context)
 
 
 @require_POST

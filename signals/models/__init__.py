@@ -33,6 +33,7 @@ from signals.models.stop_raise import StopRaise
 from signals.models.trained_model import ModelState, PayloadFormat, TrainedModel
 from signals.models.truncation import never_truncated
 from signals.models.weights import StrategyWeight
+from signals.models.words import with_words, words_column
 
 __all__ = [
     "ENDED",
@@ -77,4 +78,6 @@ __all__ = [
     "TrainedModel",
     "VolatilityFit",
     "never_truncated",
+    "with_words",
+    "words_column",
 ]

@@ -199,7 +199,13 @@ def decide_on(known: Known, settings: HybridSettings, heard: Heard | None = None
     closed = closed_market(known.instrument, known.context.as_of) if decision.signal else None
     if closed:
         decision = refused(decision, closed)
-    return replace(decision, features=dict(known.features))
+    return replace(decision, features=with_regime(known.features, decision, BASE_TIMEFRAME))
+
+
+def with_regime(features: Mapping[str, Any], decision: Decision, timeframe: Timeframe) -> dict[str, Any]:
+    """What was known, and the regime of the decision's own timeframe where it is known."""
+    regime = decision.regimes.get(timeframe)
+    return {**features, "regime": regime.value} if regime else dict(features)
 
 
 def evaluate_close(
@@ -245,6 +251,9 @@ def judge_trend(known: Known) -> Decision:
     decision = trend.decide_trend(
         instrument=known.instrument, windows=known.windows, heard=heard, as_of=moment
     )
+    if decision.signal:
+        features = with_regime(decision.features, heard, trend.TIMEFRAME)
+        decision = replace(decision, features=features)
     closed = closed_market(known.instrument, moment) if decision.signal else None
     return refused(decision, closed) if closed else decision
 

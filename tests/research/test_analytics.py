@@ -1,6 +1,8 @@
 """Analytics against plain arithmetic."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,17 +10,24 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from notifications.models import Delivery, Feedback
+from notifications.services.fan_out import fan_out
 from research.selectors.analytics import DIMENSIONS, RISK, analysed
-from tests.notifications.rows import make_outcome, make_signal
+from research.services.ended_chunks import pack_ended_signals
+from signals.market.models import Candle
+from signals.models import Signal
+from signals.services.outcomes import record_outcomes
+from tests.factories import make_instrument
+from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from users.models import Tier, User
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 START = NOW - timedelta(days=90)
 
 
-def ended(r: float, *, strategy: str, hours: float, days_ago: float = 2, experimental: bool = False) -> None:
+def ended(r: float, *, strategy: str, hours: float, days_ago: float = 2, **columns: Any) -> None:
     published = NOW - timedelta(days=days_ago)
-    signal = make_signal(published_at=published, strategy=strategy, experimental=experimental)
+    signal = make_signal(published_at=published, strategy=strategy, **columns)
     make_outcome(
         signal=signal, r_multiple=r, exited_at=published + timedelta(hours=hours), entered_at=published
     )
@@ -47,23 +56,89 @@ def test_an_interval_needs_twenty_signals_and_encloses_the_mean() -> None:
     assert everything.hit_interval.low < everything.hit_rate < everything.hit_interval.high
 
 
-@pytest.mark.django_db
-def test_a_delayed_tier_has_only_what_was_open_and_a_tier_without_experiments_none_of_them() -> None:
+def make_tiers() -> None:
     Tier.objects.all().delete()
-    Tier.objects.create(
-        code="late", name="Late", rank=1, delay_seconds=900, experimental=False, account_types=["demo"]
-    )
-    Tier.objects.create(
-        code="now", name="Now", rank=2, delay_seconds=0, experimental=True, account_types=["demo"]
-    )
-    ended(1.0, strategy="rsi", hours=0.1)
-    ended(2.0, strategy="macd", hours=2, days_ago=3)
-    ended(4.0, strategy="dca", hours=2, days_ago=4, experimental=True)
+    for rank, (code, delay, experimental) in enumerate((("late", 900, False), ("now", 0, True)), start=1):
+        Tier.objects.create(
+            code=code, name=code.title(), rank=rank, delay_seconds=delay, experimental=experimental,
+            account_types=["demo"],
+        )  # fmt: skip
+
+
+def on_candles(*, opens: list[float], experimental: bool = False) -> Signal:
+    """Decided at the close of the first hour at 100 (stop 95, target 110) and followed on flat bars at `opens`."""
+    begun = NOW.replace(minute=0) - timedelta(days=5)
+    signal = make_signal(
+        instrument=make_instrument(), candle_open_time=begun, entry_price=100.0, stop_loss=95.0, take_profit=110.0,
+        published_at=begun + timedelta(hours=1, seconds=2), expires_at=begun + timedelta(hours=5),
+        experimental=experimental,
+    )  # fmt: skip
+    for number, price in enumerate((100.0, *opens)):
+        Candle.objects.create(
+            instrument=signal.instrument, timeframe="1h", open_time=begun + timedelta(hours=number),
+            open=price, high=price, low=price, close=price, volume=1,
+        )  # fmt: skip
+    return signal
+
+
+@pytest.mark.django_db
+def test_a_delayed_tier_has_what_could_be_entered_after_its_delay() -> None:
+    make_tiers()
+    both = on_candles(opens=[100.0, 104.0, 112.0])  # entered at 100, or an hour later at 104, left at 112
+    gone = on_candles(opens=[112.0, 112.0, 112.0])  # beyond its target before the delayed could enter
+    on_candles(opens=[100.0, 100.0, 112.0], experimental=True)
+    record_outcomes(exchange_code=both.instrument.exchange.code, as_of=NOW, now=NOW)
+    assert pack_ended_signals(now=NOW) == 1
     _, groups, _ = analysed(dimension="tier", start=START, end=NOW)
-    assert {each.name: each.total_r for each in groups} == {
-        "Late, after 15 min": 2.0,
-        "Now, after 0 min": 7.0,
-    }
+    late, now = groups
+    assert (late.name, late.n, now.name, now.n) == ("Late, after 15 min", 1, "Now, after 0 min", 3)
+    costs = both.outcome.r_multiple - (112 - 100) / 5
+    assert late.total_r == pytest.approx((112 - 104) / 5 + costs, abs=0.01)
+    assert gone.outcome.exited_at < NOW
+
+
+@pytest.mark.django_db
+def test_packed_and_straight_from_the_rows_are_the_same() -> None:
+    Tier.objects.update(delay_seconds=0)  # what came of later entries is known of packed signals only
+    strategies, sessions = ("rsi", "macd", "dca"), ([], ["london"], ["london", "new_york"])
+    instrument = make_instrument()
+    for number, r in enumerate(np.random.default_rng(5).normal(0.1, 1.0, 45)):
+        ended(
+            float(r), strategy=strategies[number % 3], hours=1 + number % 5, days_ago=80 - 1.5 * number,
+            experimental=number % 4 == 0, sessions=sessions[number % 3], instrument=instrument,
+        )  # fmt: skip
+
+    def everything() -> list[Any]:
+        return [analysed(dimension=each, start=START, end=NOW)[:2] for each in DIMENSIONS]
+
+    straight = everything()
+    with patch("research.services.ended_chunks.ROWS", 20):
+        assert pack_ended_signals(now=NOW) == 3
+        assert everything() == straight
+        ended(0.5, strategy="rsi", hours=1, days_ago=1)
+        grown = everything()
+        assert grown[0][0].n == 46
+        assert pack_ended_signals(now=NOW) == 1
+        assert everything() == grown
+        assert pack_ended_signals(now=NOW) == 0
+
+
+@pytest.mark.django_db
+def test_an_answer_reaches_its_block() -> None:
+    make_subscriber(tier=make_tier(delay_seconds=0))
+    signal = make_signal(published_at=NOW - timedelta(days=2), strategy="rsi")
+    make_outcome(
+        signal=signal, r_multiple=1.0, exited_at=NOW - timedelta(days=1), entered_at=NOW - timedelta(days=2)
+    )
+    pack_ended_signals(now=NOW - timedelta(hours=1))
+    fan_out(signal=signal)
+    Feedback.objects.create(
+        delivery=Delivery.objects.get(), answer="acted", answered_at=NOW - timedelta(minutes=9)
+    )
+    assert [each.name for each in analysed(dimension="answer", start=START, end=NOW)[1]] == ["no answer"]
+    assert pack_ended_signals(now=NOW) == 1
+    assert [each.name for each in analysed(dimension="answer", start=START, end=NOW)[1]] == ["acted"]
+    assert pack_ended_signals(now=NOW + timedelta(hours=1)) == 0
 
 
 @pytest.mark.django_db

@@ -10,7 +10,12 @@ costs. NaN marks a trade that is not finished: it is left out. An infinite value
 A measure of nothing is NaN, never 0.
 """
 
-from signals.engine.performance.bootstrap_interval import Interval, bootstrap_interval
+from signals.engine.performance.bootstrap_interval import (
+    Interval,
+    bootstrap_interval,
+    percentile_interval,
+    resampled_totals,
+)
 from signals.engine.performance.cagr import cagr
 from signals.engine.performance.calmar_ratio import calmar_ratio
 from signals.engine.performance.conditional_value_at_risk import conditional_value_at_risk
@@ -24,7 +29,7 @@ from signals.engine.performance.omega_ratio import omega_ratio
 from signals.engine.performance.periods_per_year import periods_per_year
 from signals.engine.performance.profit_factor import profit_factor
 from signals.engine.performance.r_multiple import r_multiple
-from signals.engine.performance.sharpe_ratio import sharpe_ratio
+from signals.engine.performance.sharpe_ratio import sharpe_of_sums, sharpe_ratio
 from signals.engine.performance.skewness import skewness
 from signals.engine.performance.sortino_ratio import sortino_ratio
 from signals.engine.performance.tail_ratio import tail_ratio
@@ -46,9 +51,12 @@ __all__ = [
     "kurtosis",
     "max_drawdown",
     "omega_ratio",
+    "percentile_interval",
     "periods_per_year",
     "profit_factor",
     "r_multiple",
+    "resampled_totals",
+    "sharpe_of_sums",
     "sharpe_ratio",
     "skewness",
     "sortino_ratio",

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,34 @@ def bootstrap_interval(
         return Interval(np.nan, np.nan)
     random = np.random.default_rng(seed)
     measured = [measure(history[_resampled_rows(len(history), block, random)]) for _ in range(samples)]
-    low, high = np.quantile(measured, ((1 - level) / 2, (1 + level) / 2))
+    return percentile_interval(measured, level)
+
+
+def percentile_interval(measured: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The middle `level` of what was measured on resampled histories; NaN where one of them has no measure."""
+    low, high = np.quantile(np.asarray(measured), ((1 - level) / 2, (1 + level) / 2))
     return Interval(float(low), float(high))
+
+
+def resampled_totals(sums: npt.ArrayLike, *, samples: int = 1_000, seed: int = 0) -> FloatArray:
+    """(samples, columns): totals of the histories that `bootstrap_interval` would draw of these rows.
+
+    sums: (rows, columns), each row the sums over a week, say, in order of time. For measures that are made of sums,
+    over many histories at once.
+    """
+    history = np.asarray(sums, dtype=np.float64)
+    if history.ndim != 2 or len(history) < 2:
+        raise ValueError("sums must be rows x columns, of two rows at least")
+    return _drawn_counts(len(history), samples, seed) @ history
+
+
+@lru_cache(maxsize=32)
+def _drawn_counts(count: int, samples: int, seed: int) -> FloatArray:
+    """How often each row is in each of the drawn histories."""
+    random = np.random.default_rng(seed)
+    block = max(count ** (1 / 3), 1.0)
+    rows = [_resampled_rows(count, block, random) for _ in range(samples)]
+    return np.array([np.bincount(each, minlength=count) for each in rows], dtype=np.float64)
 
 
 def _resampled_rows(count: int, block: float, random: np.random.Generator) -> npt.NDArray[np.intp]:

@@ -3,7 +3,8 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from signals.engine.performance.inputs import check_number, check_periods, period_returns, varies
+from signals.engine.candle import FloatArray
+from signals.engine.performance.inputs import FLAT, check_number, check_periods, period_returns, varies
 
 
 def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0) -> float:
@@ -17,3 +18,19 @@ def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float, risk_free: flo
     if not varies(values):
         return np.nan
     return float((values.mean() - risk_free) / values.std(ddof=1) * sqrt(periods_per_year))
+
+
+def sharpe_of_sums(
+    count: npt.ArrayLike, total: npt.ArrayLike, squares: npt.ArrayLike, periods_per_year: float
+) -> FloatArray:
+    """`sharpe_ratio` without a risk-free return from the number, sum and sum of squares of returns, which broadcast.
+
+    For resampled histories, of which only the sums are known. NaN for fewer than two returns, or equal ones.
+    """
+    check_periods(periods_per_year)
+    n, sums, square = (np.asarray(each, dtype=np.float64) for each in (count, total, squares))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = square - sums * sums / n
+        varying = (n > 1) & (spread > FLAT * square)
+        found = sums / n / np.sqrt(np.where(varying, spread, np.nan) / (n - 1)) * sqrt(periods_per_year)
+    return np.asarray(found, dtype=np.float64)
