@@ -11,6 +11,7 @@ from signals.market.models import Instrument
 from signals.models import Assignment
 
 FUSED = "fused"
+RULE = "trend_rule"  # as signals.engine.trend has it
 SIZINGS = (
     ("fraction", "Share of the account a trade"),
     ("risk", "Share of the account at risk a trade"),
@@ -34,7 +35,11 @@ PREFIX = "parameter_"
 def strategy_choices() -> list[tuple[str, str]]:
     from signals.engine.strategies import STRATEGIES  # noqa: PLC0415
 
-    return [(FUSED, "The fused decision"), *((name, name.replace("_", " ")) for name in STRATEGIES)]
+    return [
+        (FUSED, "The fused decision"),
+        (RULE, "The trend rule, managed exits (4h)"),
+        *((name, name.replace("_", " ")) for name in STRATEGIES),
+    ]
 
 
 def parameter_fields(strategy: str) -> dict[str, forms.Field]:
@@ -43,10 +48,12 @@ def parameter_fields(strategy: str) -> dict[str, forms.Field]:
 
     from signals.engine.hybrid import HybridSettings  # noqa: PLC0415
     from signals.engine.strategies import LISTENERS, STRATEGIES  # noqa: PLC0415
+    from signals.engine.trend import FROZEN  # noqa: PLC0415
 
-    if strategy in LISTENERS or (strategy != FUSED and strategy not in STRATEGIES):
+    own = {FUSED: HybridSettings(), RULE: FROZEN}
+    if strategy in LISTENERS or (strategy not in own and strategy not in STRATEGIES):
         return {}
-    holder: Any = HybridSettings() if strategy == FUSED else STRATEGIES[strategy].parameters
+    holder: Any = own[strategy] if strategy in own else STRATEGIES[strategy].parameters
     found: dict[str, forms.Field] = {}
     for each in fields(holder):
         if "bounds" not in each.metadata:

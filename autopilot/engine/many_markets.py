@@ -119,6 +119,7 @@ def _by_market(markets: Sequence[Market], signals: Sequence[Series] | Mapping[st
             each.exits,
             each.trail,
             each.trail_atr,
+            each.ranges,
         )
         lengths = {len(column) for column in columns if column is not None}
         if lengths != {len(market.candles)}:
@@ -281,7 +282,9 @@ def _managed(market: Market, signals: Signals, scale: Scale) -> FloatArray:
             "and goes with no target, no other trail and no entries that add"
         )
     rows[:, M_TRAIL] = np.where(trailed, signals.trail_atr, 0.0)
-    rows[:, M_RANGE] = atr(candles.high, candles.low, candles.close, ATR_PERIOD) * scale.ticks_per_price
+    known = signals.ranges
+    ranges = atr(candles.high, candles.low, candles.close, ATR_PERIOD) if known is None else known
+    rows[:, M_RANGE] = ranges * scale.ticks_per_price
     return rows
 
 

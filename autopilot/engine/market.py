@@ -66,6 +66,8 @@ class ManagedSeries(Series, Protocol):
     def trail_atr(self) -> float: ...
     @property
     def longest_hold_bars(self) -> int: ...
+    @property
+    def ranges(self) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class Signals:
     trail: distance of a trailing stop in quote currency, nan for none. trail_atr: of a managed exit (`exit_plan`):
     after each close the stop follows the best close since the decision at so many average true ranges of that
     bar, from the next bar on; nan for none. It needs a stop_loss, and goes with no target, `trail` or `adds`.
+    ranges: those average true ranges, where they are known from earlier candles; None makes them of the market's.
     good_bars: how long an entry waits; hold_bars: how long its position lasts. adds: a signal on the side that is
     held adds to the position.
     """
@@ -92,6 +95,7 @@ class Signals:
     adds: bool = False
     opposite: Opposite = Opposite.IGNORE
     trail_atr: FloatArray | None = None
+    ranges: FloatArray | None = None
 
 
 def signals_of(series: Series, hold_bars: int = HORIZON_BARS) -> Signals:
@@ -120,6 +124,7 @@ def managed_signals(series: ManagedSeries) -> Signals:
         good_bars=MANAGED_ENTRY_BARS,
         hold_bars=series.longest_hold_bars,
         trail_atr=np.full(len(direction), series.trail_atr),
+        ranges=np.asarray(series.ranges, dtype=np.float64),
     )
 
 

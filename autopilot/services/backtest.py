@@ -1,11 +1,11 @@
-"""A backtest of stored candles: one strategy or the fused decision, several instruments, one account.
+"""A backtest of stored candles: a strategy, the trend rule or the fused decision, several instruments, one account.
 
 The command asks `run_backtest`; research's pages and sweeps, which count and keep what they try, take its steps one by
 one. The same inputs give the same result. Nothing is stored.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -30,16 +30,17 @@ from signals.engine.hybrid import HybridSettings, decisions, opinions
 from signals.engine.strategies import LISTENERS, STRATEGIES
 from signals.engine.strategy import DecisionContext, Strategy, StrategySeries, WindowError
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe, resample
+from signals.engine.trend import FROZEN, RULE, TIMEFRAME, TrendSettings, breakouts
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
 from signals.services.moods import moods_at_closes
 
 HYBRID = "hybrid"
-NAMES = (*STRATEGIES, HYBRID)
+NAMES = (*STRATEGIES, RULE, HYBRID)
 WARM_UP_BARS = 500
 FEWEST_BARS = 2
 
-Decider = Strategy | HybridSettings
+Decider = Strategy | TrendSettings | HybridSettings
 
 Progress = Callable[[int, int, str], None]
 
@@ -100,9 +101,13 @@ def run_backtest(  # noqa: PLR0913  (what can be asked for)
         raise BacktestError(f"no strategy is called {strategy}: choose one of {', '.join(NAMES)}")
     if strategy == HYBRID and timeframe is not BASE_TIMEFRAME:
         raise BacktestError("the fused decision is made on 1h candles: leave the timeframe at 1h")
+    if strategy == RULE and timeframe is not TIMEFRAME:
+        raise BacktestError(
+            f"the trend rule is decided on {TIMEFRAME} candles: ask with --timeframe {TIMEFRAME}"
+        )
     if start >= end:
         raise BacktestError(f"the end, {end:%Y-%m-%d}, must be after the start, {start:%Y-%m-%d}")
-    decider = HybridSettings() if strategy == HYBRID else STRATEGIES[strategy]
+    decider: Decider = {HYBRID: HybridSettings(), RULE: FROZEN}.get(strategy) or STRATEGIES[strategy]
     stretches = load_stretches(
         instruments=instruments, decider=decider, timeframe=timeframe, start=start, end=end
     )
@@ -173,11 +178,18 @@ def decided(decider: Decider, stretch: Stretch, timeframe: Timeframe, partner: O
             for longer in decider.timeframe_weights
         }
         whole = signals_of(decisions(windows, decider, context))
+    elif isinstance(decider, TrendSettings):
+        whole = signals_of(breakouts(stretch.candles, decider))
     else:
         whole = signals_of(_alone(decider, stretch, context))
     rows = slice(stretch.first, None)
-    return Signals(
-        whole.direction[rows], whole.stop_loss[rows], whole.take_profit[rows], hold_bars=whole.hold_bars
+    return replace(
+        whole,
+        direction=whole.direction[rows],
+        stop_loss=whole.stop_loss[rows],
+        take_profit=whole.take_profit[rows],
+        trail_atr=None if whole.trail_atr is None else whole.trail_atr[rows],
+        ranges=None if whole.ranges is None else whole.ranges[rows],
     )
 
 

@@ -44,7 +44,7 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     """All stand-ins on one port; state lives in `config.state`."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[loopback_only, teach_errors])
     faults = Faults(config.seed)
-    bot = _bot(config)
+    bot = _bot(config, venue)
     add_binance_accounts(app, open_book(config, venue))
     add_kraken(app)
     add_exchange(app, venue, faults, config.weight_limit)
@@ -59,7 +59,7 @@ def build_app(config: SandboxConfig, venue: Venue) -> web.Application:
     return app
 
 
-def _bot(config: SandboxConfig) -> Bot:
+def _bot(config: SandboxConfig, venue: Venue) -> Bot:
     sent, events = Journal(config.state / "telegram.jsonl"), Journal(config.state / "chats.jsonl")
     updates = Updates(config.state / "updates.json", config.webhook_url, config.webhook_secret)
     return Bot(
@@ -69,6 +69,7 @@ def _bot(config: SandboxConfig) -> Bot:
         updates,
         Photos(config.state / "photos"),
         Photos(config.state / "documents", ".bin"),
+        clock=lambda: venue.timeline.now_ms() / 1000,
     )
 
 

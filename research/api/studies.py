@@ -119,12 +119,14 @@ def backtest_request(wanted: dict[str, Any]) -> Any:
     from research.services.backtest_request import FUSED, BacktestRequest  # noqa: PLC0415  (compiled code)
     from signals.engine.strategies import STRATEGIES  # noqa: PLC0415
     from signals.engine.timeframe import BASE_TIMEFRAME  # noqa: PLC0415
+    from signals.engine.trend import RULE, TIMEFRAME  # noqa: PLC0415
 
     strategy, timeframe = wanted["strategy"], wanted["timeframe"]
-    if strategy != FUSED and strategy not in STRATEGIES:
-        raise ValidationError(
-            {"strategy": f"There is none called {strategy}: {', '.join(STRATEGIES)}, {FUSED}."}
-        )
+    if strategy not in (FUSED, RULE) and strategy not in STRATEGIES:
+        known = ", ".join((*STRATEGIES, RULE, FUSED))
+        raise ValidationError({"strategy": f"There is none called {strategy}: {known}."})
+    if strategy == RULE and timeframe != TIMEFRAME:
+        raise ValidationError({"timeframe": f"The trend rule is decided on {TIMEFRAME.value} candles."})
     if strategy == FUSED and timeframe != BASE_TIMEFRAME:
         raise ValidationError({"timeframe": f"The fused decision is made on {BASE_TIMEFRAME.value} candles."})
     amounts = ("cash", "size", "maker_bps", "taker_bps", "slippage_bps")

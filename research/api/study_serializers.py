@@ -45,7 +45,9 @@ class StudyRequest(serializers.Serializer[Any]):
 
 
 class BacktestBody(StudyRequest):
-    strategy = serializers.CharField(max_length=40, help_text="rsi, moving_average, ... or fused.")
+    strategy = serializers.CharField(
+        max_length=40, help_text="rsi, moving_average, ..., trend_rule or fused."
+    )
     timeframe = serializers.ChoiceField(TIMEFRAMES, default="1h")
     parameters = serializers.DictField(
         child=serializers.FloatField(),

@@ -13,6 +13,7 @@ from signals.engine.session import AssetClass
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import Strategy
 from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
+from signals.engine.trend import FROZEN, RULE, TIMEFRAME, TrendSettings
 
 FUSED = "fused"
 Sizing = Fixed | FractionOfEquity | RiskPerTrade | VolatilityTarget
@@ -20,7 +21,7 @@ Sizing = Fixed | FractionOfEquity | RiskPerTrade | VolatilityTarget
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """instruments: primary keys. strategy: a name of STRATEGIES, or FUSED. parameters: what differs from the defaults.
+    """instruments: primary keys. strategy: of STRATEGIES, RULE or FUSED. parameters: what differs from the defaults.
 
     start, end: ISO moments with a zone; a bar counts that opens in [start, end). Amounts are decimal text, so that
     the same request is the same JSON. ValueError for what cannot be run.
@@ -43,10 +44,12 @@ class BacktestRequest:
     def __post_init__(self) -> None:
         if not self.instruments:
             raise ValueError("choose at least one instrument")
-        if self.strategy != FUSED and self.strategy not in STRATEGIES:
+        if self.strategy not in (FUSED, RULE) and self.strategy not in STRATEGIES:
             raise ValueError(f"there is no strategy called {self.strategy!r}")
         if self.strategy == FUSED and self.timeframe != BASE_TIMEFRAME:
             raise ValueError(f"the fused decision is made on {BASE_TIMEFRAME.value} candles")
+        if self.strategy == RULE and self.timeframe != TIMEFRAME:
+            raise ValueError(f"the trend rule is decided on {TIMEFRAME.value} candles")
         if self.first >= self.last:
             raise ValueError("the end must be later than the start")
         self.costs()
@@ -72,17 +75,19 @@ class BacktestRequest:
     def costs(self) -> CostRates:
         return CostRates(Decimal(self.maker_bps), Decimal(self.taker_bps), Decimal(self.slippage_bps))
 
-    def decider(self) -> Strategy | HybridSettings:
-        """The strategy or the settings of the fused decision, with these parameters."""
+    def decider(self) -> Strategy | TrendSettings | HybridSettings:
+        """The strategy, or the settings of the trend rule or the fused decision, with these parameters."""
         if self.strategy == FUSED:
             return HybridSettings(**typed(HybridSettings(), self.parameters))  # type: ignore[arg-type]
+        if self.strategy == RULE:
+            return TrendSettings(**typed(FROZEN, self.parameters))  # type: ignore[arg-type]
         strategy = STRATEGIES[self.strategy]
         kind = type(strategy.parameters)
         made: Strategy = type(strategy)(kind(**typed(strategy.parameters, self.parameters)))  # type: ignore[call-arg]
         return made
 
     def default_parameters(self) -> dict[str, float]:
-        """Of the strategy, or of the fused decision: those that have bounds."""
+        """Of the strategy, the rule, or the fused decision: those that have bounds."""
         return {name: getattr(self._holder, name) for name in self.parameter_bounds()}
 
     def parameter_bounds(self) -> dict[str, tuple[float, float]]:
@@ -91,7 +96,8 @@ class BacktestRequest:
 
     @property
     def _holder(self) -> Any:
-        return HybridSettings() if self.strategy == FUSED else STRATEGIES[self.strategy].parameters
+        own = {FUSED: HybridSettings(), RULE: FROZEN}
+        return own[self.strategy] if self.strategy in own else STRATEGIES[self.strategy].parameters
 
     def sized(self, asset_class: AssetClass) -> Sizing:
         amount = Decimal(self.size)

@@ -1,9 +1,10 @@
 """What each reason beside the trend rule would have been worth as a veto."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import NormalDist
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ RIDGE = 10.0
 LEVEL = 0.05
 
 BoolArray = npt.NDArray[np.bool_]
+Entry = TypeVar("Entry", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,8 @@ def supports(ended: Measured, before: Measured, later: Measured, level: float) -
 
 
 def _at_trades(
-    asked: list[_Market], whole: list[Results], of_entries: list[npt.NDArray[np.generic]] | list[BoolArray]
-) -> Iterator[npt.NDArray[np.generic]]:
+    asked: list[_Market], whole: list[Results], of_entries: Sequence[npt.NDArray[Entry]]
+) -> Iterator[npt.NDArray[Entry]]:
     """Of all entries those that were taken and have ended."""
     for each, results, column in zip(asked, whole, of_entries, strict=True):
         yield column[np.searchsorted(each.closes, results.closed_at)]

@@ -31,6 +31,7 @@ from signals.engine.timeframe import Timeframe
 
 TIMEFRAME = Timeframe.H4
 STRATEGY = "volatility_breakout"
+RULE = "trend_rule"  # its name where strategies are chosen
 ENTRY_BARS = 1  # the order of a close lapses with the bar that follows it
 
 
@@ -216,6 +217,7 @@ __all__ = [
     "ENTRY_BARS",
     "FROZEN",
     "FROZEN_ON",
+    "RULE",
     "STRATEGY",
     "TIMEFRAME",
     "TrendSeries",

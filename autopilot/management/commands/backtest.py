@@ -1,4 +1,4 @@
-"""`manage.py backtest`: what a strategy or the fused decision would have earned on stored candles."""
+"""`manage.py backtest`: what a strategy, the trend rule or the fused decision would have earned on stored candles."""
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
@@ -33,12 +33,15 @@ BESIDE = ("equity", "return", "cagr", "sharpe", "drawdown")
 
 class Command(PlainCommand):
     help = (
-        "Simulate a strategy, or the fused decision (hybrid), on stored candles with one account. Costs are each "
+        "Simulate a strategy, the trend rule (trend_rule, on 4h candles, with its managed exits) or the fused decision "
+        "(hybrid) on stored candles with one account. Costs are each "
         "instrument's own unless --costs says otherwise. Nothing is stored."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--strategy", required=True, metavar="NAME", help="a strategy's name, or hybrid")
+        parser.add_argument(
+            "--strategy", required=True, metavar="NAME", help="a strategy's name, trend_rule or hybrid"
+        )
         parser.add_argument("--instruments", nargs="+", required=True, metavar="SYMBOL")
         parser.add_argument("--timeframe", default="1h", choices=[each.value for each in Timeframe])
         parser.add_argument("--from", dest="start", type=parse_instant, required=True, metavar="DATE")

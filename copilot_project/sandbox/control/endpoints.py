@@ -69,6 +69,16 @@ async def set_latency(request: web.Request) -> web.Response:
     return web.json_response({"latency_ms": request.app[FAULTS].latency_ms})
 
 
+async def advance_clock(request: web.Request) -> web.Response:
+    """Turn the exchange's clock, and Telegram's, on to an instant (UTC ms)."""
+    timeline = request.app[VENUE].timeline
+    try:
+        timeline.advance_to(int(str((await body_of(request)).get("to_ms", ""))))
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    return web.json_response({"exchange_time_ms": timeline.now_ms()})
+
+
 async def set_limits(request: web.Request) -> web.Response:
     """Switch Telegram's limits off, or on again as they were at start."""
     enabled = bool((await body_of(request)).get("enabled", True))
@@ -207,6 +217,7 @@ def add_control(app: web.Application, config: SandboxConfig) -> None:
             web.post("/_sandbox/faults", add_fault),
             web.delete("/_sandbox/faults", clear_faults),
             web.post("/_sandbox/latency", set_latency),
+            web.post("/_sandbox/clock", advance_clock),
             web.post("/_sandbox/limits", set_limits),
             web.get("/_sandbox/journal", journal),
             web.get("/_sandbox/chats", list_chats),

@@ -21,6 +21,9 @@ def open_venue(config: SandboxConfig) -> tuple[Venue, Choice | None]:
     """The market in its time, and why that time. Raises SandboxError when the folder has no candles."""
     if config.data is None:
         simulated = SimulatedMarket(config.seed)
+        if config.time_mode == "recorded" and config.start_ms is not None:
+            label = f"Simulated market (seed {config.seed}), its time turned on by hand"
+            return Venue(simulated, _from(config.start_ms), label, TICKS), None
         choice = _choose(config, simulated, range(CANDIDATE_DAYS))
         label = f"Simulated market (seed {config.seed})"
         return Venue(simulated, Timeline(choice.days), label, TICKS), choice
@@ -59,8 +62,11 @@ def _keep(path: Path, shift: dict[str, object]) -> None:
 
 def _at_recorded_time(market: RecordedMarket, start_ms: int | None) -> Venue:
     start = market.end_ms if start_ms is None else start_ms
-    timeline = Timeline(clock_offset_ms=start - wall_ms())
-    return Venue(market, timeline, "Real candles at recorded time", _ticks(market))
+    return Venue(market, _from(start), "Real candles at recorded time", _ticks(market))
+
+
+def _from(start_ms: int) -> Timeline:
+    return Timeline(clock_offset_ms=start_ms - wall_ms(), may_advance=True)
 
 
 def candidate_days(first_ms: int, end_ms: int, now_ms: int) -> range:

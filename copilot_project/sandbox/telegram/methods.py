@@ -38,6 +38,11 @@ class Bot:
     # By scope and language, as setMyCommands left them.
     stars: Stars = field(default_factory=Stars)
     commands: dict[tuple[str, str], list[dict[str, object]]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+
+    def now(self) -> int:
+        """What messages are dated with, in whole seconds."""
+        return int(self.clock())
 
     def user(self) -> dict[str, object]:
         """Telegram's User object of the bot."""
@@ -84,7 +89,7 @@ def _new_message(
 ) -> Message:
     start = {"message_id": bot.chats.next_message_id(), "from": bot.user(), "chat": chat.as_chat()}
     filled = {name: value for name, value in body.items() if value or name == "text"}
-    return start | {"date": int(time.time())} | filled | ({"reply_markup": keyboard} if keyboard else {})
+    return start | {"date": bot.now()} | filled | ({"reply_markup": keyboard} if keyboard else {})
 
 
 async def _accept(bot: Bot, call: Call, message: Message) -> Message:
@@ -169,7 +174,7 @@ async def _edit(bot: Bot, call: Call, old: Message, body: dict[str, object]) -> 
             "message is not modified: specified new message content and reply markup are exactly the same "
             "as a current content and reply markup of the message"
         )
-    return await _accept(bot, call, new | {"edit_date": int(time.time())})
+    return await _accept(bot, call, new | {"edit_date": bot.now()})
 
 
 def _to_edit(bot: Bot, call: Call) -> Message:
@@ -270,7 +275,7 @@ async def refund_star_payment(bot: Bot, call: Call) -> bool:
         "message_id": bot.chats.next_message_id(),
         "from": chat.as_user(),
         "chat": chat.as_chat(),
-        "date": int(time.time()),
+        "date": bot.now(),
         "refunded_payment": charge,
     }
     await bot.chats.hear(chat, message)

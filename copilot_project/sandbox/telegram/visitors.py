@@ -1,7 +1,6 @@
 """What a visitor does in a chat: open it, write, press a button, block the bot; each becomes an update."""
 
 import asyncio
-import time
 
 from copilot_project.sandbox.telegram.chats import Chat, Message
 from copilot_project.sandbox.telegram.errors import TelegramError, bad_request
@@ -19,7 +18,7 @@ async def write(bot: Bot, chat: Chat, text: str) -> dict[str, object]:
         "message_id": bot.chats.next_message_id(),
         "from": chat.as_user(),
         "chat": chat.as_chat(),
-        "date": int(time.time()),
+        "date": bot.now(),
         "text": text,
     }
     entities = find_entities(text)
@@ -72,7 +71,7 @@ async def pay(bot: Bot, chat: Chat, message_id: int) -> dict[str, object]:
         "message_id": bot.chats.next_message_id(),
         "from": chat.as_user(),
         "chat": chat.as_chat(),
-        "date": int(time.time()),
+        "date": bot.now(),
         "successful_payment": payment,
     }
     await bot.chats.hear(chat, message)
@@ -88,7 +87,7 @@ async def set_blocked(bot: Bot, chat: Chat, *, blocked: bool) -> dict[str, objec
     change: dict[str, object] = {
         "chat": chat.as_chat(),
         "from": chat.as_user(),
-        "date": int(time.time()),
+        "date": bot.now(),
         "old_chat_member": member if blocked else kicked,
         "new_chat_member": kicked if blocked else member,
     }

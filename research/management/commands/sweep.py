@@ -29,7 +29,7 @@ class Command(JobCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--strategy", required=True, help="for example rsi, or fused")
+        parser.add_argument("--strategy", required=True, help="for example rsi, trend_rule or fused")
         parser.add_argument(
             "--parameter",
             dest="space",

@@ -1,20 +1,21 @@
 """A backtest from the asked row to its report: counted as a trial, the same bytes each time, failures counted too."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from django.utils import timezone
 
 from autopilot.engine.simulation import TRADE
-from autopilot.services.backtest import HYBRID, run_backtest
+from autopilot.services.backtest import HYBRID, BacktestError, run_backtest
 from research.models import Backtest, Trial, TrialState
 from research.services.backtest_request import BacktestRequest
 from research.services.backtests import ask_for_backtest, carry_out_backtest, unpacked
 from signals.engine.performance import max_drawdown
 from signals.engine.timeframe import Timeframe
+from signals.engine.trend import RULE, trades
 from signals.market.models import Instrument
-from tests.factories import make_instrument, make_series, store
+from tests.factories import make_instrument, make_series, merge_bars, store
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -112,6 +113,45 @@ def test_the_page_and_the_command_simulate_the_same(page: str, command: str) -> 
 
 
 @pytest.mark.django_db
+def test_the_trend_rule_is_backtested_with_its_managed_exits() -> None:
+    series = merge_bars(make_series(bars=9_600, start=START, seed=2), Timeframe.H4)
+    market = make_instrument(market_type="spot")
+    store(market, Timeframe.H4, series)
+    begin = int(np.searchsorted(series.open_time, (START + timedelta(days=40)).timestamp() * 1000))
+    request = request_for(
+        [market],
+        strategy=RULE,
+        timeframe="4h",
+        size="1",
+        start=(START + timedelta(days=40)).isoformat(),
+        end=(START + timedelta(days=400)).isoformat(),
+    )
+    backtest = asked(request)
+    carry_out_backtest(backtest=backtest, progress=silent)
+    backtest.refresh_from_db()
+    made = unpacked(backtest)["trades"]
+    told = run_backtest(
+        strategy=RULE,
+        instruments=[market],
+        timeframe=Timeframe.H4,
+        start=request.first,
+        end=request.last,
+        costs=request.costs(),
+    )
+    assert made.tobytes() == told.simulation.trades.tobytes()
+    expected = trades(series, rates=request.costs(), since=begin)
+    closed = told.simulation.closed
+    assert len(expected) > 5
+    assert closed["entered_at"].tolist() == expected.outcomes.entered_at.tolist()
+    assert closed["exited_at"].tolist() == expected.outcomes.exited_at.tolist()
+    np.testing.assert_allclose(closed["exit_price"], expected.outcomes.exit_price, rtol=1e-6)
+    with pytest.raises(BacktestError, match="4h candles"):
+        run_backtest(
+            strategy=RULE, instruments=[market], timeframe=Timeframe.H1, start=request.first, end=request.last
+        )
+
+
+@pytest.mark.django_db
 def test_what_fails_counts_as_a_failed_trial() -> None:
     markets = two_markets(600)
     backtest = asked(request_for(markets, strategy="sentiment"))
@@ -128,6 +168,8 @@ def test_what_fails_counts_as_a_failed_trial() -> None:
         ({"parameters": {"colour": 1}}, "no parameter"),
         ({"end": "2024-01-01T00:00:00+00:00"}, "later than the start"),
         ({"strategy": "fused", "timeframe": "4h"}, "1h candles"),
+        ({"strategy": "trend_rule"}, "4h candles"),
+        ({"strategy": "trend_rule", "timeframe": "4h", "parameters": {"trail_atr": 0.1}}, "trail_atr is 0.1"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(wrong: dict[str, object], words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from copilot_project.sandbox.config import SandboxConfig, SandboxError
 from copilot_project.sandbox.exchange.opening import candidate_days, open_venue
+from copilot_project.sandbox.exchange.timeline import Timeline
 from copilot_project.sandbox.market.bars import DAY_MS, HOUR_MS, INTERVALS, bars_at, resample
 from copilot_project.sandbox.market.recorded import RecordedMarket
 from copilot_project.sandbox.market.shift import choose_shift, try_shift
@@ -189,3 +190,15 @@ async def test_limit_is_capped_at_a_thousand_and_defaults_to_five_hundred(tmp_pa
         path = "/binance/api/v3/klines?symbol=BTCUSDT&interval=1h"
         assert len((await served.get(path))[2]) == 500
         assert len((await served.get(path + "&limit=5000"))[2]) == 1000
+
+
+def test_a_told_time_is_turned_on_by_hand_and_todays_is_not(tmp_path: Path) -> None:
+    config = SandboxConfig(state=tmp_path, time_mode="recorded", start_ms=START)
+    told, _ = open_venue(config)
+    told.timeline.advance_to(START + 30 * DAY_MS)
+    assert START + 30 * DAY_MS <= told.timeline.now_ms() < START + 31 * DAY_MS
+    assert len(told.klines("BTCUSDT", "4h", None, None, 5)) == 5
+    with pytest.raises(ValueError, match="never back"):
+        told.timeline.advance_to(START)
+    with pytest.raises(ValueError, match="today's time"):
+        Timeline(3).advance_to(1 << 50)
