@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.orders", description=__doc__)
     parser.add_argument("--intents", type=int, default=2000, help="that went to the exchange")
     parser.add_argument("--per-point", type=int, default=10, help="kills at each named point")
-    parser.add_argument("--accounts", type=int, default=4)
+    parser.add_argument("--accounts", type=int, default=3)
     parser.add_argument("--longest", type=float, default=1140.0, help="seconds for the intents")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")

@@ -54,14 +54,14 @@ SYMBOLS = {"BTC/USDT": "50000", "ETH/USDT": "2500", "SOL/USDT": "150", "BNB/USDT
 QUANTITIES = {"BTC/USDT": "0.01", "ETH/USDT": "0.2", "SOL/USDT": "3.0", "BNB/USDT": "1.0"}
 # Deaths come at a visit drawn up to these, so that much is under way; everywhere else up to 24.
 LATEST_VISIT = {CrashPoint.AFTER_CANCEL_CALL: 6, CrashPoint.BEFORE_RECONCILED: 10}
-IN_FLIGHT = 8  # intents that wait for the executor
+IN_FLIGHT = 10  # intents that wait for the executor
 NO_EVIDENCE_SECONDS = 4.0
 LIES = {
     "hidden_probability": 0.05,
     "hidden_seconds": 3,
     "partial_probability": 0.3,
     "partial_seconds": 4,
-    "split_fills": 3,
+    "split_fills": 2,
     "duplicate_fills": True,
     "reorder_fills": True,
 }

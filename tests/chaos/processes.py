@@ -19,13 +19,16 @@ IN_FLIGHT = 8
 
 
 class Killable:
-    """A process in a group of its own, which does not outlive us; its output is appended to `log`."""
+    """A process in a group of its own, which does not outlive us; its output is appended to `log`.
+
+    Arguments of Python, or a program by its whole path.
+    """
 
     def __init__(self, arguments: list[str], log: Path, **env: str) -> None:
         self.arguments, self.log = arguments, log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *arguments],
+                arguments if arguments[0].startswith("/") else [sys.executable, *arguments],
                 cwd=REPOSITORY,
                 env=os.environ | env,
                 start_new_session=True,

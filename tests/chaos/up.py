@@ -39,7 +39,7 @@ class House:
 
     def is_up(self) -> bool:
         """Whether all that it starts has been started."""
-        return b"CoPilot is up" in self.process.log.read_bytes()
+        return b"CoPilot is ready" in self.process.log.read_bytes()
 
     def readyz(self) -> tuple[int, dict[str, str]]:
         """Status and checks; (0, {}) without an answer."""

@@ -41,11 +41,10 @@ def main() -> int:
             "COPILOT_STATE_DIR": str(state),
             "DJANGO_SETTINGS_MODULE": "copilot_project.settings",
             "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
-            "EXCHANGE_API_URL": f"http://127.0.0.1:{ports['SANDBOX_PORT']}/binance",
         }
         log = state / "up.log"
         with running(["manage.py", "up", "--no-demo"], log):
-            wait_until(lambda: b"CoPilot is up" in log.read_bytes(), "manage.py up")
+            wait_until(lambda: b"CoPilot is ready" in log.read_bytes(), "manage.py up")
             django.setup()
             from tests.walks.live_steps import Walk  # noqa: PLC0415  (settings read the environment just made)
 

@@ -36,6 +36,7 @@ logger = structlog.get_logger(__name__)
 
 RECONCILE_EVERY = timedelta(seconds=5)
 LOOK_AT_OPEN_EVERY = timedelta(seconds=2)
+SUPERVISE_EVERY = timedelta(seconds=1)
 DEAD_MAN_SECONDS = 60
 DEAD_MAN_EVERY = timedelta(seconds=20)
 AT_ONCE = 20  # of an account in one turn
@@ -52,6 +53,7 @@ class Executor:
         self._quiet: dict[int, datetime] = {}
         self._compared: dict[int, datetime] = {}
         self._looked: dict[int, datetime] = {}
+        self._supervised: dict[int, datetime] = {}
         self._renewed: dict[int, datetime] = {}
 
     def start(self) -> None:
@@ -87,7 +89,7 @@ class Executor:
         self._withdraw_exposure(account)
         done = self._cancels(account, venue) + self._submissions(account, venue)
         done += self._looks(account, venue)
-        supervise(account, self._clock())
+        self._supervise(account)
         self._protect(account, venue)
         self._dead_man(account, venue)
         now = self._clock()
@@ -96,6 +98,13 @@ class Executor:
             record_equity(account, now)
             reconcile(account=account, venue=venue, boot=self.boot, now=now)
         return done
+
+    def _supervise(self, account: Account) -> None:
+        """What is judged on closed candles need not be asked at each turn."""
+        now = self._clock()
+        if now - self._supervised.get(account.pk, now - SUPERVISE_EVERY) >= SUPERVISE_EVERY:
+            self._supervised[account.pk] = now
+            supervise(account, now)
 
     def _withdraw_exposure(self, account: Account) -> None:
         """While orders may only reduce, entries that wait at the exchange are taken out."""

@@ -17,8 +17,12 @@ LEAVING = [OrderPurpose.SIGNAL_EXIT.value, OrderPurpose.TIME_EXIT.value, OrderPu
 
 def protect(account: Account, now: datetime) -> None:
     """Bring every position's stop to where it belongs: intents and wishes to cancel, which the executor works off."""
-    for position in account.positions.exclude(quantity=0).select_related("instrument__exchange", "account"):
-        if _stands_right(position):
+    positions = list(account.positions.exclude(quantity=0).select_related("instrument__exchange", "account"))
+    if not positions:
+        return
+    alive = list(account.live_orders.alive().select_related("order"))
+    for position in positions:
+        if _stands_right(position, [each.order for each in alive if each.order.position_id == position.pk]):
             continue
         with transaction.atomic():
             Account.objects.select_for_update().get(pk=account.pk)
@@ -35,11 +39,13 @@ def unprotected(account: Account) -> list[Position]:
     ]
 
 
-def _stands_right(position: Position) -> bool:
+def _stands_right(position: Position, alive: list[Order]) -> bool:
     """A look without a lock, for what is so nearly always: one stop that is right, or none where none belongs."""
-    held, stop, alive = sellable(position), _wanted_stop(position), _alive(position)
-    stops = [each.order for each in alive if each.order.purpose == OrderPurpose.STOP]
-    if any(each.order.purpose in LEAVING for each in alive) or held == 0 or stop is None:
+    stops = [each for each in alive if each.purpose == OrderPurpose.STOP]
+    if any(each.purpose in LEAVING for each in alive) or (held := sellable(position)) == 0:
+        return not stops
+    stop = _wanted_stop(position)
+    if stop is None:
         return not stops
     return len(stops) == 1 and _is_right(stops[0], held, stop)
 

@@ -27,7 +27,7 @@ from signals.crash_points import CrashPoint, reach
 from signals.market.models import Instrument
 
 LOOK_BACK = timedelta(days=1)  # the first time
-OVERLAP = timedelta(minutes=5)  # with the last comparison: an exchange may tell trades late
+OVERLAP = timedelta(minutes=1)  # with the last comparison: an exchange may tell trades late
 LARGEST_OFFSET_MS = 1000
 SHOWN = 20
 
