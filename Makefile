@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick parity properties check audit chaos chaos-orders races docs screenshots setup setup-dev lock clean
+.PHONY: run test quick parity properties check audit chaos chaos-orders races scale live-walk docs screenshots setup setup-dev lock clean
 .DEFAULT_GOAL := run
 # Where it is set, each process would compile the whole house anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -75,7 +75,15 @@ chaos-orders: setup-dev
 
 # Sixteen threads on kill switch, daily limit and balance, 1,000 rounds of each; `make test` does three.
 races: setup-dev
-	RACE_ROUNDS=1000 $(BIN)/python -m pytest -n 0 tests/autopilot/services/executor/test_races.py $(ARGS)
+	RACE_ROUNDS=1000 RACE_PARTS=4 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/autopilot/services/executor/test_races.py $(ARGS)
+
+# Two webs, workers, senders and one beat over one Postgres, Redis and RabbitMQ, of which half are killed.
+scale: setup-dev
+	$(BIN)/python -m tests.chaos.scale --write $(SCALE)
+
+# Live trading in `manage.py up` and Chromium: arm, trade, halt, reconcile; canary keys looked for. Pictures in docs/.
+live-walk: setup-dev
+	$(BIN)/python -m tests.walks.live
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev

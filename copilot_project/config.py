@@ -75,6 +75,7 @@ class Configuration(BaseSettings):
     database_owner_url: str | None = None
     executor_database_url: str | None = None
     redis_url: str | None = None
+    broker_url: str | None = None
     cache_url: str | None = None
 
     sandbox: bool | None = None

@@ -65,6 +65,8 @@ def problems_of(config: "Configuration") -> list[str]:
     problems += [
         f"{name.upper()} {state}" for name in services if (state := service_state(getattr(config, name)))
     ]
+    if config.broker_url and (state := service_state(config.broker_url)):
+        problems.append(f"BROKER_URL {state}")
     if config.cache_url and config.cache_url == config.redis_url:
         problems.append("CACHE_URL is REDIS_URL: the cache evicts, the broker must not")
     if config.copilot_crash_at:

@@ -320,22 +320,26 @@ WORKER_METRICS_PORT = config.worker_metrics_port
 SENDER_METRICS_PORT = config.sender_metrics_port
 
 # Why each value: the broker is a doorbell, the rows are the truth; a lost message costs at most one sweep.
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_BROKER_URL = config.broker_url or REDIS_URL.replace("unix://", "redis+socket://")
+BROKER_IS_REDIS = CELERY_BROKER_URL.startswith("redis")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_VISIBILITY_TIMEOUT = 300  # in all three places that Celery reads it from
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+OPTIONS_OF_REDIS = {
     "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "health_check_interval": 25,
     "socket_timeout": 10,
+    **({"socket_keepalive": True} if not REDIS_URL.startswith("unix://") else {}),
+}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    **(OPTIONS_OF_REDIS if BROKER_IS_REDIS else {}),
     # Publishing gives up at once: kombu's default is six seconds, in which a webhook would hold up the web process.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
     "interval_max": 0.1,
-    **({"socket_keepalive": True} if not REDIS_URL.startswith("unix://") else {}),
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]

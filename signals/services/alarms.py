@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from signals.models import Alarm
@@ -18,6 +19,7 @@ logger = structlog.get_logger(__name__)
 # seconds or more often, so each alarm is raised 40 seconds after the last sign of life, a slow machine's delay apart.
 # The worker for training may hold Python's lock for long while it compiles or loads torch.
 PATIENCE_SECONDS = {"beat": 30, "worker": 30, "sender": 30, "web": 30, "training-worker": 90}
+EXECUTOR = {"executor": 90}  # where live trading is allowed; an exchange that does not answer makes it slow
 
 # What of many failed so often in a row, each time its task came to it, and has not been left alone since.
 REPEATED = 3
@@ -72,9 +74,10 @@ SELECT name, detail FROM raised UNION ALL SELECT name, NULL FROM cleared
 
 def parameters(*, watching_since: datetime) -> dict[str, Any]:
     """What LOOK must know."""
+    patience = PATIENCE_SECONDS | (EXECUTOR if settings.LIVE_TRADING_ALLOWED else {})
     return {
-        "names": list(PATIENCE_SECONDS),
-        "patience": list(PATIENCE_SECONDS.values()),
+        "names": list(patience),
+        "patience": list(patience.values()),
         "watching_since": watching_since,
         "repeated": REPEATED,
         "forgotten": FORGOTTEN_SECONDS,

@@ -1,5 +1,6 @@
 """An executor as a process of its own that is there at once: forked from one that has everything imported."""
 
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ class ForkedExecutor:
         connections["default"].close_pool()  # type: ignore[attr-defined]  # a fork inherits neither threads nor connections
         self._status: int | None = None
         dies_with_us = die_with_parent(signal.SIGKILL)
+        gc.freeze()  # what is there need not be looked at, nor copied, by each of them
         self.pid = os.fork()
         if self.pid == 0:
             dies_with_us()

@@ -97,7 +97,15 @@ def start_sandbox(state: Path) -> Iterator[Sandbox]:
     command = [sys.executable, "-m", "copilot_project.sandbox", "--port", "0", "--no-limits", "--shift", "0"]
     command += ["--state", str(state / "sandbox"), "--token", DEFAULT_TOKEN]
     with (state / "sandbox.log").open("ab") as errors:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509  (one thread forks)
+        )
     with process:
         try:
             ready = next(line for line in process.stdout or () if line.startswith("ready "))

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace, state: Path) -> dict[str, Any]:
             evaluate_candle.delay(instrument.pk, (closed_at - HOUR).isoformat(), timezone.now().isoformat())
         survivor = kill_half(running_group, total)
         until(lambda: Evaluation.objects.count() >= total, survivor, every=0.2)
-        until(lambda: is_sent(), survivor, every=0.5)
+        until(is_sent, survivor, every=0.5)
         figures = judge(options, state, sandbox, running_group, total)
     return figures | {"seconds": round(time.monotonic() - began, 1)}
 

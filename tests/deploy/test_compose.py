@@ -315,6 +315,7 @@ SECRETS = {
     "DATABASE_URL": set(OURS) - {"executor"},
     "EXECUTOR_DATABASE_URL": {"executor", "migrate"},
     "REDIS_URL": {"web", "worker", "training-worker", "beat", "redis"},
+    "BROKER_URL": {"web", "worker", "training-worker", "beat"},
     "CACHE_URL": {"web", "redis-cache"},
     # By it each asks Vault, where there is one; VAULT_PATH and a policy may narrow what it is told.
     "EXCHANGE_KEY_SECRETS": {"web", "executor"},

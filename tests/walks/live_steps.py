@@ -1,5 +1,7 @@
 """The steps of `tests.walks.live`, each with what must be true after it."""
 
+import os
+import signal
 import subprocess
 from datetime import timedelta
 from decimal import Decimal
@@ -22,12 +24,14 @@ from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle, Exchange, Instrument
 from tests.browser import log_in, visiting
 from tests.chaos.services import REPOSITORY
+from tests.chaos.up import arguments_of, children_of
 from tests.users.totp import totp
 from tests.walks.live import metrics_of, wait_until
-from users.models import User
+from users.models import StaffChat, User
 
 KEY, SECRET = "canary-api-key-77aa41", "canary-api-secret-c19e03"
 NAME, SYMBOL = "Binance live", "BTC/USDT"
+CHAT = 770_001
 SIZE = {"width": 1280, "height": 1000}
 
 
@@ -42,6 +46,11 @@ class Walk:
             user = User.objects.create_superuser(name, f"{name}@example.org", "a-password-1")
             self.secrets[name] = generate_totp_secret()
             TOTP.activate(user, self.secrets[name])
+        StaffChat.objects.create(
+            user=User.objects.get(username="ada"), chat_id=CHAT, linked_at=timezone.now()
+        )
+        chat = {"id": CHAT, "first_name": "Ada"}
+        httpx.post(f"{self.sandbox}/_sandbox/chats", json=chat).raise_for_status()
         account = {"key": KEY, "secret": SECRET, "balances": {"USDT": "1000000"}}
         httpx.post(f"{self.sandbox}/_sandbox/exchange/accounts", json=account).raise_for_status()
         self.instrument, self.candle = wait_until(newest_candle, "a closed candle of the sandbox's market")
@@ -50,7 +59,12 @@ class Walk:
         httpx.post(f"{self.sandbox}/_sandbox/exchange/price", json=asked).raise_for_status()
         with visiting(self.chromium, viewport=SIZE) as (page, complaints):
             figures = self._walk(page, price)
-        return figures | {"complaints_of_the_browser": complaints, "canaries": [KEY, SECRET]}
+        told = self._alarm()
+        return figures | {
+            "told_in_the_staff_chat": told,
+            "complaints_of_the_browser": complaints,
+            "canaries": [KEY, SECRET],
+        }
 
     def _walk(self, page: Page, price: Decimal) -> dict[str, Any]:
         self._enter(page, "ada")
@@ -98,6 +112,20 @@ class Walk:
             "reconciliation_is_clean": Reconciliation.objects.get(account=account).is_clean,
             "canary_hits": {"database": self._hits_in_dump(), "metrics": self._hits(metrics_of(self.ports))},
         }
+
+    def _alarm(self) -> list[str]:
+        """Beat stops, and goes on: what ada's chat was told of it."""
+        (up,) = (pid for pid in children_of(os.getpid()) if "up" in arguments_of(pid))
+        (beat,) = (pid for pid in children_of(up) if "beat" in arguments_of(pid))
+        os.killpg(beat, signal.SIGSTOP)
+        wait_until(lambda: self._told("CoPilot: beat"), "the alarm in the staff chat")
+        os.killpg(beat, signal.SIGCONT)
+        return wait_until(lambda: self._told("beat works again"), "its end in the staff chat")
+
+    def _told(self, words: str) -> list[str]:
+        journal = httpx.get(f"{self.sandbox}/_sandbox/journal", timeout=60).json()["records"]
+        texts = [(each.get("text") or "").partition("\n")[0] for each in journal if each["chat_id"] == CHAT]
+        return texts if any(words in each for each in texts) else []
 
     @property
     def address(self) -> str:

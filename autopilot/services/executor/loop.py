@@ -16,7 +16,7 @@ from autopilot.engine.order import FillReason, OrderPurpose
 from autopilot.models import Account, AccountKind, LiveOrder, Reconciliation
 from autopilot.services.executor.looking import cancel, look_at, suspect_abandoned
 from autopilot.services.executor.protection import protect
-from autopilot.services.executor.reconciling import reconcile
+from autopilot.services.executor.reconciling import alarm_of_freezes, reconcile
 from autopilot.services.executor.submission import EXITS, submit
 from autopilot.services.executor.supervision import record_equity, supervise
 from autopilot.services.executor.venues import (
@@ -97,6 +97,7 @@ class Executor:
             self._compared[account.pk] = now
             record_equity(account, now)
             reconcile(account=account, venue=venue, boot=self.boot, now=now)
+            alarm_of_freezes(account, now)
         return done
 
     def _supervise(self, account: Account) -> None:

@@ -25,11 +25,13 @@ from autopilot.services.executor.venues import Venue
 from autopilot.services.live.freezes import held_of
 from signals.crash_points import CrashPoint, reach
 from signals.market.models import Instrument
+from signals.services.alarms import set_alarm
 
 LOOK_BACK = timedelta(days=1)  # the first time
 OVERLAP = timedelta(minutes=1)  # with the last comparison: an exchange may tell trades late
 LARGEST_OFFSET_MS = 1000
 SHOWN = 20
+UNKNOWN_FOR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,18 @@ def reconcile(*, account: Account, venue: Venue, boot: uuid.UUID, now: datetime)
             is_clean=not findings, findings=findings + unsure, external=external, balances=balances
         )
         return _write(account, boot, offset, told, now)
+
+
+def alarm_of_freezes(account: Account, now: datetime) -> None:
+    """Told to staff while an instrument is frozen; an order of unknown fate only when it stays so for a minute."""
+    standing = account.freezes.filter(lifted_at=None).exclude(
+        cause=FreezeCause.UNKNOWN_ORDER, frozen_at__gt=now - UNKNOWN_FOR
+    )
+    told = [
+        f"{row.instrument.symbol}: {row.get_cause_display().lower()}"
+        for row in standing.select_related("instrument")
+    ]
+    set_alarm(name=f"live account {account.name}"[:100], detail="; ".join(told), now=now)
 
 
 def traded_instruments(account: Account) -> list[Instrument]:

@@ -12,12 +12,13 @@ from autopilot.engine.order import OrderSide, OrderState, OrderType
 from autopilot.engine.preflight import Refusal
 from autopilot.models import Fill, LiveOrder, LiveTrade, Order, Position, Reconciliation, SymbolFreeze, Trade
 from autopilot.selectors import cash_of
+from autopilot.services.live.freezes import accept_difference
 from autopilot.services.live.intents import DecisionError, decide_unknown
 from autopilot.services.live.stops import move_stop
 from autopilot.services.orders import close_position
 from signals.engine.exit_plan import managed
 from signals.market.models import Candle
-from signals.models import StopRaise
+from signals.models import Alarm, StopRaise
 from signals.services import kill_switch
 from tests.autopilot.services.executor.exchange import Hands
 from tests.notifications.rows import make_signal
@@ -253,6 +254,13 @@ def test_foreign_order_is_shown_and_manual_trade_freezes(hands: Hands) -> None:
     assert LiveTrade.objects.filter(fill=None).count() == 1
     statuses = [each["status"] for each in venue_orders(hands)]
     assert statuses == ["FILLED", "NEW", "FILLED"]  # theirs still stands
+    (alarm,) = Alarm.objects.filter(cleared_at=None)
+    assert "BTC/USDT: the exchange holds something else" in alarm.detail
+    freeze = SymbolFreeze.objects.get(lifted_at=None)
+    accept_difference(freeze=freeze, note="sold by hand", by="ada", now=hands.now())
+    hands.turn(2)
+    assert not Alarm.objects.filter(cleared_at=None).exists()
+    assert Reconciliation.objects.get().is_clean
 
 
 def test_clock_that_is_wrong_refuses_entries(hands: Hands) -> None:

@@ -1,6 +1,6 @@
 """Sixteen threads at once: on the kill switch, on the day's limit, on the balance. None gets beyond the limit.
 
-Three rounds of each here; `make races` does 1,000.
+Three rounds of each here; `make races` does 1,000, in parts that several processes take.
 """
 
 import os
@@ -23,7 +23,9 @@ from tests.autopilot.accounts import add_candle, decide, make_account, make_trad
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 16
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "3"))
+PARTS = int(os.environ.get("RACE_PARTS", "1"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "3")) // PARTS
+in_parts = pytest.mark.parametrize("part", range(PARTS))
 SWITCHER = 7
 
 Together: TypeAlias = Callable[[Callable[[int], Any]], list[Any]]
@@ -54,7 +56,8 @@ def arm() -> None:
     kill_switch.confirm_rearm(code=code, by="bob", now=timezone.now())
 
 
-def test_the_days_limit_holds() -> None:
+@in_parts
+def test_the_days_limit_holds(part: int) -> None:
     instrument = make_traded()
     add_candle(instrument, 0, (100, 101, 99, 100))
     with crowd() as together:
@@ -65,7 +68,8 @@ def test_the_days_limit_holds() -> None:
             assert account.orders.count() == THREADS
 
 
-def test_the_balance_is_spent_once() -> None:
+@in_parts
+def test_the_balance_is_spent_once(part: int) -> None:
     instrument = make_traded()
     add_candle(instrument, 0, (100, 101, 99, 100))
     quantity = Decimal(3)
@@ -124,7 +128,8 @@ def switch_race(together: Together, instrument: Any) -> tuple[int, int]:
     return counted, open_orders()
 
 
-def test_nothing_is_placed_after_the_kill_switch_was_engaged() -> None:
+@in_parts
+def test_nothing_is_placed_after_the_kill_switch_was_engaged(part: int) -> None:
     instrument = make_traded()
     add_candle(instrument, 0, (100, 101, 99, 100))
     with crowd() as together:
