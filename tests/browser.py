@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connections
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
+from tests.users.totp import totp
+
 PATIENCE_MS = 120_000  # Playwright's 30 s are less than a loaded machine may need for a start or a page
 
 
@@ -36,13 +38,16 @@ def visiting(chromium: Path, **options: Any) -> Iterator[tuple[Page, list[str]]]
             connections.close_all()
 
 
-def log_in(page: Page, url: str, name: str = "boss", password: str = "a-password-1", code: str = "") -> None:
-    """Through the form that a visitor of any page is sent to; with the code of an app, where one is asked for."""
+def log_in(
+    page: Page, url: str, name: str = "boss", password: str = "a-password-1", secret: str = ""
+) -> None:
+    """Through the form that a visitor of any page is sent to; `secret` is that of an authenticator app."""
     page.goto(f"{url}/admin/")
     page.fill("[name=login]", name)
     page.fill("[name=password]", password)
     page.click("text=Log in >> nth=-1")
-    if code:
-        page.fill("[name=code]", code)
-        page.click("button[type=submit] >> nth=-1")
+    if secret:
+        page.wait_for_selector("[name=code]")
+        page.fill("[name=code]", totp(secret))
+        page.press("[name=code]", "Enter")
     page.wait_for_selector("#content")

@@ -139,7 +139,7 @@ def configuration(instance: Instance) -> Any:
             "exchange_id": instance.instrument.exchange_id,
             "timeframe": instance.timeframe,
             "interval": instance.interval_seconds,
-            "paper_trading": True,
+            "paper_trading": not instance.account.is_live,
             "min_confidence_threshold": instance.min_confidence_threshold,
             "max_trades_per_day": instance.max_trades_per_day,
             "auto_execute": instance.auto_execute,

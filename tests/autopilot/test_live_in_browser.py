@@ -15,7 +15,6 @@ from signals.market.models import Exchange
 from signals.models import KillSwitch
 from tests.autopilot.services.executor.exchange import KEY, PRICE, SECRET, Hands, exchange_at_work
 from tests.browser import log_in, visiting
-from tests.users.totp import totp
 from users.models import User
 
 PAGE = "/admin/console/live/"
@@ -47,7 +46,7 @@ def test_armed_by_two_traded_halted_and_reconciled(
         page.context.clear_cookies()
         secret = generate_totp_secret()
         TOTP.activate(User.objects.get(username="bob"), secret)
-        log_in(page, live_server.url, "bob", code=totp(secret))
+        log_in(page, live_server.url, "bob", secret=secret)
         confirm(page, address)
 
         order = hands.order("0.01", stop=PRICE * 9 / 10)

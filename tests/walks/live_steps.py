@@ -25,7 +25,6 @@ from signals.market.models import Candle, Exchange, Instrument
 from tests.browser import log_in, visiting
 from tests.chaos.services import REPOSITORY
 from tests.chaos.up import arguments_of, children_of
-from tests.users.totp import totp
 from tests.walks.live import metrics_of, wait_until
 from users.models import StaffChat, User
 
@@ -53,6 +52,7 @@ class Walk:
         httpx.post(f"{self.sandbox}/_sandbox/chats", json=chat).raise_for_status()
         account = {"key": KEY, "secret": SECRET, "balances": {"USDT": "1000000"}}
         httpx.post(f"{self.sandbox}/_sandbox/exchange/accounts", json=account).raise_for_status()
+        make_instrument()
         self.instrument, self.candle = wait_until(newest_candle, "a closed candle of the sandbox's market")
         price = Decimal(repr(self.candle.close)).quantize(self.instrument.tick_size or Decimal("0.01"))
         asked = {"symbol": SYMBOL.replace("/", ""), "price": str(price)}
@@ -133,7 +133,7 @@ class Walk:
 
     def _enter(self, page: Page, name: str) -> None:
         page.context.clear_cookies()
-        log_in(page, self.web, name, code=totp(self.secrets[name]))
+        log_in(page, self.web, name, secret=self.secrets[name])
 
     def _open(self, page: Page) -> None:
         page.goto(self.address)
@@ -191,6 +191,19 @@ class Walk:
 
     def _hits(self, text: str) -> int:
         return sum(text.count(each) + text.count(each.encode().hex()) for each in (KEY, SECRET))
+
+
+def make_instrument() -> None:
+    """What the exchange trades on the spot; the worker fetches its candles."""
+    exchange, _ = Exchange.objects.get_or_create(
+        code="binance", defaults={"name": "Simulated", "is_simulated": True}
+    )
+    steps = {"tick_size": Decimal("0.01"), "lot_step": Decimal("0.00001"), "minimum_notional": Decimal(5)}
+    Instrument.objects.get_or_create(
+        exchange=exchange,
+        symbol=SYMBOL,
+        defaults={"base": "BTC", "quote": "USDT", "market_type": "spot", **steps},
+    )
 
 
 def newest_candle() -> tuple[Instrument, Candle] | None:

@@ -75,7 +75,7 @@ def _fill(
     if sellable(position) == 0 and side is OrderSide.BUY:
         position.round_trip += 1
         position.round_trip_funding = position.funding
-    reason = REASONS[OrderPurpose(order.purpose)]
+    reason = _reason(order, position)
     worth = quantity * trade.price
     value = worth.quantize(CENT, ROUND_UP if side is OrderSide.BUY else ROUND_DOWN)
     stop = order.stop_price
@@ -101,6 +101,13 @@ def _fill(
     if side is OrderSide.SELL and sellable(position) == 0:
         close_trade(position=position, exited_at=trade.at, reason=reason, funding=Decimal(0), now=now)
     return fill
+
+
+def _reason(order: Order, position: Position) -> FillReason:
+    """An exit at the market says why the position was to be left: its stop, its target, its time, a signal."""
+    if order.purpose == OrderPurpose.SIGNAL_EXIT and position.closing:
+        return FillReason(position.closing)
+    return REASONS[OrderPurpose(order.purpose)]
 
 
 def _hold(

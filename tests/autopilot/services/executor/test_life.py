@@ -7,16 +7,19 @@ from typing import Any
 import ccxt
 import pytest
 
+from autopilot.api.views import configuration
 from autopilot.clients.exchange import redirected
 from autopilot.engine.order import OrderSide, OrderState, OrderType
 from autopilot.engine.preflight import Refusal
 from autopilot.models import Fill, LiveOrder, LiveTrade, Order, Position, Reconciliation, SymbolFreeze, Trade
 from autopilot.selectors import cash_of
+from autopilot.services.instances import LiveNotAvailableError, start_instance
 from autopilot.services.live.freezes import accept_difference
 from autopilot.services.live.intents import DecisionError, decide_unknown
 from autopilot.services.live.stops import move_stop
 from autopilot.services.orders import close_position
 from signals.engine.exit_plan import managed
+from signals.engine.timeframe import Timeframe
 from signals.market.models import Candle
 from signals.models import Alarm, StopRaise
 from signals.services import kill_switch
@@ -81,16 +84,15 @@ def test_accepted_order_without_an_answer_is_unknown_then_found(hands: Hands, ki
 def test_connection_cut_within_tls_leaves_the_order_unknown_then_found(
     hands: Hands, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ccxt.binance, "verify", str(hands.far.certificate))
+    monkeypatch.setattr(ccxt.binance, "validateServerSsl", str(hands.far.certificate), raising=False)
     settings.EXCHANGE_API_URL = f"{hands.far.tls_url}/binance"
     settings.LIVE_CALL_TIMEOUT_MS = 5000
     hands.ready()
     hands.far.fault("close")
     order = hands.order("0.01")
-    hands.turn(seconds=0)
-    assert live(order).state == "unknown"
-    hands.turn(2)
-    assert (live(order).state, len(venue_orders(hands))) == ("filled", 1)
+    hands.turn(3)
+    assert [event.state for event in live(order).events.all()] == ["new", "submitting", "unknown", "filled"]
+    assert len(venue_orders(hands)) == 1
 
 
 @pytest.mark.parametrize("kind", ["500"])
@@ -296,6 +298,20 @@ def test_intent_written_before_the_halt_is_dropped(hands: Hands) -> None:
     assert (live(order).state, live(order).detail, venue_orders(hands)) == ("dropped", "kill_switch", [])
 
 
+def test_autopilot_is_live_where_every_lock_is_open_and_is_told_the_one_that_is_shut(hands: Hands) -> None:
+    asked = {"instrument": hands.instrument, "timeframe": Timeframe.H1, "by": "ada", "paper_trading": False}
+    hands.executor.start()
+    hands.turn()
+    with pytest.raises(LiveNotAvailableError, match="not_armed"):
+        start_instance(**asked, now=hands.now())
+    hands.arm()
+    instance, _ = start_instance(**asked, now=hands.now())
+    assert instance.account == hands.account
+    assert configuration(instance)["paper_trading"] is False
+    hands.restart()
+    assert not hands.account.armings.in_force(hands.now()).exists()
+
+
 @pytest.mark.parametrize("side", [OrderSide.BUY])
 def test_short_and_unarmed_entries_are_refused(hands: Hands, side: OrderSide) -> None:
     hands.executor.start()
@@ -338,6 +354,7 @@ def test_stop_trails_and_target_and_time_end_the_position(hands: Hands) -> None:
     candle(hands, 53_100)
     hands.turn(3)
     assert Position.objects.get().quantity == 0
+    assert Trade.objects.get().exit_reason == "target"
 
 
 def test_entry_that_is_not_filled_in_time_is_taken_out(hands: Hands) -> None:
