@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import DataError, IntegrityError, transaction
+from django.db.models import OuterRef, Subquery
 
 from autopilot.engine.analysis import Analysis, analyse
 from autopilot.engine.choosing import Chosen, choose, ranking
@@ -48,15 +49,13 @@ def run_cycle(*, instance_id: int, as_of: datetime, now: datetime, data_error: s
     data_error: why the candles could not be fetched anew; what is stored is used, and the decision says so.
     """
     with transaction.atomic():
-        running = Instance.objects.select_related("instrument__exchange", "account").filter(
-            pk=instance_id, state=InstanceState.RUNNING.value, next_run_at__lte=now
-        )
-        instance = running.select_for_update(skip_locked=True, of=("self",)).first()
+        instance = _locked(instance_id, now)
         if instance is None:
             return None
         slot = slot_of(now, instance.interval_seconds)
         instance.next_run_at = slot + timedelta(seconds=instance.interval_seconds)
-        if Decision.objects.filter(instance=instance, slot=slot).exists():
+        is_newer = instance.newest_slot is None or instance.newest_slot < slot
+        if not is_newer and Decision.objects.filter(instance=instance, slot=slot).exists():
             instance.save(update_fields=["next_run_at"])
             return None
         cycle = _Cycle(instance, slot, as_of, now, data_error)
@@ -74,6 +73,20 @@ def run_cycle(*, instance_id: int, as_of: datetime, now: datetime, data_error: s
         )
         reach(CrashPoint.BEFORE_CYCLE_COMMIT)
     return decision
+
+
+def _locked(instance_id: int, now: datetime) -> Any:
+    """The autopilot if it is due and nobody else has it, with what else a cycle asks: one query for all of it."""
+    decided = Decision.objects.filter(instance=OuterRef("pk"), slot__lte=now).order_by("-slot").values("slot")
+    newest = Order.objects.entries().filter(account=OuterRef("account"), instrument=OuterRef("instrument"))
+    due = Instance.objects.select_related("instrument__exchange", "account").filter(
+        pk=instance_id, state=InstanceState.RUNNING.value, next_run_at__lte=now
+    )
+    known = due.annotate(
+        newest_slot=Subquery(decided[:1]),
+        newest_entry=Subquery(newest.order_by("-id").values("state")[:1]),
+    )
+    return known.select_for_update(skip_locked=True, of=("self",)).first()
 
 
 def record_failure(*, instance_id: int, error: Exception, now: datetime) -> Decision | None:
@@ -105,9 +118,10 @@ class _Cycle:
     """The steps of one cycle; each returns the decision as soon as nothing follows."""
 
     def __init__(
-        self, instance: Instance, slot: datetime, as_of: datetime, now: datetime, data_error: str
+        self, instance: Any, slot: datetime, as_of: datetime, now: datetime, data_error: str
     ) -> None:
         self.instance, self.as_of, self.now = instance, as_of, now
+        self.newest_entry = instance.newest_entry
         self.timeframe, self.mode = Timeframe(instance.timeframe), Mode(instance.mode)
         self.decision = Decision(
             instance=instance,
@@ -339,7 +353,7 @@ class _Cycle:
     def _again(self, close: float, analysis: Analysis, opened_at: datetime) -> None:
         """A limit order that lapsed is decided again where nothing new is said: to market, if it is still worth it."""
         instance = self.instance
-        if not instance.auto_execute or instance.frozen_reason:
+        if not instance.auto_execute or instance.frozen_reason or self.newest_entry != OrderState.LAPSED:
             return
         found = worth_again(instance=instance, close=close, now=self.now)
         if found is None:

@@ -1,6 +1,7 @@
 """Candles out of the database and straight into numpy columns.
 
-Rows come by binary COPY, whose fixed-width records numpy reads in place; closed days come as chunks.
+Rows of long ranges come by binary COPY, whose fixed-width records numpy reads in place, those of a window as arrays;
+closed days come as chunks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,16 @@ COPY_ROW = np.dtype(
     [("fields", ">i2"), ("length", ">i4"), ("open_time", ">i8")]
     + [part for name in COLUMNS[1:] for part in ((f"{name}_length", ">i4"), (name, ">f8"))]
 )
+# A binary array of one dimension: its header, then each element after its length.
+ARRAY_HEADER_BYTES = 20
+ARRAY_OF_TIMES, ARRAY_OF_NUMBERS = (np.dtype([("length", ">i4"), ("value", kind)]) for kind in (">i8", ">f8"))
+NEWEST_BARS: LiteralString = """
+    SELECT array_agg(open_time), array_agg(open), array_agg(high), array_agg(low), array_agg(close), array_agg(volume)
+    FROM (
+        SELECT open_time, open, high, low, close, volume FROM market_candle
+        WHERE instrument_id = %s AND timeframe = %s AND open_time <= %s ORDER BY open_time DESC LIMIT %s
+    ) AS newest
+"""
 ONE_DAY = timedelta(days=1)
 
 
@@ -92,12 +104,8 @@ def load_window(*, instrument_id: int, timeframe: Timeframe, bars: int, as_of: d
 
 def _newest(instrument_id: int, timeframe: Timeframe, bars: int, as_of: datetime) -> OHLCV:
     last_open = as_of - timedelta(seconds=timeframe.seconds)
-    newest = _copy(
-        """SELECT open_time, open, high, low, close, volume FROM market_candle
-        WHERE instrument_id = %s AND timeframe = %s AND open_time <= %s ORDER BY open_time DESC LIMIT %s""",
-        (instrument_id, timeframe.value, last_open, bars),
-    )
-    return _as_ohlcv(newest[::-1])
+    newest = _arrays(NEWEST_BARS, (instrument_id, timeframe.value, last_open, bars))
+    return _as_ohlcv(newest[np.argsort(newest["open_time"], kind="stable")])
 
 
 def cached_window(*, instrument_id: int, timeframe: Timeframe, bars: int, as_of: datetime) -> CachedWindow:
@@ -173,6 +181,24 @@ def _rows(instrument_id: int, timeframe: Timeframe, spans: list[tuple[datetime, 
         JOIN market_candle ON instrument_id = %s AND timeframe = %s AND open_time >= opens AND open_time < ends""",
         ([opens for opens, _ in spans], [ends for _, ends in spans], instrument_id, timeframe.value),
     )
+
+
+def _arrays(query: LiteralString, parameters: tuple[object, ...]) -> Bars:
+    """One row of an array for each of COLUMNS as CHUNK_ROW: one message, where COPY sends one a bar."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query, parameters, binary=True)
+        told = cursor.pgresult
+        columns = [told.get_value(0, place) if told else None for place in range(len(COLUMNS))]
+    count = (len(columns[0] or b"") - ARRAY_HEADER_BYTES) // ARRAY_OF_TIMES.itemsize
+    bars = np.empty(max(count, 0), CHUNK_ROW)
+    if not len(bars):
+        return bars
+    for name, column in zip(COLUMNS, columns, strict=True):
+        element = ARRAY_OF_TIMES if name == COLUMNS[0] else ARRAY_OF_NUMBERS
+        bars[name] = np.frombuffer(column or b"", element, offset=ARRAY_HEADER_BYTES)["value"]
+    bars[COLUMNS[0]] = bars[COLUMNS[0]] // 1000 + POSTGRES_EPOCH_MS
+    return bars
 
 
 def _copy(query: str, parameters: tuple[object, ...]) -> Bars:
