@@ -3,13 +3,16 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page
 
@@ -94,7 +97,7 @@ class Walk:
         page.goto(self.address)
         page.click("text=Halt now")
         page.wait_for_selector(".tag.bad:text-is('halted')")
-        after = self._place(account, price, "after the halt")
+        after = self._place(account, price, "after the halt", level=1)
         assert after.reason_code == Refusal.KILL_SWITCH, after.reason_code
         self._shoot(page, "halted")
 
@@ -110,7 +113,11 @@ class Walk:
         return {
             "orders_in_the_exchanges_book": [(each["type"], each["status"]) for each in book["orders"]],
             "reconciliation_is_clean": Reconciliation.objects.get(account=account).is_clean,
-            "canary_hits": {"database": self._hits_in_dump(), "metrics": self._hits(metrics_of(self.ports))},
+            "canary_hits": {
+                "database": self._hits_in_dump(),
+                "redis": self._hits_in_redis(),
+                "metrics": self._hits(metrics_of(self.ports)),
+            },
         }
 
     def _alarm(self) -> list[str]:
@@ -156,7 +163,7 @@ class Walk:
         order = self._place(account, price, f"{key} {timezone.now():%H%M%S%f}")
         return order if order.is_open else None
 
-    def _place(self, account: Account, price: Decimal, key: str) -> Order:
+    def _place(self, account: Account, price: Decimal, key: str, level: int = 0) -> Order:
         """What a decision of an autopilot does."""
         now = timezone.now()
         request = OrderRequest(
@@ -167,6 +174,7 @@ class Walk:
             is_calibrated=True,
             is_proven=True,
             key=key,
+            level=level,
         )
         return place_order(
             account=account,
@@ -189,8 +197,30 @@ class Walk:
         assert NAME in dump
         return self._hits(dump)
 
+    def _hits_in_redis(self) -> int:
+        """In everything that the broker and the cache hold at that moment."""
+        return sum(
+            self._hits(told)
+            for url in (settings.REDIS_URL, settings.CACHE_URL)
+            for told in everything_in(redis.Redis.from_url(url))
+        )
+
     def _hits(self, text: str) -> int:
         return sum(text.count(each) + text.count(each.encode().hex()) for each in (KEY, SECRET))
+
+
+def everything_in(server: redis.Redis) -> Iterator[str]:
+    whole = {
+        "string": server.get,
+        "list": lambda key: server.lrange(key, 0, -1),
+        "hash": server.hgetall,
+        "set": server.smembers,
+        "zset": lambda key: server.zrange(key, 0, -1),
+    }
+    for key in server.scan_iter():
+        kind = server.type(key).decode()
+        if kind != "none":  # it ended meanwhile
+            yield f"{key!r} {whole[kind](key)!r}"
 
 
 def make_instrument() -> None:
