@@ -29,7 +29,7 @@ from signals.engine.fill import (
     FOREVER,
     MARKET,
     Bar,
-    Order,
+    EntryOrder,
     bars_in_ticks,
     new_state,
     place,
@@ -259,7 +259,7 @@ def traded(bars: TicksArray, costs: Costs) -> int:
     for opened, first, high, low, last in bars:
         state, _ = step(state, Bar(opened, first, high, low, last), costs)
         if state.position.lots == 0:
-            state = place(state, Order(BUY, MARKET, 0, 10, last - 2_000, last + 3_000, FOREVER, 24))
+            state = place(state, EntryOrder(BUY, MARKET, 0, 10, last - 2_000, last + 3_000, FOREVER, 24))
     equity: int = state.cash
     return equity
 

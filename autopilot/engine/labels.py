@@ -22,9 +22,9 @@ from signals.engine.fill import (
     NO_ORDER,
     UNKNOWN_VOLUME,
     Bar,
-    Fill,
-    Order,
-    Position,
+    BarFill,
+    EntryOrder,
+    HeldPosition,
     State,
     bars_in_ticks,
     new_state,
@@ -179,7 +179,7 @@ def _walk(  # noqa: PLR0913, PLR0917  (compiled)
             at_stop, at_target = int(np.rint(stop / tick)), int(np.rint(target / tick))
             if side * (at_target - at_stop) <= 0:
                 continue
-            order = Order(side, MARKET, 0, FOLLOWED_LOTS, at_stop, at_target, FOREVER, hold_bars)
+            order = EntryOrder(side, MARKET, 0, FOLLOWED_LOTS, at_stop, at_target, FOREVER, hold_bars)
             at, entry, fees, ended = _trade(bars[exponent + 1 - PRICE_DIGITS - smallest], row, order, costs)
             if at >= 0:
                 net = side * (ended.price - entry) - (fees + ended.fee) / FOLLOWED_LOTS
@@ -189,7 +189,7 @@ def _walk(  # noqa: PLR0913, PLR0917  (compiled)
 
 
 @njit(cache=True, nogil=True)
-def _trade(bars: IntArray, row: int, order: Order, costs: Costs) -> tuple[int, int, int, Fill]:
+def _trade(bars: IntArray, row: int, order: EntryOrder, costs: Costs) -> tuple[int, int, int, BarFill]:
     """Bar of the exit (-1: none), entry price, fees of the entry, exit. Bars that touch nothing are not stepped."""
     at = row + 1
     if at >= len(bars) or bars[at, 2] > HIGHEST_TICKS:
@@ -207,7 +207,7 @@ def _trade(bars: IntArray, row: int, order: Order, costs: Costs) -> tuple[int, i
         return -1, 0, 0, NO_FILL
     kept = state.position
     closing = 1 if at == last else 0
-    position = Position(kept.lots, kept.price, kept.stop, kept.target, FOREVER, closing)
+    position = HeldPosition(kept.lots, kept.price, kept.stop, kept.target, FOREVER, closing)
     _, fills = step(State(bars[at - 1, 0], 0, NO_ORDER, position), _bar(bars, at), costs)
     return at, entry, fees, fills.closed
 

@@ -33,8 +33,8 @@ from signals.engine.fill import (
     TARGET,
     UNKNOWN_VOLUME,
     Bar,
-    Fill,
-    Order,
+    BarFill,
+    EntryOrder,
     bars_in_ticks,
     extreme,
     move_exits,
@@ -225,7 +225,7 @@ def _follow_all(
     """
     found = np.full((len(rows), 9), UNFINISHED, dtype=np.int64)
     for each in range(len(rows)):
-        order = Order(
+        order = EntryOrder(
             signs[each], MARKET, 0, FOLLOWED_LOTS, levels[each, 0], levels[each, 1], FOREVER, holds[each]
         )
         _follow_one(found[each], bars, rows[each], order, trails[each], ranges, costs)
@@ -234,7 +234,13 @@ def _follow_all(
 
 @njit(cache=True)
 def _follow_one(
-    found: IntArray, bars: IntArray, row: int, order: Order, trail: float, ranges: FloatArray, costs: Costs
+    found: IntArray,
+    bars: IntArray,
+    row: int,
+    order: EntryOrder,
+    trail: float,
+    ranges: FloatArray,
+    costs: Costs,
 ) -> None:
     sign, best_close = order.side, bars[row, 4]
     state = place(new_state(bars[row, 0]), order)
@@ -274,7 +280,7 @@ def _follow_one(
 
 
 @njit(cache=True)
-def _excursion(bar: Bar, ended: Fill, sign: int, entry: int) -> tuple[int, int]:
+def _excursion(bar: Bar, ended: BarFill, sign: int, entry: int) -> tuple[int, int]:
     """The best and worst move of the bar in the trade's direction, in ticks, as the module's text has it."""
     adverse = sign * (extreme(bar, -sign) - entry)
     if ended.lots == 0:

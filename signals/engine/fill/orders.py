@@ -24,7 +24,7 @@ class Bar(NamedTuple):
     volume: int = UNKNOWN_VOLUME
 
 
-class Order(NamedTuple):
+class EntryOrder(NamedTuple):
     """An entry that waits. `side` 0 is no order; `stop` and `target` 0 are none; FOREVER is no limit.
 
     `price` of a market order is 0, or what its levels were drawn around.
@@ -40,7 +40,7 @@ class Order(NamedTuple):
     hold_bars: int
 
 
-class Position(NamedTuple):
+class HeldPosition(NamedTuple):
     """`lots` signed, 0 is none; `price` of its entry; `closing` is 1 once the next open shall end it."""
 
     lots: int
@@ -56,11 +56,11 @@ class State(NamedTuple):
 
     clock: int
     cash: int
-    order: Order
-    position: Position
+    order: EntryOrder
+    position: HeldPosition
 
 
-class Fill(NamedTuple):
+class BarFill(NamedTuple):
     """`lots` signed by side (0 is no fill), `reason` ENTRY, STOPPED, TARGET or CLOSED.
 
     `ambiguous` 1: this exit, and another path of the price through the same bar would have ended otherwise.
@@ -73,14 +73,14 @@ class Fill(NamedTuple):
     ambiguous: int
 
 
-class Fills(NamedTuple):
+class BarFills(NamedTuple):
     """What one bar can fill at most: the old position closed, a new one opened, and that one closed."""
 
-    closed: Fill
-    opened: Fill
-    closed_again: Fill
+    closed: BarFill
+    opened: BarFill
+    closed_again: BarFill
 
 
-NO_ORDER = Order(0, MARKET, 0, 0, 0, 0, FOREVER, FOREVER)
-NO_POSITION = Position(0, 0, 0, 0, FOREVER, 0)
-NO_FILL = Fill(0, 0, 0, ENTRY, 0)
+NO_ORDER = EntryOrder(0, MARKET, 0, 0, 0, 0, FOREVER, FOREVER)
+NO_POSITION = HeldPosition(0, 0, 0, 0, FOREVER, 0)
+NO_FILL = BarFill(0, 0, 0, ENTRY, 0)

@@ -3,7 +3,7 @@
 from numba import njit
 
 from signals.engine.costs import fee, slipped
-from signals.engine.fill.orders import LIMIT, MARKET, STOP, Bar, Fill
+from signals.engine.fill.orders import LIMIT, MARKET, STOP, Bar, BarFill
 
 LARGEST = 2**63 - 1
 LARGEST_SUM = 9.2e18  # a float of it is still below LARGEST
@@ -49,9 +49,9 @@ def known_kind(kind: int) -> bool:
 
 
 @njit(cache=True)
-def filled(lots: int, price: int, fee_ppm: int, slippage_ppm: int, reason: int, ambiguous: int) -> Fill:
+def filled(lots: int, price: int, fee_ppm: int, slippage_ppm: int, reason: int, ambiguous: int) -> BarFill:
     """The fill of signed `lots`, its price worse by the slippage. ValueError where ticks x lots do not fit."""
     paid = slipped(price, 1 if lots > 0 else -1, slippage_ppm)
     if not fits(paid, lots):
         raise ValueError("ticks x lots of this fill are beyond int64: use a coarser tick or lot")
-    return Fill(lots, paid, fee(paid, abs(lots), fee_ppm), reason, ambiguous)
+    return BarFill(lots, paid, fee(paid, abs(lots), fee_ppm), reason, ambiguous)

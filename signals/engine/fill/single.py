@@ -22,10 +22,10 @@ from signals.engine.fill.orders import (
     STOPPED,
     TARGET,
     Bar,
-    Fill,
-    Fills,
-    Order,
-    Position,
+    BarFill,
+    BarFills,
+    EntryOrder,
+    HeldPosition,
     State,
 )
 from signals.engine.fill.rules import (
@@ -47,7 +47,7 @@ def new_state(clock: int, cash: int = 0) -> State:
 
 
 @njit(cache=True)
-def place(state: State, order: Order) -> State:
+def place(state: State, order: EntryOrder) -> State:
     """Let `order` wait for the bars after `state.clock`, in place of any order that waits already.
 
     ValueError unless it has a known kind, a side, lots and (limit, stop) a price, with stop and target on
@@ -88,7 +88,7 @@ def cancel(state: State) -> State:
 def close_position(state: State) -> State:
     """Have the position ended at the next open."""
     held = state.position
-    closing = Position(held.lots, held.price, held.stop, held.target, held.hold_bars, 1)
+    closing = HeldPosition(held.lots, held.price, held.stop, held.target, held.hold_bars, 1)
     return State(state.clock, state.cash, state.order, closing)
 
 
@@ -103,7 +103,7 @@ def move_exits(state: State, stop: int, target: int) -> State:
         raise ValueError("stop and target are ticks above zero, or 0 for none")
     if held.lots != 0 and not encloses(1 if held.lots > 0 else -1, 0, stop, target):
         raise ValueError("the stop must stand on the losing side of the target")
-    moved = Position(held.lots, held.price, stop, target, held.hold_bars, held.closing)
+    moved = HeldPosition(held.lots, held.price, stop, target, held.hold_bars, held.closing)
     return State(state.clock, state.cash, state.order, moved)
 
 
@@ -121,7 +121,7 @@ def equity(state: State, price: int) -> int:
 
 
 @njit(cache=True, forceinline=True)  # a call would copy the state in and out: three times the price per bar
-def step(state: State, bar: Bar, costs: Costs) -> tuple[State, Fills]:
+def step(state: State, bar: Bar, costs: Costs) -> tuple[State, BarFills]:
     """What a closed bar does to order and position. ValueError for a bar not later than the last one."""
     if bar.open_time <= state.clock:
         raise ValueError("this bar was stepped already: an order can only fill on a later one")
@@ -136,24 +136,24 @@ def step(state: State, bar: Bar, costs: Costs) -> tuple[State, Fills]:
         opened = _entry(order, bar, costs)
     if opened.lots != 0:
         cash = _settled(cash, opened)
-        position = Position(opened.lots, opened.price, order.stop, order.target, order.hold_bars, 0)
+        position = HeldPosition(opened.lots, opened.price, order.stop, order.target, order.hold_bars, 0)
         closed_again = _exit_after_entry(position, order, bar, costs)
         order = NO_ORDER
     if closed_again.lots != 0:
         cash, position = _settled(cash, closed_again), NO_POSITION
     after = State(bar.open_time, cash, _aged_order(order), _aged_position(position))
-    return after, Fills(closed, opened, closed_again)
+    return after, BarFills(closed, opened, closed_again)
 
 
 @njit(cache=True)
-def _settled(cash: int, fill: Fill) -> int:
+def _settled(cash: int, fill: BarFill) -> int:
     if abs(float(cash) - float(fill.lots) * float(fill.price) - float(fill.fee)) > LARGEST_SUM:
         raise ValueError("cash is beyond int64: use a coarser tick or lot")
     return cash - fill.lots * fill.price - fill.fee
 
 
 @njit(cache=True)
-def _entry(order: Order, bar: Bar, costs: Costs) -> Fill:
+def _entry(order: EntryOrder, bar: Bar, costs: Costs) -> BarFill:
     if order.side == 0:
         return NO_FILL
     lots = order.side * order.lots
@@ -168,7 +168,7 @@ def _entry(order: Order, bar: Bar, costs: Costs) -> Fill:
 
 
 @njit(cache=True)
-def _exit_at_open(held: Position, bar: Bar, costs: Costs) -> Fill:
+def _exit_at_open(held: HeldPosition, bar: Bar, costs: Costs) -> BarFill:
     side = 1 if held.lots > 0 else -1
     if held.lots == 0:
         return NO_FILL
@@ -182,7 +182,7 @@ def _exit_at_open(held: Position, bar: Bar, costs: Costs) -> Fill:
 
 
 @njit(cache=True)
-def _exit_inside(held: Position, bar: Bar, costs: Costs) -> Fill:
+def _exit_inside(held: HeldPosition, bar: Bar, costs: Costs) -> BarFill:
     """Of a position that was held since the open."""
     if held.lots == 0:
         return NO_FILL
@@ -194,7 +194,7 @@ def _exit_inside(held: Position, bar: Bar, costs: Costs) -> Fill:
 
 
 @njit(cache=True)
-def _exit_after_entry(held: Position, order: Order, bar: Bar, costs: Costs) -> Fill:
+def _exit_after_entry(held: HeldPosition, order: EntryOrder, bar: Bar, costs: Costs) -> BarFill:
     """The stop or target of a position that was opened in this very bar."""
     if fills_at_open(order.kind, order.side, order.price, bar.open):
         at_open = _exit_at_open(held, bar, costs)
@@ -214,29 +214,29 @@ def _exit_after_entry(held: Position, order: Order, bar: Bar, costs: Costs) -> F
 
 
 @njit(cache=True)
-def _stopped(held: Position, costs: Costs, ambiguous: int) -> Fill:
+def _stopped(held: HeldPosition, costs: Costs, ambiguous: int) -> BarFill:
     return filled(-held.lots, held.stop, costs.taker_ppm, costs.slippage_ppm, STOPPED, ambiguous)
 
 
 @njit(cache=True)
-def _at_target(held: Position, costs: Costs) -> Fill:
+def _at_target(held: HeldPosition, costs: Costs) -> BarFill:
     return filled(-held.lots, held.target, costs.maker_ppm, 0, TARGET, 0)
 
 
 @njit(cache=True)
-def _aged_order(order: Order) -> Order:
+def _aged_order(order: EntryOrder) -> EntryOrder:
     if order.side == 0 or order.good_bars == 1:
         return NO_ORDER
     left = order.good_bars - 1 if order.good_bars > 0 else order.good_bars
-    return Order(
+    return EntryOrder(
         order.side, order.kind, order.price, order.lots, order.stop, order.target, left, order.hold_bars
     )
 
 
 @njit(cache=True)
-def _aged_position(held: Position) -> Position:
+def _aged_position(held: HeldPosition) -> HeldPosition:
     if held.lots == 0:
         return NO_POSITION
     left = held.hold_bars - 1 if held.hold_bars > 0 else held.hold_bars
     closing = 1 if left == 0 else held.closing
-    return Position(held.lots, held.price, held.stop, held.target, left, closing)
+    return HeldPosition(held.lots, held.price, held.stop, held.target, left, closing)

@@ -11,7 +11,7 @@ from signals.engine.strategies.confirmed import Confirmed
 from signals.engine.strategies.consensus import Consensus
 from signals.engine.strategies.dca import DollarCostAveraging
 from signals.engine.strategies.divergence import DivergenceReversal
-from signals.engine.strategies.grid import Grid
+from signals.engine.strategies.grid import GridTrading
 from signals.engine.strategies.macd import Macd
 from signals.engine.strategies.market_making import MarketMaking
 from signals.engine.strategies.momentum import Momentum
@@ -28,7 +28,7 @@ _ALL: tuple[Strategy, ...] = (
     Confirmed(),
     Rsi(),
     BollingerMeanReversion(),
-    Grid(),
+    GridTrading(),
     DivergenceReversal(),
     Momentum(),
     VolatilityBreakout(),

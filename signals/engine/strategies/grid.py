@@ -41,7 +41,7 @@ class GridParameters(LevelParameters):
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridTrading:
     parameters: GridParameters = GridParameters()
     name: str = "grid"
     group: StrategyGroup = StrategyGroup.MEAN_REVERSION

@@ -59,22 +59,22 @@ MOMENTS = 40
 TICK = 0.1
 
 Columns = Mapping[str, np.ndarray]
-Trade = Callable[[fill.State, fill.Bar, tuple[int, ...]], tuple[fill.State, fill.Fills]]
+Trade = Callable[[fill.State, fill.Bar, tuple[int, ...]], tuple[fill.State, fill.BarFills]]
 ANY_KIND = (fill.MARKET, fill.LIMIT, fill.STOP)
 
 
-def next_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+def next_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.BarFills]:
     """What the house does: the bar is filled first, and only then is something decided on its close."""
     state, fills = fill.step(state, bar, SPOT_COSTS.in_ppm())
     return decided(state, bar.close, kinds), fills
 
 
-def same_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+def same_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.BarFills]:
     """The mutant: decided on this bar's close, and filled inside this bar."""
     return fill.step(decided(state, bar.close, kinds), bar, SPOT_COSTS.in_ppm())
 
 
-def same_close(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.Fills]:
+def same_close(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.BarFills]:
     """The other mutant: what was ordered before fills at the close instead of the open."""
     late = fill.Bar(bar.open_time, bar.close, bar.close, bar.close, bar.close)
     return next_bar(state, late, kinds)
@@ -90,18 +90,18 @@ def decided(state: fill.State, close: int, kinds: tuple[int, ...]) -> fill.State
     return fill.move_exits(state, held.stop + (close % 3 - 1), held.target)
 
 
-def order_after(close: int, kinds: tuple[int, ...]) -> fill.Order:
+def order_after(close: int, kinds: tuple[int, ...]) -> fill.EntryOrder:
     """Side, kind and size by the last digits of the close, levels around it."""
     side, kind = 1 if close % 2 else -1, kinds[close // 2 % len(kinds)]
     price = max(close + (side if kind == fill.STOP else -side) * (close // 500), 2)
     stop, target = price - side * max(close // 80, 1), price + side * max(close // 60, 1)
-    return fill.Order(side, kind, price, 3 + close % 5, stop, target, 4, 30)
+    return fill.EntryOrder(side, kind, price, 3 + close % 5, stop, target, 4, 30)
 
 
 def booked(trade: Trade) -> Callable[[Scene], Columns]:
     """Money and position after each bar, of orders of every kind."""
 
-    def row(state: fill.State, bar: fill.Bar, fills: fill.Fills) -> tuple[int, ...]:
+    def row(state: fill.State, bar: fill.Bar, fills: fill.BarFills) -> tuple[int, ...]:
         return state.cash, state.position.lots, fill.equity(state, bar.close)
 
     return traded(trade, ANY_KIND, row)
@@ -110,14 +110,16 @@ def booked(trade: Trade) -> Callable[[Scene], Columns]:
 def entered(trade: Trade) -> Callable[[Scene], Columns]:
     """What market orders were filled at in each bar: known when it opens."""
 
-    def row(state: fill.State, bar: fill.Bar, fills: fill.Fills) -> tuple[int, ...]:
+    def row(state: fill.State, bar: fill.Bar, fills: fill.BarFills) -> tuple[int, ...]:
         return fills.opened.lots, fills.opened.price, fills.opened.fee
 
     return traded(trade, (fill.MARKET,), row)
 
 
 def traded(
-    trade: Trade, kinds: tuple[int, ...], row: Callable[[fill.State, fill.Bar, fill.Fills], tuple[int, ...]]
+    trade: Trade,
+    kinds: tuple[int, ...],
+    row: Callable[[fill.State, fill.Bar, fill.BarFills], tuple[int, ...]],
 ) -> Callable[[Scene], Columns]:
     def run(given: Scene) -> Columns:
         state, rows = fill.new_state(-1), []

@@ -22,8 +22,8 @@ from signals.engine.fill import (
     TARGET,
     TRAILED,
     Bar,
+    EntryOrder,
     Grid,
-    Order,
     cancel,
     close_position,
     new_state,
@@ -109,7 +109,7 @@ def test_one_order_at_a_time_is_the_single_step(
         if action == "close":
             state = close_position(state)
             end_position(row)
-        elif isinstance(action, Order) and (state.position.lots == 0 or state.position.closing):
+        elif isinstance(action, EntryOrder) and (state.position.lots == 0 or state.position.closing):
             state = place(state if action.side else cancel(state), action)
             withdraw_entries(row)
             kept = action._replace(price=0) if action.kind == MARKET else action

@@ -26,10 +26,10 @@ from signals.engine.fill import (
     STOPPED,
     TARGET,
     Bar,
-    Fill,
-    Fills,
+    BarFill,
+    BarFills,
+    EntryOrder,
     Grid,
-    Order,
     State,
     bars_in_ticks,
     cancel,
@@ -45,8 +45,8 @@ FREE = NO_COSTS.in_ppm()
 FEES = Costs(maker_ppm=200, taker_ppm=1_000, slippage_ppm=300)
 
 
-def order(side: int = BUY, kind: int = MARKET, price: int = 0, **values: int) -> Order:
-    return Order(
+def order(side: int = BUY, kind: int = MARKET, price: int = 0, **values: int) -> EntryOrder:
+    return EntryOrder(
         side,
         kind,
         price,
@@ -58,17 +58,19 @@ def order(side: int = BUY, kind: int = MARKET, price: int = 0, **values: int) ->
     )
 
 
-def play(placed: Order, *bars: tuple[int, int, int, int], costs: Costs = FREE) -> tuple[State, list[Fill]]:
+def play(
+    placed: EntryOrder, *bars: tuple[int, int, int, int], costs: Costs = FREE
+) -> tuple[State, list[BarFill]]:
     """Place at clock 0, step the bars (open, high, low, close), return the end and all fills."""
     state = place(new_state(0), placed)
-    filled: list[Fill] = []
+    filled: list[BarFill] = []
     for number, bar in enumerate(bars, start=1):
         state, fills = step(state, Bar(number, *bar), costs)
         filled += [fill for fill in fills if fill.lots]
     return state, filled
 
 
-def told(fills: list[Fill]) -> list[tuple[int, int, int]]:
+def told(fills: list[BarFill]) -> list[tuple[int, int, int]]:
     return [(fill.lots, fill.price, fill.reason) for fill in fills]
 
 
@@ -139,7 +141,7 @@ def test_a_short_position_is_the_mirror(
     ],
 )
 def test_limit_and_stop_entries_fill_at_their_price_or_at_the_open_beyond_it(
-    placed: Order, bar: tuple[int, int, int, int], price: int
+    placed: EntryOrder, bar: tuple[int, int, int, int], price: int
 ) -> None:
     _, fills = play(placed, bar)
     assert told(fills) == [(placed.side * 10, price, ENTRY)]
@@ -228,7 +230,7 @@ def test_exits_can_be_moved_and_an_order_withdrawn() -> None:
         (order(BUY, target=2**61, lots=8), "beyond int64"),
     ],
 )
-def test_an_order_that_cannot_be_meant_is_refused(placed: Order, message: str) -> None:
+def test_an_order_that_cannot_be_meant_is_refused(placed: EntryOrder, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         place(new_state(0), placed)
 
@@ -278,7 +280,7 @@ def test_cash_that_int64_does_not_hold_is_refused() -> None:
     ],
 )
 def test_an_exit_that_another_path_would_have_ended_otherwise_is_ambiguous(
-    placed: Order, bar: tuple[int, int, int, int], ambiguous: int
+    placed: EntryOrder, bar: tuple[int, int, int, int], ambiguous: int
 ) -> None:
     _, fills = play(placed, bar)
     assert fills[-1].reason == STOPPED
@@ -425,12 +427,12 @@ def bars(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 
 @st.composite
-def sound_orders(draw: st.DrawFn, price: st.SearchStrategy[int] | None = None) -> Order:
+def sound_orders(draw: st.DrawFn, price: st.SearchStrategy[int] | None = None) -> EntryOrder:
     """Any order that can be filled: stop and target on their sides of the price."""
     side, at = draw(st.sampled_from([BUY, SELL])), draw(level() if price is None else price)
     stop, target = (draw(st.one_of(st.just(0), st.integers(1, 20))) for _ in range(2))
     bars = st.sampled_from([FOREVER, 1, 2, 5])
-    return Order(
+    return EntryOrder(
         side,
         draw(st.sampled_from([MARKET, LIMIT, STOP])),
         at,
@@ -456,7 +458,7 @@ def test_any_market_and_any_orders_fill_as_the_plain_loop_says(
     for number, (action, bar) in enumerate(script, start=1):
         if action == "close" and oracle.held:
             state, oracle.held["closing"] = close_position(state), 1
-        elif isinstance(action, Order) and (oracle.held is None or oracle.held["closing"]):
+        elif isinstance(action, EntryOrder) and (oracle.held is None or oracle.held["closing"]):
             state, oracle.order = place(state, action), action._asdict()
 
         state, fills = step(state, Bar(number, *bar), costs)
@@ -469,12 +471,12 @@ def test_any_market_and_any_orders_fill_as_the_plain_loop_says(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(bars(), min_size=2, max_size=10), ORDERS, st.integers(1, 9), st.randoms())
 def test_bars_yet_to_come_change_nothing_that_was_filled(
-    market: list[tuple[int, int, int, int]], placed: Order, cut: int, random: Any
+    market: list[tuple[int, int, int, int]], placed: EntryOrder, cut: int, random: Any
 ) -> None:
     cut = min(cut, len(market) - 1)
     other = [*market[:cut], *random.sample(market[cut:], len(market) - cut)]
 
-    def fills_until_cut(path: list[tuple[int, int, int, int]]) -> list[Fills]:
+    def fills_until_cut(path: list[tuple[int, int, int, int]]) -> list[BarFills]:
         state, seen = place(new_state(0), placed), []
         for number, bar in enumerate(path, start=1):
             state, fills = step(state, Bar(number, *bar), FEES)
@@ -506,7 +508,7 @@ def test_candles_become_whole_ticks() -> None:
     assert bars_in_ticks(candles, 0.01).tolist() == [[5, 10, 30, 10, 20]]
 
 
-def walked(path: list[int], placed: Order) -> tuple[tuple[int, int, int], ...]:
+def walked(path: list[int], placed: EntryOrder) -> tuple[tuple[int, int, int], ...]:
     """What a price that moves tick by tick along `path` does to an order: fills as they come, once each."""
     fills: list[tuple[int, int, int]] = []
     held, at_open = False, True
@@ -549,7 +551,7 @@ def small_bars(draw: st.DrawFn) -> tuple[int, int, int, int]:
 @settings(max_examples=150, deadline=None)
 @given(sound_orders(st.integers(3, 9)), small_bars())
 def test_a_fill_is_one_that_some_path_makes_and_ambiguous_where_another_makes_another(
-    placed: Order, bar: tuple[int, int, int, int]
+    placed: EntryOrder, bar: tuple[int, int, int, int]
 ) -> None:
     assume(placed.stop >= 0 and placed.target >= 0)
     placed = placed._replace(price=0) if placed.kind == MARKET else placed
@@ -570,9 +572,9 @@ def test_every_fill_lies_inside_its_bar(script: list[tuple[Any, tuple[int, int, 
     for number, (action, bar) in enumerate(script, start=1):
         if action == "close":
             state = close_position(state)
-        elif isinstance(action, Order) and (state.position.lots == 0 or state.position.closing):
+        elif isinstance(action, EntryOrder) and (state.position.lots == 0 or state.position.closing):
             state = place(state, action)
-        elif isinstance(action, Order):
+        elif isinstance(action, EntryOrder):
             state = move_exits(state, action.stop, 0)
         state, fills = step(state, Bar(number, *bar), FREE)
         assert all(bar[2] <= fill.price <= bar[1] for fill in fills if fill.lots)
