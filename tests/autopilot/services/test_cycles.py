@@ -13,7 +13,7 @@ from django.db import connection
 
 from autopilot.engine.cycle import Mode
 from autopilot.models import Decision, Instance, Order
-from autopilot.services import cycles
+from autopilot.services import cycle_orders, cycles
 from autopilot.services.cycle_run import run_due_cycles
 from autopilot.services.cycles import record_failure, run_cycle
 from autopilot.services.instances import pause_instance, resume_instance, stop_instance
@@ -192,7 +192,7 @@ def test_an_order_that_fails_freezes_the_instrument_and_watching_goes_on(
     def broken(**values: Any) -> Order:
         raise ValueError("the book is gone")
 
-    monkeypatch.setattr(cycles, "act_on_decision", broken)
+    monkeypatch.setattr(cycle_orders, "act_on_decision", broken)
     decision = cycle(instance, closed_at)
     assert decision is not None
     assert (decision.outcome, decision.reason_code) == ("frozen", "order_failed")
@@ -399,13 +399,13 @@ def test_only_a_kind_that_the_gate_calls_proven_is_asked_for_as_proven(
     standing: str, experimental: bool, is_proven: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[OrderRequest] = []
-    act = cycles.act_on_decision
+    act = cycle_orders.act_on_decision
 
     def listening(**values: Any) -> Order | None:
         asked.append(values["request"])
         return act(**values)
 
-    monkeypatch.setattr(cycles, "act_on_decision", listening)
+    monkeypatch.setattr(cycle_orders, "act_on_decision", listening)
     exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=False)
     instrument, _, closed_at = market(exchange=exchange)
     evidence_for_all(instrument.asset_class, standing, closed_at - timedelta(days=1))
@@ -417,7 +417,7 @@ def test_only_a_kind_that_the_gate_calls_proven_is_asked_for_as_proven(
 
 def test_what_a_simulated_market_lets_by_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[OrderRequest] = []
-    monkeypatch.setattr(cycles, "act_on_decision", lambda **values: asked.append(values["request"]))
+    monkeypatch.setattr(cycle_orders, "act_on_decision", lambda **values: asked.append(values["request"]))
     exchange = Exchange.objects.create(code="kraken", name="Kraken", is_simulated=True)
     instrument, _, closed_at = market(exchange=exchange)
     cycle(make_autopilot(instrument, closed_at), closed_at)

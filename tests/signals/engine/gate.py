@@ -3,8 +3,8 @@
 To register something public and new in `signals.engine`:
 - a function whose rows speak of a moment: decorate it with `signals.engine.registry.row_wise`;
 - a strategy: enter it in `STRATEGIES`, and see that `context` gives it what it reads;
-- anything else that sees candles: write how it is run into `CASES` in test_look_ahead.py;
-- what cannot see the future because it sees no series: a line in `EXCUSED` there, with the reason.
+- anything else that sees candles: write how it is run into `CASES` in look_ahead_cases.py;
+- what cannot see the future because it sees no series: a line in `EXCUSED` of test_look_ahead.py, with the reason.
 """
 
 import functools
