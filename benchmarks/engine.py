@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from harness import commit, machine, write_section
+from harness import commit, goal_line, machine, write_section
 from numba import njit
 
 from signals.engine.candle import OHLCV, FloatArray
@@ -166,7 +166,7 @@ def directional(values: pd.Series) -> pd.Series:
     return smooth.where(smooth.index > 13)
 
 
-def require_equal(windows: Windows) -> None:
+def require_as_pandas(windows: Windows) -> None:
     """Speed of a wrong answer is worth nothing."""
     for window in windows.values():
         mine, theirs = ours(window), in_pandas(window)
@@ -201,7 +201,7 @@ def parts() -> list[Part]:
     ]
 
 
-def interleave(timed: list[Part], rounds: int) -> None:
+def take_turns(timed: list[Part], rounds: int) -> None:
     """Each part in turn on the same windows; the first three rounds warm up and are not counted."""
     for number, windows in enumerate(instruments(rounds + 3)):
         for part in timed:
@@ -278,10 +278,6 @@ def step_nanoseconds() -> float:
     return 1e9 * min(taken) / len(bars)
 
 
-def verdict(text: str, *, reached: bool) -> str:
-    return f"- {text}: {'reached' if reached else 'MISSED'}"
-
-
 def report(timed: list[Part], candle: list[Part], found: Sweep, count: int, command: str) -> str:
     total = sum(part.median for part in candle)
     ratio = timed[1].median / timed[0].median
@@ -303,14 +299,14 @@ def report(timed: list[Part], candle: list[Part], found: Sweep, count: int, comm
         *(f"| {name} | {taken:.0f} |" for name, taken in fit_times().items()),
         "",
         "A candle needs the whole decision, the forecast, the pattern scores and the anomaly score.\n",
-        verdict(f"a candle: **{total:.1f} ms**, goal {GOAL_MS:g} ms", reached=total <= GOAL_MS),
-        verdict(f"{len(ours(walk(BARS, 1, BASE_TIMEFRAME)))} indicators against plain pandas: **{ratio:.0f} ×**, "
+        goal_line(f"a candle: **{total:.1f} ms**, goal {GOAL_MS:g} ms", reached=total <= GOAL_MS),
+        goal_line(f"{len(ours(walk(BARS, 1, BASE_TIMEFRAME)))} indicators against plain pandas: **{ratio:.0f} ×**, "
                 f"goal {GOAL_RATIO:g} ×", reached=ratio >= GOAL_RATIO),
-        verdict(f"{count:,} instruments on one worker: **{found.seconds:.1f} s**, goal "
+        goal_line(f"{count:,} instruments on one worker: **{found.seconds:.1f} s**, goal "
                 f"{GOAL_SECONDS * count / 1000:g} s", reached=found.seconds <= GOAL_SECONDS * count / 1000),
-        verdict(f"memory meanwhile: {found.before_mib:.0f} → {found.after_mib:.0f} MiB, goal flat "
+        goal_line(f"memory meanwhile: {found.before_mib:.0f} → {found.after_mib:.0f} MiB, goal flat "
                 f"(+{GOAL_GROWTH_MIB:g} MiB)", reached=growth <= GOAL_GROWTH_MIB),
-        verdict(f"a bar through the fill step, trading all the time: **{filled:.1f} ns**, goal {GOAL_FILL_NS:g} ns",
+        goal_line(f"a bar through the fill step, trading all the time: **{filled:.1f} ns**, goal {GOAL_FILL_NS:g} ns",
                 reached=filled <= GOAL_FILL_NS),
         END,
         "",
@@ -327,9 +323,9 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="write the section here as well")
     asked = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    require_equal(next(instruments(1)))
+    require_as_pandas(next(instruments(1)))
     timed = parts()
-    interleave(timed, asked.rounds)
+    take_turns(timed, asked.rounds)
     candle = timed[4:]
     found = sweep(asked.instruments, candle)
     command = f"python benchmarks/engine.py --rounds {asked.rounds} --instruments {asked.instruments}"

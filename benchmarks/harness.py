@@ -71,7 +71,11 @@ def interleave(contenders: list[Contender], rounds: int) -> None:
 
 
 def verdict(text: str, factor: float, goal: float) -> str:
-    return f"- {text}: **{factor:.1f} ×**, goal {goal:g} ×: {'reached' if factor >= goal else 'MISSED'}"
+    return goal_line(f"{text}: **{factor:.1f} ×**, goal {goal:g} ×", reached=factor >= goal)
+
+
+def goal_line(text: str, *, reached: bool) -> str:
+    return f"- {text}: {'reached' if reached else 'MISSED'}"
 
 
 def write_section(path: Path, section: str, begin: str, end: str) -> None:

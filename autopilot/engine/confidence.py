@@ -8,7 +8,6 @@ close (walk-forward, purged by the label's horizon). With fewer than FEWEST_OUTC
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,12 @@ from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_order
 from autopilot.engine.records import GROUP_OF, NAMES, StrategyRecords, count_records
 from signals.engine.calibration import FEWEST_OUTCOMES, Calibration, Method, fit_calibration
 from signals.engine.candle import FloatArray
+from signals.engine.wilson import wilson
 
 IntArray = npt.NDArray[np.int64]
 
 BLOCKS = 20
 WARM_UP = 1 / 4  # of the rows, for the first record
-ONE_IN_TWENTY = 1.96
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,18 +137,6 @@ def best_of_group(
         made = np.where(fired[rows][:, members] != 0, table[members][:, regime[rows]].T, -np.inf)
         strategy[rows] = members[made.argmax(axis=1)] if len(rows) else strategy[rows]
     return strategy
-
-
-def wilson(probability: float, n: int) -> tuple[float, float]:
-    """95 % interval of a frequency seen n times (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    square = ONE_IN_TWENTY**2
-    middle = (probability + square / (2 * n)) / (1 + square / n)
-    reach = (
-        ONE_IN_TWENTY / (1 + square / n) * sqrt(probability * (1 - probability) / n + square / (4 * n * n))
-    )
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 def calibration_as_json(calibration: Calibration) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any
 
 from signals.engine.calibration import FEWEST_OUTCOMES, fit_calibration
 from signals.engine.exit_plan import PlanKind
+from signals.engine.wilson import wilson
 from signals.models import ShadowOutcome, SignalOutcome
 from signals.services.publishing import Probability
 
 NEWEST = 2_000
-NINETY_FIVE = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,6 @@ def calibrate(
     low, high = wilson(told, fitted.n)
     why = f"calibrated ({fitted.method}) on {fitted.n} outcomes, Brier {fitted.brier:.3f} of {fitted.base_brier:.3f}"
     return Calibrated(Probability(told, fitted.n, low, high), why)
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share of n (Wilson 1927)."""
-    square = NINETY_FIVE**2
-    centre = (share + square / (2 * n)) / (1 + square / n)
-    reach = NINETY_FIVE * sqrt(share * (1 - share) / n + square / (4 * n**2)) / (1 + square / n)
-    return max(min(centre - reach, share), 0.0), min(max(centre + reach, share), 1.0)
 
 
 def _outcomes(

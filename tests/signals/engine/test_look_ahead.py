@@ -59,6 +59,7 @@ LEDGER = [
 AFTER_THE_CLOSE = "moves a stop after a close, by that close; test_managed_exits.py scrambles what follows"
 
 EVIDENCE = "sums up outcomes that its service has cut at what was known, sees no candles"
+REASONS = "names and picks what a decision of the close said, sees no candles"
 WORDS = "reads or writes a text, sees no candles"
 ENVIRONMENT = "a market to learn in: decided on a close, filled at the next open; see test_trading_env.py"
 
@@ -293,6 +294,16 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.volatility.fit_har": FITS,
     "signals.engine.volatility.fit_volatility": FITS,
     "signals.engine.volatility.qlike": "judges forecasts when the returns are known",
+    "signals.engine.wilson.wilson": AMOUNTS,
+    "signals.engine.hybrid.hearing.standing_votes": WITH_DECISIONS,
+    "signals.engine.marginal_value.held_for": PAST_RETURNS,
+    "signals.engine.marginal_value.marginal_weight": PAST_RETURNS,
+    "signals.engine.trend_reasons.as_features": REASONS,
+    "signals.engine.trend_reasons.in_words": REASONS,
+    "signals.engine.trend_reasons.reasons_of": REASONS,
+    "signals.engine.trend_reasons.regime_name": REASONS,
+    "signals.engine.trend_reasons.score_name": REASONS,
+    "signals.engine.trend_reasons.veto_of": REASONS,
     "signals.engine.timeframe.newest_closed": "looks at open times only, which are known beforehand",
 }
 
