@@ -60,6 +60,7 @@ AFTER_THE_CLOSE = "moves a stop after a close, by that close; test_managed_exits
 
 EVIDENCE = "sums up outcomes that its service has cut at what was known, sees no candles"
 REASONS = "names and picks what a decision of the close said, sees no candles"
+KEPT = "keeps what was read as of a moment, computes nothing"
 WORDS = "reads or writes a text, sees no candles"
 ENVIRONMENT = "a market to learn in: decided on a close, filled at the next open; see test_trading_env.py"
 
@@ -296,6 +297,8 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.volatility.qlike": "judges forecasts when the returns are known",
     "signals.engine.wilson.wilson": AMOUNTS,
     "signals.engine.hybrid.hearing.standing_votes": WITH_DECISIONS,
+    "signals.engine.standing.standing": KEPT,
+    "signals.engine.standing.walking": KEPT,
     "signals.engine.marginal_value.held_for": PAST_RETURNS,
     "signals.engine.marginal_value.marginal_weight": PAST_RETURNS,
     "signals.engine.trend_reasons.as_features": REASONS,
