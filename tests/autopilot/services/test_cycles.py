@@ -356,7 +356,7 @@ def test_a_process_that_is_killed_in_a_cycle_doubles_nothing() -> None:
         cwd=Path(__file__).resolve().parents[3],
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=240,  # it may have to compile
     )
     assert died.returncode == EXIT_STATUS, died.stderr.decode()
     assert not Decision.objects.exists()
