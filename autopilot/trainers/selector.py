@@ -35,7 +35,7 @@ FOLDS = 5
 # Share of the rows that is never judged, so that the first fold has something to learn from.
 WARM_UP = 1 / 3
 FEWEST_ROWS = 250
-# LightGBM's bagging leaves nothing of fewer.
+# LightGBM's bagging leaves nothing of fewer: they are given to it again and again.
 FEWEST_TO_FIT = 5
 MOST_ROUNDS = 300
 PATIENCE_ROUNDS = 20
@@ -108,7 +108,7 @@ def train_selector(
     int64 (n,) UTC ms, not decreasing. horizon_ms: how long a label looks ahead. results: float64 (n, 5),
     what each group's trade made, NaN allowed. rules: int (n,), the group that the rules chose.
     `promoted` when the lower bound of the gain over every baseline that can be computed is above zero.
-    ValueError for shapes that do not fit, fewer than FEWEST_TO_FIT rows, infinite features, labels or rules
+    ValueError for shapes that do not fit, no row at all, infinite features, labels or rules
     beyond 0 to 4, times that fall, or a horizon that is not positive.
     """
     rows = Rows.checked(features, labels, decided_at, horizon_ms, results, rules)
@@ -179,8 +179,8 @@ class Rows:
         rules: ArrayLike | None,
     ) -> "Rows":
         table = np.asarray(features, dtype=np.float64)
-        if table.ndim != 2 or table.shape[0] < FEWEST_TO_FIT or table.shape[1] == 0:
-            raise ValueError(f"features must be at least {FEWEST_TO_FIT} rows x 1 column, not {table.shape}")
+        if table.ndim != 2 or 0 in table.shape:
+            raise ValueError(f"features must be rows x columns, at least 1 x 1, not {table.shape}")
         if np.isinf(table).any():
             raise ValueError("features may be missing (NaN) but not infinite")
         n = len(table)
@@ -312,7 +312,9 @@ def _dataset(rows: Rows, which: slice) -> "lightgbm.Dataset":
     import lightgbm  # noqa: PLC0415
 
     quiet = {"verbose": -1, "num_threads": 1, "min_data_in_bin": 1}
-    return lightgbm.Dataset(rows.features[which], label=rows.labels[which], params=quiet)
+    features, labels = rows.features[which], rows.labels[which]
+    again = -(-FEWEST_TO_FIT // len(labels))
+    return lightgbm.Dataset(np.tile(features, (again, 1)), label=np.tile(labels, again), params=quiet)
 
 
 def _told(model: "lightgbm.Booster", features: FloatArray) -> FloatArray:

@@ -8,14 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
-from signals.models import Heartbeat, Job, JobState
+from autopilot.services.bootstrap_config import update_bootstrap_config
+from autopilot.services.training import start_training
+from signals.engine.timeframe import Timeframe
+from signals.models import Heartbeat, Job, JobState, ModelState, TrainedModel
 from signals.services import jobs
 from signals.services.job_sweep import sweep_jobs
 from tests.copilot_project import job_tasks  # noqa: F401  (what the worker runs must be known here, too)
+from tests.factories import make_instrument, make_series, store
 
+CANDLES_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+WAITS_TO_WRITE = (
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'signals_trainedmodel'::regclass"
+)
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = ["-m", "celery", "-A", "copilot_project", "--quiet", "worker", "-n", "training@%h", "-c", "1"]
 COMMAND += ["-Q", "training,research", "-I", "tests.copilot_project.job_tasks", "-l", "WARNING"]
@@ -32,6 +42,36 @@ def worker(process_env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for(pk: UUID, condition: Callable[[Job], bool], seconds: float = 60) -> Job:
+    until = time.monotonic() + seconds
+    while not condition(row := Job.objects.get(pk=pk)):
+        assert time.monotonic() < until, f"{row}: {row.message} {row.error} {row.trace}"
+        time.sleep(0.05)
+    return row
+
+
+def killed_in_training(worker: subprocess.Popen[bytes]) -> Job:
+    """A training whose process dies in the middle of its registration, and what its job came to afterwards."""
+    bitcoin = make_instrument(symbol="BTC/USDT", aliases=["BTC/USD"])
+    store(bitcoin, Timeframe.H1, make_series(bars=900, start=CANDLES_FROM, seed=3))
+    update_bootstrap_config(by="ada", now=datetime.now(UTC), symbols=["BTC/USD"])
+    job = start_training(owner="ada", now=datetime.now(UTC))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE signals_trainedmodel IN SHARE MODE")  # it may look, and waits to write
+        until = time.monotonic() + 120
+        waiting = 0
+        while not waiting:
+            assert time.monotonic() < until, Job.objects.get(pk=job.pk).message
+            time.sleep(0.05)
+            cursor.execute(WAITS_TO_WRITE)
+            (waiting,) = cursor.fetchone()
+        children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+    Job.objects.filter(pk=job.pk).update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+    sweep_jobs()
+    return wait_for(job.pk, lambda row: row.has_ended, seconds=120)
 
 
 class Piece:
@@ -53,11 +93,7 @@ class Piece:
         return [(int(pid), int(step)) for pid, step in map(str.split, lines)]
 
     def wait(self, condition: Callable[[Job], bool], seconds: float = 60) -> Job:
-        until = time.monotonic() + seconds
-        while not condition(row := self.row):
-            assert time.monotonic() < until, f"{row}: {row.message} {row.error} {row.trace}"
-            time.sleep(0.05)
-        return row
+        return wait_for(self.pk, condition, seconds)
 
     def kill_its_child(self) -> None:
         """As the kernel does when memory is short; and its lease lapses, which takes a minute otherwise."""
@@ -111,3 +147,8 @@ def test_killed_cancelled_overdue_and_told_twice(worker: subprocess.Popen[bytes]
     last.wait(lambda row: row.has_ended)
     assert len(once.attempts) == len(overdue.attempts) == 1
     assert len(resumed.attempts) == 2 + len({cancelled.pk, last.pk})
+
+    trained = killed_in_training(worker)
+    assert (trained.state, trained.attempt) == (JobState.SUCCEEDED, 2)
+    model = TrainedModel.objects.get()  # nothing of the first attempt is left
+    assert (model.job_id, model.state, model.pk) == (trained.pk, ModelState.REJECTED, trained.result["model"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autopilot.trainers import selector
-from autopilot.trainers.selector import FEWEST_TO_FIT, GROUPS, train_selector
+from autopilot.trainers.selector import GROUPS, train_selector
 
 HOUR = 3_600_000
 HORIZON = 24 * HOUR
@@ -91,7 +91,7 @@ def test_class_that_never_came_has_no_probability_and_rows_sum_to_one() -> None:
     assert fit.class_counts[1] == 0
 
 
-@pytest.mark.parametrize("n", [FEWEST_TO_FIT, 40, 249])
+@pytest.mark.parametrize("n", [3, 40, 249])
 def test_too_little_data_is_said_plainly(n: int) -> None:
     rng = np.random.default_rng(6)
     fit = train_selector(rng.normal(size=(n, 2)), rng.integers(0, 5, n), np.arange(n) * HORIZON, HORIZON)
