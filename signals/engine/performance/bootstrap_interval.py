@@ -72,7 +72,7 @@ def _drawn_counts(count: int, samples: int, seed: int) -> FloatArray:
     return np.array([np.bincount(each, minlength=count) for each in rows], dtype=np.float64)
 
 
-def _resampled_rows(count: int, block: float, random: np.random.Generator) -> npt.NDArray[np.intp]:
+def _resampled_rows(count: int, block: float, random: "np.random.Generator") -> npt.NDArray[np.intp]:
     """Rows of one history: at each place a new block begins with probability 1 / block."""
     begins = random.random(count) < 1 / block
     begins[0] = True
