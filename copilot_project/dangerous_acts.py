@@ -50,9 +50,9 @@ def one_of(**chosen: str) -> dict[str, frozenset[str]]:
 
 
 ACTS = (
-    Act("re-arming the kill switch", "admin:signals_killswitch_changelist", one_of(action="request")),
+    Act("sending again after a stop", "admin:signals_killswitch_changelist", one_of(action="request")),
     Act(
-        "re-arming the kill switch",
+        "sending again after a stop",
         "admin:signals_killswitch_changelist",
         one_of(action="confirm"),
         by_factor="signals.change_killswitch",

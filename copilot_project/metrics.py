@@ -86,7 +86,7 @@ class HouseCollector(Collector):
         yield ages
         yield GaugeMetricFamily(
             "copilot_kill_switch_engaged",
-            "1 while nothing may be sent, 0 while the switch is armed.",
+            "1 while sending is stopped, 0 while it is on.",
             value=0.0 if sending_allowed() else 1.0,
         )
         yield GaugeMetricFamily(

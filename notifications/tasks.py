@@ -41,7 +41,7 @@ def process_update(update_id: int) -> None:
         inbox.record_reply(update_id=update_id, result=f"no reply: {why}")
         return
     if reply.is_switched and not sending_allowed():
-        inbox.record_reply(update_id=update_id, result="no reply: the kill switch is engaged")
+        inbox.record_reply(update_id=update_id, result="no reply: sending is stopped")
         return
     reach(CrashPoint.BEFORE_REPLY)
     from notifications.services.reply_sending import send_reply  # noqa: PLC0415 - only workers load the client

@@ -52,7 +52,7 @@ class Refusal(StrEnum):
 
 SENTENCES = {
     Refusal.LIVE_NOT_AVAILABLE: "Orders to an exchange are available for spot instruments only.",
-    Refusal.KILL_SWITCH: "The kill switch is engaged: no position is opened.",
+    Refusal.KILL_SWITCH: "Sending stopped (kill switch): no position is opened.",
     Refusal.ACCOUNT_CLOSED: "The account is closed.",
     Refusal.WRONG_CURRENCY: "The instrument is quoted in another currency than the account.",
     Refusal.FALLBACK_DECISION: "The decision was made by a fallback, which never trades live.",

@@ -13,16 +13,9 @@ from unfold.decorators import display
 from signals.admin.read_only import ReadOnlyAdmin
 from signals.forms import KillSwitchForm
 from signals.models import KillSwitch, KillSwitchChange, KillSwitchState
+from signals.models.kill_switch import SENDING
 from signals.selectors import is_alone
 from signals.services import kill_switch
-
-# The switch as a reader of the console meets it: it stops the sending, or sending is on.
-WORDS = {
-    "armed": "on",
-    "reducing": "on, orders only reduce",
-    "engaged": "stopped",
-    "rearm_requested": "asked to go on",
-}
 
 
 @admin.register(KillSwitch)
@@ -51,7 +44,7 @@ class KillSwitchAdmin(ReadOnlyAdmin):
             "is_engaged": switch is None or switch.state == KillSwitchState.ENGAGED,
             "is_armed": switch is not None and switch.is_armed,
             "asked": switch is not None and switch.rearm_is_open(now),
-            "changes": [(change, WORDS[change.event]) for change in KillSwitchChange.objects.all()[:20]],
+            "changes": [(change, SENDING[change.event]) for change in KillSwitchChange.objects.all()[:20]],
         }
         return TemplateResponse(request, "signals/admin/kill_switch.html", context)
 
@@ -92,4 +85,4 @@ class KillSwitchChangeAdmin(ReadOnlyAdmin):
 
     @display(description="Sending", ordering="event")
     def shown_event(self, change: KillSwitchChange) -> str:
-        return WORDS[change.event]
+        return SENDING[change.event]

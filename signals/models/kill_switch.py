@@ -30,6 +30,14 @@ class TradingState(StrEnum):
     HALTED = "halted"
 
 
+# The switch as everybody reads of it: it stops the sending, or sending is on.
+SENDING = {
+    "armed": "on",
+    "reducing": "on, orders only reduce",
+    "engaged": "stopped",
+    "rearm_requested": "asked to go on",
+}
+
 TRADING = {
     KillSwitchState.ARMED.value: TradingState.ACTIVE,
     KillSwitchState.REDUCING.value: TradingState.REDUCING,
@@ -111,7 +119,7 @@ class KillSwitch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()} since {self.changed_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"Sending {SENDING[self.state]} since {self.changed_at:%Y-%m-%d %H:%M:%S} UTC"
 
     @property
     def is_armed(self) -> bool:
@@ -144,4 +152,4 @@ class KillSwitchChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_event_display()} by {self.changed_by}"
+        return f"Sending {SENDING[self.event]} by {self.changed_by}"

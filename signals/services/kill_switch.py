@@ -22,7 +22,7 @@ class KillSwitchError(Exception):
 def engage(*, reason: str, by: str, now: datetime, address: str = "") -> KillSwitch:
     """Nothing is sent from now on; a request to re-arm that waits is void. Works without a row, too."""
     switch = _tighten(KillSwitchState.ENGAGED, reason=reason, by=by, now=now, address=address)
-    logger.error("kill switch engaged: nothing is sent", reason=switch.reason, by=by)
+    logger.error("sending stopped: nothing goes out", reason=switch.reason, by=by)
     return switch
 
 
@@ -31,7 +31,7 @@ def reduce_only(*, reason: str, by: str, now: datetime, address: str = "") -> Ki
     with transaction.atomic():
         switch = KillSwitch.objects.select_for_update().first()
         if switch is None or switch.state == KillSwitchState.ENGAGED:
-            raise KillSwitchError("The kill switch is engaged, which is stricter: re-arm it first.")
+            raise KillSwitchError("Sending is stopped, which is stricter: allow it again first.")
         switch = _tighten(KillSwitchState.REDUCING, reason=reason, by=by, now=now, address=address)
     logger.error("kill switch: orders only reduce", reason=switch.reason, by=by)
     return switch
@@ -75,7 +75,7 @@ def confirm_rearm(
     with transaction.atomic():
         switch = engaged_switch()
         if not switch.rearm_is_open(now) or str(switch.rearm_code) != str(code):
-            raise KillSwitchError("No open request to re-arm has this code: request it again.")
+            raise KillSwitchError("No open request to send again has this code: ask again.")
         if switch.rearm_requested_by == named(by) and not may_be_same:
             raise KillSwitchError("Another person must confirm what you asked for.")
         before = state_words()
@@ -85,7 +85,7 @@ def confirm_rearm(
             setattr(switch, field, nothing)
         switch.save()
         _record("kill_switch.armed", switch, by=by, now=now, before=before, address=address)
-    logger.warning("kill switch armed again", reason=switch.reason, by=by)
+    logger.warning("sending on again", reason=switch.reason, by=by)
     return switch
 
 
@@ -113,9 +113,11 @@ def engaged_switch() -> KillSwitch:
     """The row, locked."""
     switch = KillSwitch.objects.select_for_update().first()
     if switch is None:
-        raise KillSwitchError("The kill switch's row is gone, so nothing is sent: engage it, then re-arm it.")
+        raise KillSwitchError(
+            "The kill switch's row is gone, so nothing is sent: stop the sending, then allow it again."
+        )
     if switch.is_armed:
-        raise KillSwitchError("The kill switch is armed already.")
+        raise KillSwitchError("Sending is on already.")
     return switch
 
 

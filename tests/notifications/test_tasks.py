@@ -215,7 +215,7 @@ def test_signals_asked_for_are_held_back_by_a_switch_engaged_meanwhile(
 ) -> None:
     monkeypatch.setattr(tasks, "sending_allowed", lambda: False)
     outcome = ask(telegram, delivery, 1, "/last")
-    assert outcome == "asked for the last signals; no reply: the kill switch is engaged"
+    assert outcome == "asked for the last signals; no reply: sending is stopped"
 
 
 def test_signals_asked_for_are_held_back_when_the_way_to_telegram_is_slow(

@@ -15,7 +15,7 @@ SET paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs
 BEAT = """
 INSERT INTO signals_heartbeat (name, beat_at, expected_every_seconds, detail)
 VALUES (%(name)s, now(), %(every)s, CASE
-    WHEN NOT EXISTS (SELECT FROM signals_killswitch WHERE state <> 'engaged') THEN 'kill switch engaged'
+    WHEN NOT EXISTS (SELECT FROM signals_killswitch WHERE state <> 'engaged') THEN 'sending stopped'
     ELSE coalesce((SELECT left('halted: ' || halted_reason, 200)
         FROM notifications_senderstate WHERE halted_reason <> ''), '') END)
 ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at,

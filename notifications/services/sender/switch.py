@@ -55,9 +55,9 @@ class SwitchReader:
             if armed and not could_send:
                 self._wake.set()
             if not armed and was_armed is not False:
-                logger.error("the kill switch is engaged: nothing is sent")
+                logger.error("sending stopped: nothing goes out")
             elif armed and was_armed is False:
-                logger.warning("the kill switch is armed: sending goes on")
+                logger.warning("sending on again")
             was_armed = armed
             async for _ in connection.notifies(timeout=REFRESH_SECONDS, stop_after=1):
                 pass

@@ -32,7 +32,9 @@ class Command(BaseCommand):
         stop.add_argument("--reason", required=True)
         less = actions.add_parser("reduce", help="orders only reduce from now on; signals go on")
         less.add_argument("--reason", required=True)
-        rearm = actions.add_parser("rearm", help="ask with --reason, then again with the --confirm it tells")
+        rearm = actions.add_parser(
+            "rearm", help="send again: ask with --reason, then confirm with the --confirm that it tells"
+        )
         either = rearm.add_mutually_exclusive_group(required=True)
         either.add_argument("--reason")
         either.add_argument("--confirm", type=UUID, metavar="CODE")
@@ -60,10 +62,11 @@ class Command(BaseCommand):
             return str(confirm_rearm(code=options["confirm"], by=options["by"], now=now))
         if action == "rearm":
             code = request_rearm(reason=options["reason"], by=options["by"], now=now)
-            return (
-                f"Still engaged. To arm it within five minutes: manage.py kill_switch rearm --confirm {code}"
-            )
+            again = f"manage.py kill_switch rearm --confirm {code}"
+            return f"Sending is still stopped. To send again, within five minutes: {again}"
         switch = KillSwitch.objects.first()
         return (
-            f"{switch}, by {switch.changed_by}: {switch.reason}" if switch else "No row: counts as engaged."
+            f"{switch}, by {switch.changed_by}: {switch.reason}"
+            if switch
+            else "Sending stopped: the switch's row is gone."
         )

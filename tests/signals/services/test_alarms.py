@@ -72,7 +72,7 @@ def test_sender_whose_token_is_refused_is_an_alarm_until_it_sends_again() -> Non
         "halted: Unauthorized",
         None,
     )
-    for detail in ("kill switch engaged", "standing by"):
+    for detail in ("sending stopped", "standing by"):
         Heartbeat.objects.update(detail=detail)
         look(watching_since=LONG_AGO)
         assert Alarm.objects.get().cleared_at is None, "nobody knows whether the token is good by now"

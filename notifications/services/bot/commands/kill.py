@@ -20,7 +20,7 @@ def answer(ask: Ask) -> Effect:
     if ask.staff is None or not ask.staff.has_perm(MAY_STOP):
         return say(ask, "refused: no permission", "staff_refused", right=MAY_STOP)
     if not sending_allowed():
-        return say(ask, "kill switch engaged already", "kill", step="engaged")
+        return say(ask, "sending stopped already", "kill", step="engaged")
     asked = f"{int(ask.now.timestamp())}"
     rows = [[Button(gettext("Yes, stop everything"), f"k:y{asked}"), Button(gettext("No"), f"k:n{asked}")]]
     return say(ask, "asked to confirm the kill switch", "kill", rows=rows, step="ask")
@@ -37,7 +37,7 @@ def confirm(ask: Ask) -> Effect:
         return show(ask, "question too old", rendered("kill", step="old"))
     who = ask.staff.get_username()
     engage(reason=f"by Telegram, {who}", by=who, now=ask.now, address="Telegram")
-    return show(ask, "kill switch engaged", rendered("kill", step="done"))
+    return show(ask, "sending stopped", rendered("kill", step="done"))
 
 
 def is_fresh(asked_at: str, now: datetime) -> bool:

@@ -43,7 +43,7 @@ def answer(ask: Ask) -> Effect:
 def choose(ask: Ask) -> Effect:
     """The receipt as a file, once the first head after the tier's release is signed."""
     if not sending_allowed():
-        return notice(ask, "no receipt: the kill switch is engaged", gettext("Signals are stopped for now."))
+        return notice(ask, "no receipt: sending is stopped", gettext("Signals are stopped for now."))
     try:
         public_id = UUID(hex=ask.argument)
     except ValueError:

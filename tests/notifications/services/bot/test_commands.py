@@ -164,7 +164,7 @@ def test_kill_switch_is_over_receipts_too(chat: Conversation) -> None:
     chat.write("/verify")
     assert chat.buttons == []
     chat.press(f"v:{delivery.public_id.hex}")
-    assert chat.outcome == "no receipt: the kill switch is engaged"
+    assert chat.outcome == "no receipt: sending is stopped"
 
 
 # --- staff

@@ -62,7 +62,7 @@ def test_running_sender_stops_when_the_switch_engages_and_goes_on_when_it_is_arm
         wait_for(lambda: sent_count() == 1)
         stop()
         fan_out(signal=make_signal())
-        told = Heartbeat.objects.filter(name="sender", detail="kill switch engaged")
+        told = Heartbeat.objects.filter(name="sender", detail="sending stopped")
         wait_for(told.exists)
         first = told.get().beat_at
         wait_for(told.filter(beat_at__gt=first).exists)
@@ -89,7 +89,7 @@ def test_switch_engaged_before_the_start_holds(telegram: Controls) -> None:
     make_subscriber(tier=make_tier(max_sessions=None))
     fan_out(signal=make_signal())
     stop()
-    told = "SELECT EXISTS (SELECT FROM signals_heartbeat WHERE detail = 'kill switch engaged')"
+    told = "SELECT EXISTS (SELECT FROM signals_heartbeat WHERE detail = 'sending stopped')"
     send_until(telegram.url, told)
     assert telegram.sent() == []
     assert Delivery.objects.values_list("state", "attempts").get() == ("pending", 0)
