@@ -1,6 +1,7 @@
 """The job pages: all of them, and one with its progress, its end, and the button that cancels it."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from signals.models import ENDED, Job
 from signals.services.jobs import JobStateError, cancel_job
 
 PAGE_ROWS = 50
+# A short job's result is on the page soon after it is there; one that goes on is asked for less often.
+YOUNG = timedelta(seconds=30)
 SHOWN = {"all": "All", "unfinished": "Under way", "failed": "Failed"}
 
 
@@ -80,6 +83,7 @@ def job_context(request: HttpRequest, found: Job) -> dict[str, Any]:
     return {
         "job": found,
         "progress_url": reverse("research:job_progress", args=[found.pk]),
+        "ask_again": "400ms" if timezone.now() - found.created_at < YOUNG else "2s",
         "cancel_url": reverse("research:job_cancel", args=[found.pk]) if may_cancel else "",
     }
 

@@ -80,8 +80,10 @@ def month_in_quarters(seed: int = 20, bars: int = 720) -> Case:
     return replace(case_of(candles, plain.grids, seed, width=0.5), finer=quarters)
 
 
-def recorded_month(shared_data: Path, folder: str, names: list[str], start: datetime, seed: int) -> Case:
-    """Recorded hours that all three have; levels are as wide as the market's usual hour."""
+def recorded_month(
+    shared_data: Path, folder: str, names: list[str], start: datetime, seed: int, thin: float = 1.0
+) -> Case:
+    """Recorded hours that all three have, with `thin` of their volume; levels are as wide as the market's usual hour."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     first, last = (int(each.timestamp() * 1000) for each in (start, start + timedelta(days=31)))
@@ -92,6 +94,7 @@ def recorded_month(shared_data: Path, folder: str, names: list[str], start: date
         common = np.intersect1d(common, each[0])
     common = common[(common >= first) & (common < last)]
     candles = [OHLCV(*(each[np.isin(columns[0], common)] for each in columns)) for columns in columns]
+    candles = [replace(bars, volume=np.round(bars.volume * thin, 3)) for bars in candles]
     grids = []
     for number, bars in enumerate(candles):
         tick = Decimal(10) ** (Decimal(str(bars.close[0])).adjusted() - 5)

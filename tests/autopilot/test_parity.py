@@ -178,6 +178,7 @@ RECORDED = {
         datetime(2022, 1, 31, tzinfo=UTC),
         24,
         Decimal("0.2"),
+        1.0,
         ALL_KINDS,
     ),
     # The market that never closes opens where it closed: no gap to be had.
@@ -186,7 +187,8 @@ RECORDED = {
         ["BTCUSDT", "ETHUSDT", "SOLUSDT"],
         datetime(2025, 9, 25, tzinfo=UTC),
         7,
-        Decimal("0.00002"),
+        Decimal("0.0001"),  # an account knows no smaller share
+        0.2,
         ALL_KINDS - {"gap"},
     ),
 }
@@ -194,10 +196,10 @@ RECORDED = {
 
 @pytest.mark.parametrize("name", list(RECORDED))
 def test_a_recorded_month_is_the_same(name: str, shared_data: Path) -> None:
-    folder, names, start, seed, share, expected = RECORDED[name]
+    folder, names, start, seed, share, thin, expected = RECORDED[name]
     if not WHOLE:
         pytest.skip("make parity")
-    case = recorded_month(shared_data, folder, names, start, seed)
+    case = recorded_month(shared_data, folder, names, start, seed, thin)
     stored, markets, account = ran(case, volume_share=share, now=start)
     assert differences(stored, run_simulator(markets, case.signals)) == []
     met = kinds(account)
