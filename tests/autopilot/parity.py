@@ -83,7 +83,7 @@ def month_in_quarters(seed: int = 20, bars: int = 720) -> Case:
 def recorded_month(
     shared_data: Path, folder: str, names: list[str], start: datetime, seed: int, thin: float = 1.0
 ) -> Case:
-    """Recorded hours that all three have, with `thin` of their volume; levels are as wide as the market's usual hour."""
+    """Recorded hours that all three have, `thin` of their volume; levels are as wide as the market's usual hour."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     first, last = (int(each.timestamp() * 1000) for each in (start, start + timedelta(days=31)))
