@@ -146,9 +146,11 @@ def _bar(  # noqa: PLR0913, PLR0917  (compiled)
     found: int,
 ) -> tuple[int, int, IntArray]:
     """One bar of one instrument, through its parts where it leaves open what came first and they are known."""
-    kept[:] = row
+    in_parts = parts[1] > parts[0]
+    if in_parts:
+        kept[:] = row
     happened = advance(row, bar, terms, told, 1)
-    if happened >= 0 and parts[1] > parts[0] and _open_question(kept, row, told, happened):
+    if in_parts and happened >= 0 and _open_question(kept, row, told, happened):
         row[:] = kept
         happened = 0
         for part in range(parts[0], parts[1]):

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray, TimeArray
 from signals.engine.performance import (
-    Interval,
-    bootstrap_interval,
+    bootstrap_intervals,
     cagr,
     calmar_ratio,
     drawdown_length,
@@ -26,6 +25,8 @@ from signals.engine.performance import (
 
 DAY_MS = 86_400_000
 FEWEST_FOR_INTERVAL = 20
+
+Taken = Callable[[FloatArray], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,21 @@ def returns_of(equity: FloatArray, start: float) -> FloatArray:
     return changes
 
 
-def account_measures(returns: FloatArray, days_per_year: float) -> list[Measure]:
+def account_measures(
+    returns: FloatArray, days_per_year: float, *, with_intervals: bool = True
+) -> list[Measure]:
     """Of daily returns."""
-
-    def of(name: str, measure: Callable[[FloatArray], float], form: str = "number") -> Measure:
-        low, high = _interval(returns, measure)
-        return Measure(name, finite(measure(returns)), len(returns), "days", form, low, high)
-
+    of: dict[str, tuple[Taken, str]] = {
+        "Return a year": (lambda each: cagr(each, days_per_year), "percent"),
+        "Sharpe ratio": (lambda each: sharpe_ratio(each, days_per_year), "number"),
+        "Sortino ratio": (lambda each: sortino_ratio(each, days_per_year), "number"),
+        "Volatility a year": (lambda each: volatility(each, days_per_year), "percent"),
+        "Deepest drawdown": (max_drawdown, "percent"),
+    }
+    total = finite(float(np.prod(1 + returns) - 1))
     return [
-        Measure("Total return", finite(float(np.prod(1 + returns) - 1)), len(returns), "days", "percent"),
-        of("Return a year", lambda each: cagr(each, days_per_year), "percent"),
-        of("Sharpe ratio", lambda each: sharpe_ratio(each, days_per_year)),
-        of("Sortino ratio", lambda each: sortino_ratio(each, days_per_year)),
-        of("Volatility a year", lambda each: volatility(each, days_per_year), "percent"),
-        of("Deepest drawdown", max_drawdown, "percent"),
+        Measure("Total return", total, len(returns), "days", "percent"),
+        *_measured(returns, of, "days", with_intervals=with_intervals),
         Measure("Calmar ratio", finite(calmar_ratio(returns, days_per_year)), len(returns), "days"),
         Measure("Longest drawdown, days", float(drawdown_length(returns)), len(returns), "days"),
     ]
@@ -77,15 +79,14 @@ def account_measures(returns: FloatArray, days_per_year: float) -> list[Measure]
 def trade_measures(profits: FloatArray, r_multiples: FloatArray) -> list[Measure]:
     """Of closed trades in the order in which they ended; R is NaN for a trade without a stop."""
     known = r_multiples[np.isfinite(r_multiples)]
-    found = []
-    for name, values, measure, form in (
-        ("Win rate", profits, win_rate, "percent"),
-        ("Profit factor", profits, profit_factor, "number"),
-        ("Expectancy", known, expectancy, "R"),
-    ):
-        low, high = _interval(values, measure)
-        found.append(Measure(name, finite(measure(values)), len(values), "trades", form, low, high))
-    return found
+    money: dict[str, tuple[Taken, str]] = {
+        "Win rate": (win_rate, "percent"),
+        "Profit factor": (profit_factor, "number"),
+    }
+    return [
+        *_measured(profits, money, "trades"),
+        *_measured(known, {"Expectancy": (expectancy, "R")}, "trades"),
+    ]
 
 
 def monthly(days: TimeArray, equity: FloatArray, start: float) -> tuple[list[int], list[list[float | None]]]:
@@ -114,10 +115,23 @@ def finite(value: float) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _interval(
-    values: npt.NDArray[Any], measure: Callable[[FloatArray], float]
-) -> tuple[float | None, float | None]:
+def _measured(
+    values: npt.NDArray[Any], of: dict[str, tuple[Taken, str]], unit: str, *, with_intervals: bool = True
+) -> list[Measure]:
+    """Each measure of the values by its name, with its form; intervals of all of them from the same resampling."""
+    bounds = (
+        [(None, None)] * len(of)
+        if not with_intervals
+        else _intervals(values, [each for each, _ in of.values()])
+    )
+    return [
+        Measure(name, finite(measure(values)), len(values), unit, form, low, high)
+        for (name, (measure, form)), (low, high) in zip(of.items(), bounds, strict=True)
+    ]
+
+
+def _intervals(values: npt.NDArray[Any], measures: list[Taken]) -> list[tuple[float | None, float | None]]:
     if len(values) < FEWEST_FOR_INTERVAL:
-        return None, None
-    interval: Interval = bootstrap_interval(values, measure, samples=500)
-    return finite(interval.low), finite(interval.high)
+        return [(None, None)] * len(measures)
+    found = bootstrap_intervals(values, measures, samples=500)
+    return [(finite(each.low), finite(each.high)) for each in found]

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from autopilot.engine.simulation import Simulation
 from research.engine.backtest_report import (
+    Measure,
     account_measures,
     daily,
     finite,
@@ -143,6 +144,10 @@ def _reported(
     years, months = monthly(days, worth, cash)
     best = returns_of(daily(optimistic.times, optimistic.equity)[1], cash)
     plain = returns_of(daily(simulation.times, even)[1], cash)
+
+    def beside(others: npt.NDArray[np.float64]) -> list[Measure]:
+        return account_measures(others, days_per_year, with_intervals=False)
+
     arrays: Arrays = {
         "times": simulation.times,
         "equity": simulation.equity,
@@ -152,8 +157,8 @@ def _reported(
     }
     report = {
         "measures": [asdict(each) for each in measures],
-        "benchmark": [asdict(each) for each in account_measures(plain, days_per_year)],
-        "optimistic": [asdict(each) for each in account_measures(best, days_per_year)],
+        "benchmark": [asdict(each) for each in beside(plain)],
+        "optimistic": [asdict(each) for each in beside(best)],
         "years": years,
         "months": months,
         "instruments": list(simulation.instruments),

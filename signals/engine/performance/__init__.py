@@ -13,6 +13,7 @@ A measure of nothing is NaN, never 0.
 from signals.engine.performance.bootstrap_interval import (
     Interval,
     bootstrap_interval,
+    bootstrap_intervals,
     percentile_interval,
     resampled_totals,
 )
@@ -41,6 +42,7 @@ from signals.engine.performance.win_rate import win_rate
 __all__ = [
     "Interval",
     "bootstrap_interval",
+    "bootstrap_intervals",
     "cagr",
     "calmar_ratio",
     "conditional_value_at_risk",

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,6 +9,9 @@ from signals.engine.candle import FloatArray
 from signals.engine.performance.inputs import check_level
 
 
+Measure = Callable[[FloatArray], float]
+
+
 class Interval(NamedTuple):
     low: float
     high: float
@@ -16,7 +19,7 @@ class Interval(NamedTuple):
 
 def bootstrap_interval(
     values: npt.ArrayLike,
-    measure: Callable[[FloatArray], float],
+    measure: Measure,
     *,
     level: float = 0.95,
     samples: int = 1_000,
@@ -31,6 +34,20 @@ def bootstrap_interval(
     measure of a sample is NaN. The same seed gives the same interval.
     Source: Politis and Romano, The Stationary Bootstrap (1994).
     """
+    options = {"level": level, "samples": samples, "mean_block": mean_block, "seed": seed}
+    return bootstrap_intervals(values, [measure], **options)[0]  # type: ignore[arg-type]
+
+
+def bootstrap_intervals(
+    values: npt.ArrayLike,
+    measures: Sequence[Measure],
+    *,
+    level: float = 0.95,
+    samples: int = 1_000,
+    mean_block: float | None = None,
+    seed: int = 0,
+) -> list[Interval]:
+    """`bootstrap_interval` of each measure: all are taken of the same resampled histories, drawn once."""
     check_level(level)
     history = np.asarray(values, dtype=np.float64)
     if history.ndim != 1 or not np.isfinite(history).all():
@@ -39,10 +56,12 @@ def bootstrap_interval(
     if not block >= 1 or samples < 1:
         raise ValueError(f"mean_block and samples are at least 1, not {block} and {samples}")
     if len(history) < 2:
-        return Interval(np.nan, np.nan)
-    random = np.random.default_rng(seed)
-    measured = [measure(history[_resampled_rows(len(history), block, random)]) for _ in range(samples)]
-    return percentile_interval(measured, level)
+        return [Interval(np.nan, np.nan)] * len(measures)
+    random, measured = np.random.default_rng(seed), np.empty((len(measures), samples))
+    for column in range(samples):
+        again = history[_resampled_rows(len(history), block, random)]
+        measured[:, column] = [measure(again) for measure in measures]
+    return [percentile_interval(each, level) for each in measured]
 
 
 def percentile_interval(measured: npt.ArrayLike, level: float = 0.95) -> Interval:
