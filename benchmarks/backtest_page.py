@@ -4,8 +4,8 @@
 
 FOLDER holds candles as SYMBOL_1h.parquet (timestamp in ms, open, high, low, close, volume), as SANDBOX_DATA does; ten
 of them are taken. Without it random walks stand in. The form is posted, the job is run by the worker's task in this
-process (a lease, a trial, a report and arrays are written), then the page and its three charts are fetched. Times are of
-the processor, without Postgres's, so that what else runs on the machine counts less; the clock's stand beside them.
+process (a lease, a trial, a report and arrays are written), then the page and its three charts are fetched. Times are
+of the processor, without Postgres's, so that what else runs counts less; the clock's stand beside them.
 """
 
 import argparse
@@ -147,8 +147,8 @@ def section(asked: argparse.Namespace, found: dict[str, list[tuple[dict[str, flo
         f"## A backtest of {PAIRS} pairs over {YEARS} years of 1h, from the form to its page",
         "",
         f"`python benchmarks/backtest_page.py --rounds {asked.rounds}` on {machine()}; commit {commit()}.",
-        f"{told.capitalize()} in Postgres. Seconds of the processor, medians of {asked.rounds} warm runs: whole requests",
-        "and the worker's task. Redis, which wakes the worker, is not in them; the page asks for the end every 0.4 s.",
+        f"{told.capitalize()} in Postgres. Seconds of the processor, medians of {asked.rounds} warm runs: whole",
+        "requests and the worker's task, without Redis, which wakes the worker. The page asks for the end every 0.4 s.",
         "",
         "| | trades | first run | form | job | page | three charts | all, warm | by the clock | |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|",

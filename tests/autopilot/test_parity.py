@@ -41,7 +41,6 @@ from tests.autopilot.parity import (
     run_simulator,
 )
 
-
 WHOLE = bool(os.environ.get("WHOLE_MONTH"))
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(5_400 if WHOLE else 900)]
 ALL_KINDS = {

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from signals.engine.candle import FloatArray
 from signals.engine.performance.inputs import check_level
 
-
 Measure = Callable[[FloatArray], float]
 
 
