@@ -54,6 +54,7 @@ SYMBOLS = {"BTC/USDT": "50000", "ETH/USDT": "2500", "SOL/USDT": "150", "BNB/USDT
 QUANTITIES = {"BTC/USDT": "0.01", "ETH/USDT": "0.2", "SOL/USDT": "3.0", "BNB/USDT": "1.0"}
 # Deaths come at a visit drawn up to these, so that much is under way; everywhere else up to 24.
 LATEST_VISIT = {CrashPoint.AFTER_CANCEL_CALL: 6, CrashPoint.BEFORE_RECONCILED: 10}
+FRESH = timedelta(seconds=25)
 IN_FLIGHT = 10  # intents that wait for the executor
 NO_EVIDENCE_SECONDS = 4.0
 LIES = {
@@ -104,6 +105,7 @@ class Ordeal:
         self.executor: ForkedExecutor | None = None
         self.point: CrashPoint | None = None
         self.newest: datetime | None = None
+        self.forked_at = timezone.now()
 
     def run(self) -> dict[str, Any]:
         began = time.monotonic()
@@ -184,7 +186,7 @@ class Ordeal:
         latest = LATEST_VISIT.get(self.point, 24) if self.point else 0
         crash = f"{self.point.value}:{self.rng.randint(1, latest)}" if self.point else ""
         self.executor = ForkedExecutor(self.state / "executor.log", crash)
-        self.starts += 1
+        self.starts, self.forked_at = self.starts + 1, timezone.now()
 
     def _arm(self) -> None:
         """A restart returned everything to paper: two persons arm again."""
@@ -202,7 +204,8 @@ class Ordeal:
         now = timezone.now()
         opened = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
         room = IN_FLIGHT - LiveOrder.objects.filter(state="new").count()
-        compared = Reconciliation.objects.filter(is_clean=True, at__gt=now - timedelta(seconds=25))
+        # By this life of the executor: what is written while none leads is dropped by the next.
+        compared = Reconciliation.objects.filter(is_clean=True, at__gt=max(self.forked_at, now - FRESH))
         clean = set(compared.values_list("account_id", flat=True))
         alive = LiveOrder.objects.alive().exclude(order__purpose="stop").order_by()
         under_way = {
@@ -228,7 +231,7 @@ class Ordeal:
 
     def _leave(self, position: Position, opened: datetime, now: datetime) -> int:
         """Sometimes the stop is moved instead, as a managed exit does."""
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.15:
             price = Decimal(SYMBOLS[position.instrument.symbol])
             moved = price * Decimal(self.rng.randint(70, 95)) / 100
             return int(move_stop(position=position, price=moved, by="chaos", now=now))

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from autopilot.engine.live_order import LiveState
-from autopilot.models import Account, LiveOrder, LiveOrderEvent, Order
+from autopilot.models import Account, LiveOrder, LiveOrderEvent, Order, Position
 from signals.services.actions import record_action
 
 INTENT_CHANNEL = "copilot_intents"
@@ -59,9 +59,14 @@ def end_unsent(live: LiveOrder, *, detail: str, now: datetime) -> None:
     live.state, live.detail, live.ended_at = LiveState.DROPPED.value, detail[:300], now
     live.save(update_fields=["state", "detail", "ended_at"])
     LiveOrderEvent.objects.create(live_order=live, state=LiveState.DROPPED.value, detail=detail[:300], at=now)
-    Order.objects.filter(pk=live.pk).update(
-        state="cancelled", reason_code=detail[:32], remaining=Decimal(0), ended_at=now
-    )
+    _end_order(live, reason=detail[:32], now=now)
+
+
+def _end_order(live: LiveOrder, *, reason: str, now: datetime) -> None:
+    """A position that it was to leave can be left again."""
+    ended = Order.objects.filter(pk=live.pk)
+    ended.update(state="cancelled", reason_code=reason, remaining=Decimal(0), ended_at=now)
+    Position.objects.filter(orders__in=ended.filter(number=None)).update(closing="")
 
 
 def decide_unknown(*, live_id: int, note: str, by: str, now: datetime, address: str = "") -> LiveOrder:
@@ -78,9 +83,7 @@ def decide_unknown(*, live_id: int, note: str, by: str, now: datetime, address: 
         live.detail = note.strip()[:300]
         live.save()
         LiveOrderEvent.objects.create(live_order=live, state=live.state, detail=live.detail, at=now)
-        Order.objects.filter(pk=live.pk).update(
-            state="cancelled", reason_code="decided_by_person", remaining=Decimal(0), ended_at=now
-        )
+        _end_order(live, reason="decided_by_person", now=now)
         live.order.freezes.filter(lifted_at=None).update(lifted_at=now, lifted_by=by)
         record_action(
             actor=by,

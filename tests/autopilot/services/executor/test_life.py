@@ -112,6 +112,27 @@ def test_order_that_never_arrived_stays_unknown_until_a_person_decides(hands: Ha
     assert not SymbolFreeze.objects.filter(lifted_at=None).exists()
 
 
+def test_position_can_be_left_again_after_a_person_ended_its_unknown_exit(hands: Hands) -> None:
+    hands.ready()
+    hands.order("0.01")
+    hands.turn(2)
+    position = Position.objects.get()
+    leave = {
+        "account": hands.account,
+        "instrument": hands.instrument,
+        "candle_open_time": position.clock,
+        "by": "ada",
+    }
+    hands.far.fault("500")
+    lost = close_position(**leave, now=hands.now())
+    assert lost is not None
+    hands.turn(4, seconds=301)
+    decide_unknown(live_id=lost.pk, note="not there", by="ada", now=hands.now())
+    assert close_position(**leave, now=hands.now()) is not None
+    hands.turn(2)
+    assert Position.objects.get().quantity == 0
+
+
 @pytest.mark.parametrize("kind", ["429"])
 def test_exchange_that_asks_for_quiet_refused_the_order_and_is_left_alone(hands: Hands, kind: str) -> None:
     hands.ready()
