@@ -24,6 +24,7 @@ from tests.chaos.processes import Killable, Sandbox, running, start_beat, start_
 from tests.chaos.watch import say, until
 from tests.notifications.rows import SENDS, make_subscriber, make_tier
 from tests.ports import free_port
+from users.models import Subscriber
 
 SWEEP_SECONDS = 5
 QUICK = ("--per-second", "100000", "--seconds-per-chat", "0", "--lease-seconds", "4")
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace, state: Path) -> dict[str, Any]:
     say(f"{total - options.instruments} candles to judge by two workers")
     began = time.monotonic()
     with start_sandbox(state) as sandbox, group(state, sandbox.url) as running_group:
+        for chat in Subscriber.objects.values_list("chat_id", flat=True):
+            sandbox.post("/chats", {"id": chat, "first_name": "Subscriber"})
         for url, web in running_group.webs.items():
             until(lambda url=url: answers(url), web, every=0.5)
         for instrument in instruments * 2:  # announced twice
@@ -74,7 +77,7 @@ def group(state: Path, url: str) -> Iterator[Group]:
             web = ["-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port)]
             web += ["--log-level", "warning", "copilot_project.asgi:application"]
             found.webs[f"http://127.0.0.1:{port}"] = start(f"web{number}", web)
-            worker = ["-m", "celery", "-A", "copilot_project", "worker", "-Q", "celery,market,signals"]
+            worker = ["-m", "celery", "-A", "copilot_project", "worker", "-Q", "celery,signals"]
             worker += ["-c", "1", "-n", f"worker{number}@%h", "-l", "INFO"]
             ports = {"WORKER_METRICS_PORT": str(free_port()), "SENDER_METRICS_PORT": str(free_port())}
             found.workers[f"worker{number}"] = start(f"worker{number}", worker, **ports)
@@ -131,7 +134,7 @@ def judge(
         "candles_to_judge": total - options.instruments,
         "candles_lost": total - len(judged),
         "candles_judged_twice": sum(count - 1 for count in judged.values()),
-        "tasks_of_each_worker": [tasks_in(state / f"{name}.log") for name in running_group.workers],
+        "candles_judged_by_each_worker": [judged_in(state / f"{name}.log") for name in running_group.workers],
         "signals": Signal.objects.count(),
         "deliveries": of_signals.count(),
         "deliveries_missing": Signal.objects.count() * options.subscribers - of_signals.count(),
@@ -147,10 +150,10 @@ def judge(
     failed = (
         any(figures[name] for name in wrong)
         or figures["lost"] > 0
-        or not all(figures["tasks_of_each_worker"])
+        or not all(figures["candles_judged_by_each_worker"])
     )
     return figures | {"failed": failed}
 
 
-def tasks_in(log: Path) -> int:
-    return len(re.findall(r"succeeded in", log.read_text(errors="replace")))
+def judged_in(log: Path) -> int:
+    return len(re.findall(r"\] evaluated \[", log.read_text(errors="replace")))
