@@ -8,10 +8,11 @@ from django import forms
 
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import Assignment
+from signals.models import Assignment, TrainedModel
 
 FUSED = "fused"
 RULE = "trend_rule"  # as signals.engine.trend has it
+MODEL, MOST_MODELS = "model:", 10
 SIZINGS = (
     ("fraction", "Share of the account a trade"),
     ("risk", "Share of the account at risk a trade"),
@@ -27,6 +28,7 @@ OBJECTIVES = (
     ("hierarchical_risk_parity", "Hierarchical risk parity"),
     ("inverse_volatility", "Inverse volatility"),
     ("least_cvar", "Least loss in the worst 5 %"),
+    ("black_litterman", "Black-Litterman, signals as views"),
 )
 NOT_OPEN_TO_ARMS = ("validity_bars", "window_bars")  # as signals.services.experiments has it
 PREFIX = "parameter_"
@@ -35,11 +37,20 @@ PREFIX = "parameter_"
 def strategy_choices() -> list[tuple[str, str]]:
     from signals.engine.strategies import STRATEGIES  # noqa: PLC0415
 
-    return [
+    plain = [
         (FUSED, "The fused decision"),
         (RULE, "The trend rule, managed exits (4h)"),
         *((name, name.replace("_", " ")) for name in STRATEGIES),
     ]
+    models = TrainedModel.objects.filter(kind="selector").order_by("-trained_at")[:MOST_MODELS]
+    chosen = [
+        (
+            f"{MODEL}{each.pk}",
+            f"Choice of model {each.pk} ({each.get_state_display()}), from {each.data_to:%Y-%m-%d}",
+        )
+        for each in models.only("pk", "state", "data_to")
+    ]
+    return plain + chosen
 
 
 def parameter_fields(strategy: str) -> dict[str, forms.Field]:
@@ -50,10 +61,14 @@ def parameter_fields(strategy: str) -> dict[str, forms.Field]:
     from signals.engine.strategies import LISTENERS, STRATEGIES  # noqa: PLC0415
     from signals.engine.trend import FROZEN  # noqa: PLC0415
 
-    own = {FUSED: HybridSettings(), RULE: FROZEN}
+    own: dict[str, Any] = {FUSED: HybridSettings(), RULE: FROZEN}
+    if strategy.startswith(MODEL):
+        from autopilot.engine.model_choice import ModelParameters  # noqa: PLC0415
+
+        own[strategy] = ModelParameters()
     if strategy in LISTENERS or (strategy not in own and strategy not in STRATEGIES):
         return {}
-    holder: Any = own[strategy] if strategy in own else STRATEGIES[strategy].parameters
+    holder = own[strategy] if strategy in own else STRATEGIES[strategy].parameters
     found: dict[str, forms.Field] = {}
     for each in fields(holder):
         if "bounds" not in each.metadata:

@@ -26,6 +26,7 @@ from tests.browser import log_in, visiting
 from tests.factories import make_instrument
 from tests.notifications.rows import make_subscriber, make_tier
 from tests.research.console_rows import alive, last_hour, past
+from tests.research.picture_rows import delivery_pages, research_pages, stopped_page, trading_pages
 from users.models import User
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "console"
@@ -69,7 +70,10 @@ def full_house() -> list[Instrument]:
 def test_draw(chromium: Path, live_server: LiveServer, settings: Settings) -> None:
     settings.SANDBOX = True
     instruments = full_house()
-    draw(chromium, live_server.url, {name: address(instruments) for name, address in PAGES.items()})
+    pages = {name: address(instruments) for name, address in PAGES.items()}
+    pages |= trading_pages(instruments[0]) | research_pages(instruments) | delivery_pages()
+    draw(chromium, live_server.url, pages)
+    draw(chromium, live_server.url, stopped_page())
 
 
 @pytest.mark.browser
@@ -84,7 +88,8 @@ def test_draw_live_trading(chromium: Path, live_server: LiveServer, settings: Se
 
 
 def draw(chromium: Path, url: str, pages: dict[str, str]) -> None:
-    User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
+    if not User.objects.filter(username="boss").exists():
+        User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
     FOLDER.mkdir(exist_ok=True)
     for look, (size, scheme) in LOOKS.items():
         with visiting(chromium, viewport=size, color_scheme=scheme) as (page, complaints):

@@ -20,6 +20,7 @@ from autopilot.engine.market import (
     Sizing,
     signals_of,
 )
+from autopilot.engine.model_choice import ModelDecider, model_signals
 from autopilot.engine.simulation import Simulation
 from autopilot.engine.simulator import default_grid, simulate, simulate_signals
 from signals.engine.candle import OHLCV, FloatArray, TimeArray
@@ -40,7 +41,7 @@ NAMES = (*STRATEGIES, RULE, HYBRID)
 WARM_UP_BARS = 500
 FEWEST_BARS = 2
 
-Decider = Strategy | TrendSettings | HybridSettings
+Decider = Strategy | TrendSettings | HybridSettings | ModelDecider
 
 Progress = Callable[[int, int, str], None]
 
@@ -180,6 +181,9 @@ def decided(decider: Decider, stretch: Stretch, timeframe: Timeframe, partner: O
         whole = signals_of(decisions(windows, decider, context))
     elif isinstance(decider, TrendSettings):
         whole = signals_of(breakouts(stretch.candles, decider))
+    elif isinstance(decider, ModelDecider):
+        can_short = stretch.instrument.market_type != MarketType.SPOT
+        whole = model_signals(decider, stretch.candles, context, can_short=can_short)
     else:
         whole = signals_of(_alone(decider, stretch, context))
     rows = slice(stretch.first, None)

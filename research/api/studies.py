@@ -116,14 +116,14 @@ def backtest_request(wanted: dict[str, Any]) -> Any:
     """ValidationError names the field: strategy, timeframe, size and parameters are judged one after the other."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from research.services.backtest_request import FUSED, BacktestRequest  # noqa: PLC0415  (compiled code)
+    from research.services.backtest_request import FUSED, MODEL, BacktestRequest  # noqa: PLC0415  (compiled code)
     from signals.engine.strategies import STRATEGIES  # noqa: PLC0415
     from signals.engine.timeframe import BASE_TIMEFRAME  # noqa: PLC0415
     from signals.engine.trend import RULE, TIMEFRAME  # noqa: PLC0415
 
     strategy, timeframe = wanted["strategy"], wanted["timeframe"]
-    if strategy not in (FUSED, RULE) and strategy not in STRATEGIES:
-        known = ", ".join((*STRATEGIES, RULE, FUSED))
+    if strategy not in {FUSED, RULE, *STRATEGIES} and not strategy.startswith(f"{MODEL}:"):
+        known = ", ".join((*STRATEGIES, RULE, FUSED, f"{MODEL}:NUMBER"))
         raise ValidationError({"strategy": f"There is none called {strategy}: {known}."})
     if strategy == RULE and timeframe != TIMEFRAME:
         raise ValidationError({"timeframe": f"The trend rule is decided on {TIMEFRAME.value} candles."})
@@ -143,7 +143,8 @@ def backtest_request(wanted: dict[str, Any]) -> Any:
             **told,
         )
     except ValueError as error:
-        raise ValidationError({"size": str(error)}) from error
+        wrong = "strategy" if strategy.startswith(MODEL) else "size"
+        raise ValidationError({wrong: str(error)}) from error
     unknown = wanted["parameters"].keys() - plain.parameter_bounds().keys()
     if unknown:
         raise ValidationError({"parameters": f"{', '.join(sorted(unknown))}: no parameter of {strategy}."})

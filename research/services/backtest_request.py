@@ -5,7 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from autopilot.engine.model_choice import ModelParameters
 from autopilot.engine.simulator import Fixed, FractionOfEquity, RiskPerTrade, VolatilityTarget
+from autopilot.services.backtest import Decider
+from autopilot.services.model_choice import model_decider, model_row
 from signals.engine.cost_rates import CostRates
 from signals.engine.hybrid import HybridSettings
 from signals.engine.performance import periods_per_year
@@ -16,12 +19,14 @@ from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.engine.trend import FROZEN, RULE, TIMEFRAME, TrendSettings
 
 FUSED = "fused"
+MODEL = "model"  # "model:12" is the choice of the selector with that key
+LONGEST_KEY = 10
 Sizing = Fixed | FractionOfEquity | RiskPerTrade | VolatilityTarget
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """instruments: primary keys. strategy: of STRATEGIES, RULE or FUSED. parameters: what differs from the defaults.
+    """instruments: primary keys. strategy: of STRATEGIES, RULE, FUSED or MODEL:key. parameters: what is no default.
 
     start, end: ISO moments with a zone; a bar counts that opens in [start, end). Amounts are decimal text, so that
     the same request is the same JSON. ValueError for what cannot be run.
@@ -44,7 +49,7 @@ class BacktestRequest:
     def __post_init__(self) -> None:
         if not self.instruments:
             raise ValueError("choose at least one instrument")
-        if self.strategy not in (FUSED, RULE) and self.strategy not in STRATEGIES:
+        if self.strategy not in {FUSED, RULE, *STRATEGIES} and self.model is None:
             raise ValueError(f"there is no strategy called {self.strategy!r}")
         if self.strategy == FUSED and self.timeframe != BASE_TIMEFRAME:
             raise ValueError(f"the fused decision is made on {BASE_TIMEFRAME.value} candles")
@@ -53,7 +58,11 @@ class BacktestRequest:
         if self.first >= self.last:
             raise ValueError("the end must be later than the start")
         self.costs()
-        self.decider()
+        if self.model is None:
+            self.decider()
+        else:
+            ModelParameters(**typed(ModelParameters(), self.parameters))
+            model_row(pk=self.model, start=self.first, timeframe=self.timeframe)
         self.sized(AssetClass.CRYPTO)
 
     @classmethod
@@ -75,8 +84,17 @@ class BacktestRequest:
     def costs(self) -> CostRates:
         return CostRates(Decimal(self.maker_bps), Decimal(self.taker_bps), Decimal(self.slippage_bps))
 
-    def decider(self) -> Strategy | TrendSettings | HybridSettings:
-        """The strategy, or the settings of the trend rule or the fused decision, with these parameters."""
+    @property
+    def model(self) -> int | None:
+        """Key of the selector whose choice is asked for; None for a strategy."""
+        prefix, _, number = self.strategy.partition(":")
+        return int(number) if prefix == MODEL and number.isdecimal() and len(number) < LONGEST_KEY else None
+
+    def decider(self) -> Decider:
+        """The strategy, the settings of the trend rule or the fused decision, or the model, with these parameters."""
+        if self.model is not None:
+            chosen = ModelParameters(**typed(ModelParameters(), self.parameters))
+            return model_decider(pk=self.model, start=self.first, timeframe=self.timeframe, parameters=chosen)
         if self.strategy == FUSED:
             return HybridSettings(**typed(HybridSettings(), self.parameters))  # type: ignore[arg-type]
         if self.strategy == RULE:
@@ -96,6 +114,8 @@ class BacktestRequest:
 
     @property
     def _holder(self) -> Any:
+        if self.model is not None:
+            return ModelParameters()
         own = {FUSED: HybridSettings(), RULE: FROZEN}
         return own[self.strategy] if self.strategy in own else STRATEGIES[self.strategy].parameters
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from math import isfinite, sqrt
 from typing import Any
@@ -24,7 +24,8 @@ from research.engine.portfolio import (
 )
 from research.engine.question import dataset_hash
 from research.models import PortfolioStudy
-from signals.engine.candle import OHLCV, FloatArray
+from research.services.signal_views import signal_views, weights_by_views
+from signals.engine.candle import OHLCV, FloatArray, TimeArray
 from signals.engine.performance import periods_per_year
 from signals.engine.session import AssetClass
 from signals.engine.timeframe import Timeframe
@@ -34,7 +35,8 @@ from signals.services.actions import record_action
 from signals.services.jobs import start_job
 
 Progress = Callable[[int, int, str], None]
-SPREADING = ("risk_parity", "hierarchical_risk_parity", "inverse_volatility", "least_cvar")
+VIEWS = "black_litterman"
+SPREADING = ("risk_parity", "hierarchical_risk_parity", "inverse_volatility", "least_cvar", VIEWS)
 COST = 0.0012  # of what is traded: taker fee and slippage of the large exchanges
 FEWEST_PERIODS = 60
 FRONTIER_POINTS = 20
@@ -96,7 +98,8 @@ def carry_out_portfolio(*, study: PortfolioStudy, progress: Progress) -> dict[st
     periods = periods_per_year(Timeframe(request.timeframe), asset_class)
     mean, covariance = estimate(returns, request.shrink)
     progress(1, STEPS, "optimises")
-    weights = method(request, periods)(returns)
+    choose = _informed(request, periods, _closes(list(markets.values()), Timeframe(request.timeframe)))
+    weights = choose(returns, len(returns))
     frontier = efficient_frontier(
         mean, covariance, points=FRONTIER_POINTS, bounds=(request.low, request.high)
     )
@@ -105,7 +108,8 @@ def carry_out_portfolio(*, study: PortfolioStudy, progress: Progress) -> dict[st
     test = max(len(returns) // 20, 5)
     judged = out_of_sample(
         returns,
-        {request.objective: method(request, periods)},
+        {},
+        informed={request.objective: choose},
         train_rows=train,
         test_rows=test,
         periods_per_year=periods,
@@ -143,6 +147,33 @@ def carry_out_portfolio(*, study: PortfolioStudy, progress: Progress) -> dict[st
     return {"portfolio": str(study.pk), "verdict": judged.sentence}
 
 
+def _informed(
+    request: PortfolioRequest, periods: float, closes: list[datetime]
+) -> Callable[[FloatArray, int], FloatArray]:
+    """From returns, and the row that is not known yet, to weights. closes: when each return's period begins."""
+    if request.objective != VIEWS:
+        plain = method(request, periods)
+        return lambda returns, _: plain(returns)
+
+    def by_views(returns: FloatArray, row: int) -> FloatArray:
+        views = signal_views(
+            instruments=request.instruments,
+            as_of=closes[row],
+            period_seconds=Timeframe(request.timeframe).seconds,
+        )
+        return weights_by_views(returns, views, shrink=request.shrink, bounds=(request.low, request.high))
+
+    return by_views
+
+
+def _closes(markets: list[OHLCV], timeframe: Timeframe) -> list[datetime]:
+    """Of the candles that all markets share: the return of row n is known from the close n + 1 on."""
+    return [
+        datetime.fromtimestamp(timeframe.close_time(int(each)) / 1000, UTC)
+        for each in shared_moments(markets)
+    ]
+
+
 def method(request: PortfolioRequest, periods: float) -> Callable[[FloatArray], FloatArray]:
     """From returns to weights, as asked; everything of a year is brought to one period."""
 
@@ -170,9 +201,14 @@ def method(request: PortfolioRequest, periods: float) -> Callable[[FloatArray], 
     return choose
 
 
+def shared_moments(markets: list[OHLCV]) -> TimeArray:
+    shared: TimeArray = reduce(np.intersect1d, [each.open_time for each in markets])
+    return shared
+
+
 def common_returns(markets: list[OHLCV]) -> FloatArray:
     """Simple returns, (T, n), of closes at the moments that all markets share."""
-    shared = reduce(np.intersect1d, [each.open_time for each in markets])
+    shared = shared_moments(markets)
     closes = np.column_stack([each.close[np.searchsorted(each.open_time, shared)] for each in markets])
     changes: FloatArray = closes[1:] / closes[:-1] - 1
     return changes

@@ -19,6 +19,7 @@ BY_VOLATILITY = "inverse volatility"
 EVERYTHING = 1e-12
 
 Method = Callable[[FloatArray], FloatArray]
+Informed = Callable[[FloatArray, int], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,7 @@ def optimized(
     return choose
 
 
-def out_of_sample(
+def out_of_sample(  # noqa: PLR0913  (how it is held, and what is compared)
     returns: npt.ArrayLike,
     methods: Mapping[str, Method],
     *,
@@ -67,24 +68,28 @@ def out_of_sample(
     cost: float = 0.0,
     level: float = 0.95,
     seed: int = 0,
+    informed: Mapping[str, Informed] | None = None,
 ) -> OutOfSample:
     """Choose weights from the last `train_rows` periods, hold them for `test_rows`, and so on to the end.
 
     returns: simple, T x n, at least -1. methods: from returns (train_rows x n) to weights; 1/N and inverse volatility
-    are always added. Between choices weights drift with the prices; `cost` is paid per unit traded, buying into the
+    are always added. informed: methods that know more than returns; each gets the row of the first period that is not
+    known yet as well. Between choices weights drift with the prices; `cost` is paid per unit traded, buying into the
     first one too. A method is preferred only where the interval of its lead over 1/N, a paired stationary bootstrap
     at `level` shared among the methods (Bonferroni), is above 0. ValueError in a method means that it has no answer.
     """
     record = checked_returns(returns)
-    if (record < -1).any() or not cost >= 0 or not methods:
+    asked = dict(informed or {})
+    if (record < -1).any() or not cost >= 0 or not (methods or asked):
         raise ValueError(
             "returns must be at least -1, cost not negative, and there must be methods to compare"
         )
     folds = walk_forward(len(record), train_rows=train_rows, test_rows=test_rows)
-    every = {EVEN: _even, BY_VOLATILITY: _by_volatility, **methods}
+    plain = {EVEN: _even, BY_VOLATILITY: _by_volatility, **methods}
+    every: dict[str, Informed] = {name: _uninformed(method) for name, method in plain.items()} | asked
     records = {}
     for name, method in every.items():
-        chosen = [_answer(method, record[fold.train]) for fold in folds]
+        chosen = [_answer(method, record[fold.train], int(fold.test[0])) for fold in folds]
         net, traded = _held(record, [fold.test for fold in folds], [weights for weights, _ in chosen], cost)
         unanswered = sum(not answered for _, answered in chosen)
         sharpe = sharpe_ratio(net, periods_per_year)
@@ -116,9 +121,13 @@ def _judged(
     return OutOfSample(records, best if better else EVEN, difference, interval, sentence)
 
 
-def _answer(method: Method, known: FloatArray) -> tuple[FloatArray, bool]:
+def _uninformed(method: Method) -> Informed:
+    return lambda known, _: method(known)
+
+
+def _answer(method: Informed, known: FloatArray, row: int) -> tuple[FloatArray, bool]:
     try:
-        weights = np.asarray(method(known), dtype=np.float64)
+        weights = np.asarray(method(known, row), dtype=np.float64)
     except ValueError:
         return equal_weights(known.shape[1]), False
     if weights.shape != (known.shape[1],) or abs(weights.sum() - 1) > 1e-6:

@@ -15,6 +15,7 @@ from signals.engine.performance import max_drawdown
 from signals.engine.timeframe import Timeframe
 from signals.engine.trend import RULE, trades
 from signals.market.models import Instrument
+from signals.models import TrainedModel
 from tests.factories import make_instrument, make_series, merge_bars, store
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -182,3 +183,24 @@ def test_what_cannot_be_run_is_refused_with_the_reason(wrong: dict[str, object],
     }
     with pytest.raises(ValueError, match=words):
         BacktestRequest(**(values | wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+def test_a_models_choice_is_tested_on_candles_that_it_has_not_learned_from() -> None:
+    markets = two_markets(10)
+    model = TrainedModel.objects.create(
+        kind="selector", state="candidate", payload=b"-", sha256="0" * 64, payload_format="lightgbm-text",
+        feature_schema={"timeframe": "1h"}, data_from=START, data_to=START + timedelta(days=60), code_version="test",
+        metrics={}, known_at=START, trained_at=START,
+    )  # fmt: skip
+    values = {"strategy": f"model:{model.pk}", "start": "2025-01-25T00:00:00+00:00"}
+    with pytest.raises(ValueError, match="has learned from candles until"):
+        request_for(markets, **values)
+    TrainedModel.objects.filter(pk=model.pk).update(data_to=START)
+    with pytest.raises(ValueError, match="threshold is 2"):
+        request_for(markets, **values, parameters={"threshold": 2.0})
+    with pytest.raises(ValueError, match="no selector with the number"):
+        request_for(markets, **values | {"strategy": "model:99"})
+    assert request_for(markets, **values, parameters={"threshold": 0.4}).model == model.pk
+    with pytest.raises(ValueError, match="reads 1h candles"):
+        request_for(markets, **values, timeframe="4h")
