@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test import override_settings
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -32,8 +33,10 @@ from notifications.services.sender.settling import Sent
 from notifications.services.sender.transition import after_failure
 from signals.market.models import Instrument
 from signals.models import Signal
+from signals.services.ledger_heads import sign_head
 from tests.factories import make_instrument
 from tests.notifications.chat import command, press, tap
+from tests.notifications.receipt_judge import judge, receipt_of
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from tests.notifications.virtual_clock import VirtualClock, virtual_clock
 from users.models import Subscriber, Tier
@@ -61,7 +64,7 @@ FAILURES = {
 }
 EMPTIED = [
     "notifications_chatstate", "notifications_telegramupdate", "notifications_feedback", "signals_strategyweight",
-    "notifications_delivery", "signals_signaloutcome", "signals_signal",
+    "notifications_delivery", "signals_signaloutcome", "signals_signal", "signals_ledgerhead", "signals_ledgerentry",
 ]  # fmt: skip
 MOST_SHOWN = 5
 LISTED = re.compile(r"Entry <code>([\d.]+)</code>.*\n(.+)")
@@ -125,6 +128,7 @@ class World:
     lives: int = 0
     accepted: int = 0
     repeats: int = 0
+    receipts: int = 0
     states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -305,6 +309,34 @@ class Lives(RuleBasedStateMachine):
             "an end was counted before its release"
         )
 
+    @rule()
+    def sign_the_ledger(self) -> None:
+        sign_head(now=self.world.clock.now())
+
+    @rule(number=st.integers(0, 9), other=st.integers(0, 99), is_signed=st.booleans())
+    def ask_for_a_receipt(self, number: int, other: int, is_signed: bool) -> None:
+        """Of what was sent to this chat only, under a head that tells nothing early."""
+        person = self._person(number)
+        if is_signed:
+            self.sign_the_ledger()
+        now = self.world.clock.now()
+        rows = Delivery.objects.filter(signal_id__in=self.published, kind="signal").order_by("pk")
+        if other % 3:
+            rows = rows.filter(subscriber=person.pk)
+        if not rows:
+            return
+        row = rows[other % len(rows)]
+        outcome, text = receipt_of(row, person.chat_id, now)
+        if not text:
+            assert not outcome.startswith("receipt")
+            return
+        assert row.subscriber_id == person.pk, "a receipt of another chat"
+        assert row.pk in self.called, "a receipt of what was never sent"
+        lived = [(each.signal, each.ended_at) for each in self.published.values()]
+        delay = timedelta(seconds=person.tier.delay_seconds)
+        judge(text, self.published[row.signal_id].signal, lived, delay=delay, now=now)
+        self.world.receipts += 1
+
     @rule(seconds=SPANS)
     def wait(self, seconds: float) -> None:
         self.world.clock.put_forward(timedelta(seconds=seconds))
@@ -474,7 +506,8 @@ def test_no_life_breaks_a_promise(transactional_db: None) -> None:
         make_tier(rank=9002, delay_seconds=60),
         make_tier(rank=9001, delay_seconds=900),
     ]
-    with virtual_clock() as clock, asyncio.Runner() as runner:
+    key = override_settings(LEDGER_SIGNING_KEY="ab" * 32)
+    with key, virtual_clock() as clock, asyncio.Runner() as runner:
         sender = runner.run(AsyncConnection.connect(clock.conninfo, autocommit=True))
         Lives.world = world = World(clock, runner, sender, tiers, make_instrument())
         try:
@@ -495,6 +528,7 @@ def test_no_life_breaks_a_promise(transactional_db: None) -> None:
     # The search must have met what it is about.
     assert world.lives >= LIVES
     assert world.repeats > 0
+    assert world.receipts > 0
     assert {"sent", "dead", "unknown", "expired"} <= world.states.keys()
     lived = f"{world.lives} lives, {world.accepted} messages, {world.repeats} repeats, {dict(world.states)}"
     print(lived)  # noqa: T201  (`make properties` shows it)
