@@ -1,4 +1,4 @@
-"""/status: a subscriber's settings; for staff, how the house stands."""
+"""/status: a subscriber's settings; for staff, the state of the system."""
 
 from django.utils.translation import gettext_noop
 
@@ -21,7 +21,7 @@ def answer(ask: Ask) -> Effect:
     return Effect("asked for status", status(ask.subscriber, chat_id=ask.chat_id, now=ask.now))
 
 
-@command("status", gettext_noop("How the house stands (staff)"), for_staff=True, only_asks=True)
+@command("status", gettext_noop("System status (staff)"), for_staff=True, only_asks=True)
 def answer_staff(ask: Ask) -> Effect:
     """The permission is read now: it may have been taken away since the chat was linked."""
     if ask.staff is None or not ask.staff.has_perm(SEES_SIGNS_OF_LIFE):

@@ -191,7 +191,7 @@ def test_staff_chat_is_linked_once_and_its_rights_are_read_at_each_command(staff
     chat.write("/kill")
     assert chat.outcome == "refused: no permission"
     allow(staff, "change_killswitch", "view_heartbeat")
-    assert "house" in chat.write("/status")
+    assert "System status" in chat.write("/status")
     chat.write("/kill")
     allow(staff)
     chat.press_text("Yes, stop everything")
