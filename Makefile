@@ -30,9 +30,9 @@ run: setup
 test: setup-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30 --durations-min 5 $(ARGS)
 
-# What needs no processes, no browser and little time; for while one writes.
+# What needs no database, no processes, no browser and little time; for while one writes.
 quick: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not process and not browser and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not database and not process and not browser and not slow" $(ARGS)
 
 # Whole months, simulated and recorded, through services and paper broker and through the simulator; every constant
 # of either side changed by itself must be seen. About ten minutes.

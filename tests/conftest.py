@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
@@ -52,12 +53,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LONG = ("process", "browser", "slow")
-# Whatever is started by a test through these fixtures is a process of the house, or a browser.
+# What a test asks for or starts through these fixtures.
 MARKED_BY_FIXTURE = {
     "chromium": ("browser",),
+    "db": ("database",),
+    "live_server": ("database",),
     "process_env": ("process",),
+    "redis_server": ("database",),
     "sandbox": ("process",),
     "telegram_process": ("process",),
+    "transactional_db": ("database",),
 }
 
 
@@ -70,9 +75,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for fixture in set(getattr(item, "fixturenames", ())) - set(parameters):
             for mark in MARKED_BY_FIXTURE.get(fixture, ()):
                 item.add_marker(mark)
+        if item.get_closest_marker("django_db") or _is_djangos(item):
+            item.add_marker("database")
     yield
     if hasattr(config, "workerinput"):
         _order_files(items)
+
+
+def _is_djangos(item: pytest.Item) -> bool:
+    case = getattr(item, "cls", None)
+    return isinstance(case, type) and issubclass(case, TransactionTestCase)
 
 
 def _order_files(items: list[pytest.Item]) -> None:

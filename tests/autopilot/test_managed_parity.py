@@ -118,6 +118,7 @@ def mirrored(candles: OHLCV) -> Signals:
     )
 
 
+@pytest.mark.slow
 def test_paper_simulator_and_outcomes_leave_managed_trades_alike() -> None:
     candles = market(200, seed=5)
     signals = mirrored(candles)

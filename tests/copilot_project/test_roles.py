@@ -94,6 +94,7 @@ def request_of(user: User) -> HttpRequest:
     return request
 
 
+@pytest.mark.slow
 def test_every_page_list_form_and_action_is_opened_by_the_roles_that_the_file_names(
     staff: dict[str, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:

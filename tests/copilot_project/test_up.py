@@ -68,6 +68,7 @@ def one_line(refused: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "owner"),
     [
@@ -92,6 +93,7 @@ def test_unreachable_database_is_one_line_without_the_password() -> None:
     assert "hunter2" not in line
 
 
+@pytest.mark.slow
 def test_unreachable_redis_is_one_line_without_the_password() -> None:
     line = one_line(
         up(

@@ -77,6 +77,7 @@ def test_image_gets_every_app_and_neither_tests_nor_stand_ins() -> None:
     assert "copilot_project/sandbox" in lines
 
 
+@pytest.mark.slow
 def test_static_files_are_collected_by_the_command_of_the_image(tmp_path: Path) -> None:
     """A dry run of that very line, in an environment with nothing else, from a tree as the image has it."""
     ignore = shutil.ignore_patterns("__pycache__", "sandbox")

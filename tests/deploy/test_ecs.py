@@ -48,6 +48,7 @@ def service(process: str) -> dict[str, Any]:
     return RESOURCES[f"{name}Service"]["Properties"]
 
 
+@pytest.mark.slow
 def test_cfn_lint_finds_nothing() -> None:
     program = Path(sys.executable).parent / "cfn-lint"
     if not program.exists():

@@ -498,6 +498,7 @@ class Lives(RuleBasedStateMachine):
         return self.world.runner.run(work)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)  # for `make properties`
 def test_no_life_breaks_a_promise(transactional_db: None) -> None:
     tiers = [

@@ -58,6 +58,7 @@ def arrived(delivery: Delivery, now: datetime) -> bool:
     return delivery.state in ("sent", "sending", "unknown") or delivery.is_repeat
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     given_rows=st.lists(rows, min_size=1, max_size=5),

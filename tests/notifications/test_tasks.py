@@ -254,6 +254,7 @@ def test_sweep_goes_on_without_a_broker(db: None, monkeypatch: pytest.MonkeyPatc
     assert TelegramUpdate.objects.filter(processed_at=None).count() == 2
 
 
+@pytest.mark.slow
 def test_tasks_belong_to_our_broker_in_a_process_that_loads_only_django() -> None:
     asked = "import django; django.setup(); from notifications.tasks import process_update as t; print(t.app.main)"
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "copilot_project.settings"}

@@ -129,6 +129,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(8 * 3600)  # for `make properties`
 def test_whatever_is_posted_is_taken_or_refused_and_worked_off(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(

@@ -209,6 +209,7 @@ def full_house() -> tuple[Signal, Subscriber]:
     return signal, subscriber
 
 
+@pytest.mark.slow
 def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_client: Client) -> None:
     signal, subscriber = full_house()
     paths = [

@@ -145,6 +145,7 @@ def test_an_export_of_any_length_holds_and_an_older_head_of_it_too(size: int) ->
     assert broken_at(b"".join(LINES[:size]), make_head(ENTRIES[:size]), older) is None
 
 
+@pytest.mark.slow
 def test_each_of_a_thousand_changed_bytes_is_found_in_its_line() -> None:
     rng = random.Random(1)
     starts = [sum(map(len, LINES[:line])) for line in range(len(LINES))]

@@ -291,6 +291,7 @@ def test_schedule_and_secrets_have_no_page() -> None:
     assert not admin.site.is_registered(PeriodicTask)
 
 
+@pytest.mark.slow
 def test_every_list_opens_searches_and_stands_in_the_menu(admin_client: Client) -> None:
     make_subscriber()
     fan_out(signal=make_signal())

@@ -64,6 +64,7 @@ def run(markets: list[Market], given: list[Signals], **more: Any) -> Simulation:
     return simulate(markets, given, **asked)
 
 
+@pytest.mark.slow
 def test_one_market_with_exits_is_the_plain_door_bit_for_bit() -> None:
     market, rng = random_walk(500, seed=8), np.random.default_rng(9)
     entries = rng.choice([0, 0, 0, 1, -1], 500).astype(np.int8)

@@ -137,6 +137,7 @@ def compare(
     return found, exact
 
 
+@pytest.mark.slow
 def test_a_trade_by_hand() -> None:
     """100 bought at 100.03 with 10 bps, sold at 109.96: 3 bps of 100 and of 110 are 0.03 and 0.033, so 0.04 off."""
     market = candles(100, 105, 110, 112, 111, opens=[99, 100, 105, 110, 112])

@@ -44,6 +44,7 @@ def cycle(instance: Instance, moment: Any, **values: Any) -> Decision | None:
     return run_cycle(instance_id=instance.pk, as_of=moment, now=moment, **values)
 
 
+@pytest.mark.slow
 def test_a_cycle_publishes_orders_and_says_what_it_saw() -> None:
     instrument, _, closed_at = market()
     instance = make_autopilot(instrument, closed_at)
@@ -344,6 +345,7 @@ run_cycle(instance_id={pk}, as_of=moment, now=moment)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_is_killed_in_a_cycle_doubles_nothing() -> None:
     instrument, _, closed_at = market()

@@ -51,6 +51,7 @@ def test_folder_without_such_files_is_refused(tmp_path: Path) -> None:
         most_history(tmp_path, Timeframe.H4, 2)
 
 
+@pytest.mark.slow
 def test_noise_is_not_promoted_and_a_planted_rule_is_found() -> None:
     found = promoted_on_noise(seeds=2, rows=1_500, progress=lambda done, total, message: None)
 

@@ -86,6 +86,7 @@ def ask_of(operation: Any, clients: list[Client]) -> set[int]:
     return statuses
 
 
+@pytest.mark.slow
 def test_no_endpoint_breaks_whatever_is_asked(clients: list[Client], rows: None) -> None:
     schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
     operations = [result.ok() for result in schema.get_all_operations()]

@@ -105,6 +105,7 @@ async def test_exchange_fault_reaches_ccxt_as_its_own_error(served: Served) -> N
     assert (await served.get("/binance/api/v3/time"))[0] == 200
 
 
+@pytest.mark.slow
 async def test_latency_keeps_the_answer_back_after_acceptance(served: Served) -> None:
     await served.open_chat()
     await served.post("/_sandbox/latency", {"ms": 5000})

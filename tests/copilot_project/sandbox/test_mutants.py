@@ -70,6 +70,7 @@ async def test_sandbox_without_limits_is_found_out(tmp_path: Path, check: Check)
         await expect_failure(check, mutant)
 
 
+@pytest.mark.slow
 async def test_sandbox_that_answers_late_is_found_out(tmp_path: Path) -> None:
     async with serving(configured(tmp_path), None, always_late) as mutant:
         await expect_failure(contract.answers_come_within_two_seconds, mutant)

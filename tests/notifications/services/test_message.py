@@ -400,6 +400,7 @@ words = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     reasons=st.lists(words, max_size=4),

@@ -76,6 +76,7 @@ def test_a_backtest_is_a_trial_and_its_report_agrees_with_its_arrays() -> None:
     assert backtest.trial.observations == len(daily)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_the_same_request_gives_the_same_bytes_and_another_counts_as_another_trial() -> None:
     markets = two_markets()

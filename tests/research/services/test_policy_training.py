@@ -106,6 +106,7 @@ def train(request: TrainingRequest, study: Any) -> Job:
     )
 
 
+@pytest.mark.slow
 def test_whoever_passes_every_gate_becomes_champion_and_every_seed_is_a_trial(instrument: Instrument) -> None:
     job = train(asked(instrument), stand_in(always(0)))
     model = TrainedModel.objects.get()
@@ -130,6 +131,7 @@ def test_failed_gate_is_shown_and_no_worse_policy_replaces_a_champion(instrument
     assert "the champion's" in worse.reason
 
 
+@pytest.mark.slow
 def test_a_training_with_torch_is_kept_resumed_and_says_so(
     instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,7 @@ def test_altered_checkpoint_is_not_used(instrument: Instrument) -> None:
         rows.load("ppo")
 
 
+@pytest.mark.slow
 def test_results_in_the_journal_change_what_a_policy_learns_from(instrument: Instrument) -> None:
     def features() -> np.ndarray:
         return stored_market(instrument, start=START + timedelta(days=60), end=END)[0].features

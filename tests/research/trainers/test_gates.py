@@ -47,6 +47,7 @@ def follower(sign: float) -> Policy:
     return Policy("dqn", "relu", (weights,), (np.zeros(3, np.float32),))
 
 
+@pytest.mark.slow
 def test_oracle_gate_passes_what_learns_and_stops_a_reward_upside_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -63,6 +64,7 @@ def test_oracle_gate_passes_what_learns_and_stops_a_reward_upside_down(
     assert not oracle_gate([walked(1)], [walked(2)], METHOD, seed=0)["passed"]
 
 
+@pytest.mark.slow
 def test_martingale_gate_stops_a_feature_out_of_the_future() -> None:
     market = replace(walked(3), costs=NO_COSTS)
     assert martingale_gate([market], METHOD, featurise, seed=2)["passed"]

@@ -56,12 +56,14 @@ def test_candles_of_regimes_pay_what_the_cost_leaves() -> None:
     assert earned == pytest.approx(1e-3 - 2 * 0.002 * 0.1, rel=0.03)
 
 
+@pytest.mark.slow
 def test_small_training_comes_near_the_optimum_and_not_above_it() -> None:
     found = learn_autoregressive(algorithm="ppo", timesteps=40_000, test_rows=50_000)
     assert found.share > 0.95
     assert found.earned < found.best + 3 * found.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "trades"), [(0.25, True), (2.0, False)])
 def test_policy_changes_at_the_cost_of_the_dynamic_programme(share: float, trades: bool) -> None:
     found = learn_regimes(algorithm="ppo", timesteps=30_000, cost_share=share, test_rows=20_000)

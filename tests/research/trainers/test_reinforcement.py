@@ -42,6 +42,7 @@ class TellingMarket(gymnasium.Env[NDArray[np.float32], int]):
         return self._look(), reward, False, self.step_number >= self.length, {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "preset", "steps"), [("ppo", "default", 6_144), ("dqn", "default", 4_000)]
 )
@@ -52,6 +53,7 @@ def test_policy_finds_what_the_market_tells(algorithm: str, preset: str, steps: 
     assert (policy.act(asked) == best).mean() > 0.85
 
 
+@pytest.mark.slow
 def test_large_batch_learns_over_many_markets_at_once() -> None:
     batch = DummyVecEnv([TellingMarket for _ in range(16)])
     policy = train_policy(batch, algorithm="ppo", timesteps=25_000, preset="large_batch", seed=1)
@@ -79,6 +81,7 @@ def test_numbers_out_of_torch_are_torchs_and_survive_the_file(algorithm: str) ->
     assert again.act(asked).dtype == np.int64
 
 
+@pytest.mark.slow
 def test_default_is_what_stable_baselines_does_by_itself() -> None:
     ours = train_policy(TellingMarket(), algorithm="ppo", timesteps=64, seed=5)
     theirs = PPO("MlpPolicy", TellingMarket(), seed=5, device="cpu").learn(64)
@@ -128,6 +131,7 @@ class StopTrainingError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 def test_training_goes_on_from_its_snapshot(algorithm: str) -> None:
     kept: list[tuple[int, bytes]] = []

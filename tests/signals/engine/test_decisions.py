@@ -146,6 +146,7 @@ def hourly(walk: Callable[..., OHLCV]) -> OHLCV:
 SETTINGS = HybridSettings(memory_bars=9, half_life_bars=4.0, minimum_score=0.1, stop_atr=1.5, still_limit=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [DEFAULTS, SETTINGS])
 @pytest.mark.parametrize("bars", [None, 500])
 def test_a_row_is_what_explain_says_on_the_window_that_ends_there(
@@ -196,6 +197,7 @@ def test_rows_after_as_of_are_refused_and_the_rest_is_as_without_them(hourly: OH
     np.testing.assert_array_equal(early.stop_loss[:9_500], whole.stop_loss[:9_500])
 
 
+@pytest.mark.slow
 def test_the_close_of_a_day_whose_last_hour_is_missing_is_news_for_the_next_hour(
     walk: Callable[..., OHLCV],
 ) -> None:

@@ -99,6 +99,7 @@ def assert_blind_to_the_future(market: Market, moments: list[datetime], seed: in
     return signals
 
 
+@pytest.mark.slow
 def test_scrambling_the_future_of_a_generated_market_changes_nothing(generated: Market) -> None:
     rng = np.random.default_rng(1)
     moments = [END - timedelta(hours=int(hour)) for hour in rng.integers(1, 2_000, 60)]
@@ -106,6 +107,7 @@ def test_scrambling_the_future_of_a_generated_market_changes_nothing(generated: 
     assert assert_blind_to_the_future(generated, moments + signals, seed=2) >= 10
 
 
+@pytest.mark.slow
 def test_scrambling_the_future_of_real_markets_changes_nothing(
     recorded: Callable[[str, Timeframe], OHLCV],
 ) -> None:
@@ -120,6 +122,7 @@ def test_scrambling_the_future_of_real_markets_changes_nothing(
         assert assert_blind_to_the_future(market, moments + crash, seed=4) >= 2
 
 
+@pytest.mark.slow
 def test_real_markets_give_a_few_signals_a_day_of_many_confidences(
     recorded: Callable[[str, Timeframe], OHLCV],
 ) -> None:
@@ -134,6 +137,7 @@ def test_real_markets_give_a_few_signals_a_day_of_many_confidences(
     assert {signal.direction for signal in signals} == set(Direction)
 
 
+@pytest.mark.slow
 def test_decide_is_the_signal_of_explain(generated: Market) -> None:
     outcomes = set()
     for as_of in hours_before_end(150):

@@ -27,6 +27,7 @@ def command(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_costs_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(FILE)

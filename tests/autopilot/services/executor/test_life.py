@@ -157,6 +157,7 @@ def test_refusal_of_the_exchange_ends_the_order(hands: Hands) -> None:
     assert "insufficient" in live(order).detail
 
 
+@pytest.mark.slow
 def test_hidden_order_is_not_taken_for_missing(hands: Hands) -> None:
     hands.ready()
     hands.far.lie(hidden_probability=1, hidden_seconds=1.5)

@@ -128,6 +128,7 @@ def switch_race(together: Together, instrument: Any) -> tuple[int, int]:
     return counted, open_orders()
 
 
+@pytest.mark.slow
 @in_parts
 def test_nothing_is_placed_after_the_kill_switch_was_engaged(part: int) -> None:
     instrument = make_traded()

@@ -77,6 +77,7 @@ def test_recorded_gap_stays_a_gap_after_the_shift(tmp_path: Path, finom: Recorde
     assert ((bars.open_time - OUTAGE) // HOUR_MS).tolist() == [-2, -1, 1]
 
 
+@pytest.mark.slow
 def test_recorded_candles_are_served_unchanged_under_a_whole_day_shift(
     tmp_path: Path, shared_data: Path, finom: RecordedMarket
 ) -> None:
@@ -94,6 +95,7 @@ def test_recorded_candles_are_served_unchanged_under_a_whole_day_shift(
     assert venue.kind == "recorded-shifted"
 
 
+@pytest.mark.slow
 def test_chosen_day_is_one_on_which_the_engine_decides(
     finom: RecordedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +109,7 @@ def test_chosen_day_is_one_on_which_the_engine_decides(
     assert try_shift(finom, as_of, choice.days).best == choice.best > 0.4
 
 
+@pytest.mark.slow
 def test_restart_keeps_the_shift_of_the_first_start(tmp_path: Path, shared_data: Path) -> None:
     data = shared_data / "ohlcv" / "binance_spot_finom"
     kept = tmp_path / "shift.json"

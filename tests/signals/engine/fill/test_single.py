@@ -449,6 +449,7 @@ ACTIONS = st.one_of(st.none(), ORDERS, st.just("close"))
 COSTS = st.builds(Costs, st.integers(-500, 5_000), st.integers(0, 5_000), st.integers(0, 20_000))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(ACTIONS, bars()), max_size=25), COSTS)
 def test_any_market_and_any_orders_fill_as_the_plain_loop_says(
@@ -565,6 +566,7 @@ def test_a_fill_is_one_that_some_path_makes_and_ambiguous_where_another_makes_an
         assert placed.side * (got[1][1] - got[0][1]) == min(gains)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(ACTIONS, bars()), max_size=25))
 def test_every_fill_lies_inside_its_bar(script: list[tuple[Any, tuple[int, int, int, int]]]) -> None:

@@ -29,6 +29,7 @@ def test_robust_z_equals_a_plain_loop_over_what_came_before() -> None:
         assert result[row] == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_about_one_hour_in_a_hundred_of_recorded_pairs_is_called_unusual(
     recorded: Callable[[str, Timeframe], OHLCV],
 ) -> None:

@@ -42,6 +42,7 @@ def test_rules_are_the_exchanges_and_asked_once_a_day(exchange: httpx.Client, bi
     assert idle.rules_known_at is None
 
 
+@pytest.mark.slow
 def test_an_exchange_that_does_not_answer_leaves_the_rules_as_they_were(
     exchange: httpx.Client, bitcoin: Instrument
 ) -> None:

@@ -31,6 +31,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filling", [ROW, "\0" * 1_000, "\n", " ", "1,"])
 @pytest.mark.parametrize("suffix", ["csv.gz", "zip"])
 def test_a_bomb_is_refused_before_it_is_unpacked(
