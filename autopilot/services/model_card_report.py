@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from autopilot.engine.bootstrap import HORIZON, LOOK_BARS, TrainingMarket, collect_samples, thinned
+from autopilot.engine.group_vote import vote_weight
 from autopilot.engine.groups import GROUP_ORDER
 from autopilot.engine.model_card import model_metrics
 from autopilot.services.challenger import proof
 from autopilot.services.training_run import MOST_ROWS, Fit
 from signals.engine.candle import OHLCV
 from signals.engine.quality import inspect
-from signals.engine.timeframe import Timeframe
+from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.market.providers.candle_file import FileRefusedError, Reading, read_candle_file
 
 Progress = Callable[[int, int, str], None]
@@ -51,6 +52,7 @@ def _judged(
     told(pairs, f"fits {len(samples)} samples of {timeframe}")
     fitted = fit(samples, lambda part, total: told(pairs, f"part {part} of {total} of the fit"))
     card = model_metrics(samples, fitted.judged, fitted.judged_rows, fitted.importance)
+    card["vote_weight"] = vote_weight(markets, timeframe, samples, fitted.judged, fitted.judged_rows)
     return _section(timeframe, card, collected, proof(fitted, samples.horizon_ms))
 
 
@@ -112,6 +114,8 @@ def _section(timeframe: Timeframe, card: dict[str, Any], collected: int, judged:
         "",
         _firing(card["firing"]),
         "",
+        _vote(timeframe, card["vote_weight"]),
+        "",
         f"It looks most at {_largest(card['importance'])}. {_moved(card['drift']['index'])}",
         "",
     ]
@@ -165,6 +169,15 @@ def _firing(firing: dict[str, Any]) -> str:
     return (
         f"In the last {firing['days']:.0f} days out of sample {firing['spoken']:,} decisions spoke; "
         f"thresholds reached: {counts or 'none'}.{offered}"
+    )
+
+
+def _vote(timeframe: Timeframe, weight: float) -> str:
+    if timeframe is not BASE_TIMEFRAME:
+        return f"It has no vote in the fused decision, whose votes are of {BASE_TIMEFRAME.value}."
+    return (
+        f"Weight of its vote in the fused decision, were it champion: {weight:.2f}, its share of the mix with the "
+        "rules that has the highest Sharpe ratio out of sample."
     )
 
 

@@ -43,7 +43,8 @@ def instrument_record(*, instrument: Instrument, timeframe: Timeframe, as_of: da
     if kept and kept[0] == until:
         return kept[1]
     record = _counted(instrument, timeframe, until)
-    _kept[key] = (until, record)
+    if record.confidence is not None:  # a market without enough candles is asked again: they may come
+        _kept[key] = (until, record)
     return record
 
 

@@ -49,15 +49,22 @@ def stamp(source: str, root: Path = ROOT) -> str:
     """A hash of that file's text and of every engine source that it depends on."""
     digest = hashlib.sha256()
     for each in sorted(dependencies(Path(source), root)):
-        digest.update(str(each).encode() + hashlib.sha256(each.read_bytes()).digest())
+        digest.update(str(each).encode() + _text_of(each)[0])
     return digest.hexdigest()
+
+
+@functools.cache
+def _text_of(source: Path) -> tuple[bytes, list[tuple[str, ...]]]:
+    """Its hash and its imports of engines: each is read once in a process, however many depend on it."""
+    text = source.read_text()
+    return hashlib.sha256(text.encode()).digest(), IMPORT.findall(text)
 
 
 def dependencies(source: Path, root: Path = ROOT) -> set[Path]:
     """The file, and the engine sources below `root` that it imports, directly or through others."""
     found, waiting = {source}, [source]
     while waiting:
-        for module, *names in IMPORT.findall(waiting.pop().read_text()):
+        for module, *names in _text_of(waiting.pop())[1]:
             parts = [module, *(f"{module}.{name.strip()}" for name in ",".join(names).split(","))]
             for part in parts:
                 path = root / part.replace(".", "/")

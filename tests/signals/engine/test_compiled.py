@@ -57,6 +57,23 @@ def test_what_is_compiled_in_from_another_file_is_compiled_anew(
     assert run(tmp_path) == (expected, False)
 
 
+PAIR = "from typing import NamedTuple\n\n\nclass {}(NamedTuple):\n    a: int\n    b: int\n"
+TAKES = (
+    "from numba import njit\nfrom signals.engine.pair import {0}\n\n\n"
+    "@njit(cache=True)\ndef first(pair):\n    return pair.a\n\n\n"
+    "def user():\n    return first({0}(1, 2))\n\n\nuser.stats = first.stats\n"
+)
+
+
+def test_what_was_kept_of_a_type_that_is_called_otherwise_now_is_left_alone(tmp_path: Path) -> None:
+    write(tmp_path)
+    engine = tmp_path / "signals" / "engine"
+    for name in ("Pair", "Couple"):
+        (engine / "pair.py").write_text(PAIR.format(name))
+        (engine / "user.py").write_text(TAKES.format(name))
+        assert run(tmp_path)[0] == 1
+
+
 def test_dependencies_are_followed_through_packages() -> None:
     found = dependencies(ENGINE / "outcome.py")
     assert {ENGINE / "fill" / "rules.py", ENGINE / "costs.py", ENGINE / "candle.py"} <= found
