@@ -23,7 +23,9 @@ from signals.crash_points import CrashPoint, reach
 from signals.engine.costs import MarketType
 from signals.engine.decided import Outcome
 from signals.engine.hybrid import DEFAULTS
+from signals.engine.session import AssetClass
 from signals.engine.strategy import DecisionContext, StrategySignal, WindowError
+from signals.engine.trend import TIMEFRAME as TREND_TIMEFRAME
 from signals.models import Evaluation, Signal, SignalSource
 from signals.services.candle_key import CandleKey
 from signals.services.gate import Passage, pass_gate
@@ -126,7 +128,13 @@ class _Cycle(CycleOrders):
             return self._end(DecisionOutcome.UNCHANGED, "an autopilot has judged this candle before")
         can_short = instrument.market_type != MarketType.SPOT
         try:
-            analysis = analyse(seen.window, context, can_short=can_short)
+            analysis = analyse(
+                seen.window,
+                context,
+                can_short=can_short,
+                with_trend_rule=self.timeframe is TREND_TIMEFRAME
+                and instrument.asset_class == AssetClass.CRYPTO,
+            )
         except (WindowError, ValueError) as error:
             self._end(DecisionOutcome.SKIPPED, str(error), "window")
             return self._evaluated(key, Outcome.REFUSED)
@@ -233,9 +241,10 @@ class _Cycle(CycleOrders):
                 against[0],
             )
             return None
+        who = "the trend rule" if signal is analysis.ruled else choice.strategy
         self._end(
             DecisionOutcome.SIGNAL,
-            f"{choice.strategy} says {signal.direction} ({choice.why}); probability of profit {told}",
+            f"{who} says {signal.direction} ({choice.why}); probability of profit {told}",
         )
         return signal
 
