@@ -1,15 +1,18 @@
 """`manage.py demo`: something to look at. Loading it again changes nothing that was edited since."""
 
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
@@ -57,11 +60,33 @@ PEOPLE = (
 class Command(BaseCommand):
     help = "Load tiers, ten instruments and eight subscribers whose chats live in the sandbox."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--story",
+            action="store_true",
+            help="load nothing: tell one managed signal from entry to exit, in a database of its own",
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            default=os.environ.get("SANDBOX_DATA") or None,
+            metavar="FOLDER",
+            help="of the story's candles, <SYMBOL>_<interval>.parquet; without it they are simulated",
+        )
+        parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="of its chat; ends the story")
+        parser.add_argument(
+            "--once", action="store_true", help="end the story instead of keeping its chat open"
+        )
+        parser.add_argument("--story-port", type=int, help="of the chat; default: one that is free")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError(
                 "The demo is for development; in production add tiers with `manage.py load_tiers`."
             )
+        if options["story"]:
+            self._tell(options)
+            return
         call_command("load_tiers", stdout=self.stdout)
         with transaction.atomic():
             load_instruments()
@@ -70,6 +95,29 @@ class Command(BaseCommand):
         if settings.SANDBOX:
             register_chats(subscribers, settings.SANDBOX_URL)
         self.stdout.write(f"Demo: {len(BASES)} instruments, {len(subscribers)} subscribers.")
+
+    def _tell(self, options: dict[str, Any]) -> None:
+        from copilot_project.story.pictures import BrowserMissingError, take_pictures  # noqa: PLC0415
+        from copilot_project.story.plot import NoPlotError  # noqa: PLC0415  (compiled code)
+        from copilot_project.story.staging import StagingError, story  # noqa: PLC0415
+
+        data, port, pictures = options["data"], options["story_port"], options["screenshots"]
+        try:
+            with story(data=Path(data).resolve() if data else None, port=port, say=self._say) as url:
+                if pictures:
+                    for path in take_pictures(url, pictures):
+                        self._say(f"Picture: {path}")
+                elif not options["once"]:
+                    self._say(
+                        f"\n  Chat page  {url}\n  Ctrl-C ends it; the story's database is dropped next time."
+                    )
+                    signal.pause()
+        except (StagingError, NoPlotError, BrowserMissingError) as error:
+            raise CommandError(str(error)) from error
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
 
 
 def load_instruments() -> None:
