@@ -24,6 +24,7 @@ FEWEST_WEEKS = 20
 PROVEN_ERRORS = 3.0
 PROMISING_ERRORS = 1.0
 HIGHEST_COST_R = 0.06
+COST_ROUNDING = 1e-9  # 24 bps over a stop 4 % away are 0.06 R whatever the price, and binary fractions may say more
 HISTORY_FROM = datetime(2024, 1, 1, tzinfo=UTC)  # what was decided before it chose the settings
 WEEK_MS = 7 * 86_400_000
 NINETY_FIVE = 1.96
@@ -206,7 +207,7 @@ def verdict(standing: Standing, measured: Measured, *, cost_r: float) -> Verdict
     """
     if standing not in (Standing.PROVEN, Standing.PROMISING):
         return Verdict(False, standing, f"abstained: {_lacking(standing, measured)}")
-    if not cost_r <= HIGHEST_COST_R:
+    if not cost_r <= HIGHEST_COST_R + COST_ROUNDING:
         found = f"a round trip costs {cost_r:.3f} R, {HIGHEST_COST_R:g} R is allowed"
         return Verdict(False, standing, f"abstained: {found}")
     return Verdict(True, standing, f"{standing.in_words}: {figures(measured)}")

@@ -143,3 +143,9 @@ def test_costs_are_counted_in_the_planned_risk() -> None:
 def test_candidates_are_found_by_their_kind_alone() -> None:
     assert candidate_of(TREND_KIND) is CANDIDATES[0]
     assert candidate_of(SignalKind("hybrid", "momentum", "short", TREND_KIND.plan, "crypto")) is None
+
+
+def test_what_costs_just_the_limit_passes_at_every_price() -> None:
+    for price in (0.123, 0.5, 2.5, 100.0, 65_000.0):
+        cost = cost_in_r(round_trip_cost=0.0024, entry_price=price, stop_loss=0.96 * price)
+        assert verdict(Standing.PROVEN, Measured(30, 20, 0.1, 0.01), cost_r=cost).publishes
