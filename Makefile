@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test quick parity properties check audit chaos chaos-orders races scale live-walk docs screenshots setup setup-dev lock clean
+.PHONY: run test quick parity properties check audit chaos chaos-orders races scale live-walk docs screenshots story setup setup-dev lock clean
 .DEFAULT_GOAL := run
 # Where it is set, each process would compile the whole house anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -84,6 +84,10 @@ scale: setup-dev
 # Live trading in `manage.py up` and Chromium: arm, trade, halt, reconcile; canary keys looked for. Pictures in docs/.
 live-walk: setup-dev
 	$(BIN)/python -m tests.walks.live
+
+# One trade from signal to exit, told in a chat: `make story ARGS="--data FOLDER"`, `ARGS=--once`.
+story: setup
+	@$(BIN)/python manage.py demo --story $(ARGS)
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev

@@ -108,7 +108,8 @@ def run_backtest(  # noqa: PLR0913  (what can be asked for)
         )
     if start >= end:
         raise BacktestError(f"the end, {end:%Y-%m-%d}, must be after the start, {start:%Y-%m-%d}")
-    decider: Decider = {HYBRID: HybridSettings(), RULE: FROZEN}.get(strategy) or STRATEGIES[strategy]
+    own: dict[str, Decider] = {HYBRID: HybridSettings(), RULE: FROZEN}
+    decider = own.get(strategy) or STRATEGIES[strategy]
     stretches = load_stretches(
         instruments=instruments, decider=decider, timeframe=timeframe, start=start, end=end
     )

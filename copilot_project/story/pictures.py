@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-PHONE = {"width": 390, "height": 1180}
+WIDTH, HEIGHT = 390, 1180
 # File name, and words of the message that is shown in it.
 SCENES = (("signal", "Demo story"), ("raised", "Stop beyond the entry"), ("exit", ""))
 
@@ -25,7 +25,12 @@ def take_pictures(url: str, folder: Path) -> list[Path]:
     made = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=120_000)
-        page = browser.new_page(viewport=PHONE, color_scheme="dark", timezone_id="UTC", locale="en-GB")
+        page = browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            color_scheme="dark",
+            timezone_id="UTC",
+            locale="en-GB",
+        )
         page.set_default_timeout(120_000)
         page.goto(url)
         page.wait_for_selector("#talk li")

@@ -75,7 +75,10 @@ def _plots(symbol: str, candles: OHLCV) -> Iterator[Plot]:
         acting = stops_along(plan_of(stop), sign=1, closes=candles.close[row:last], ranges=ranges[row:last])
         passed = np.flatnonzero(acting > candles.close[row])
         if len(passed):
-            raised = int(candles.open_time[row + int(passed[0])])
             yield Plot(
-                symbol, *(int(each) + BAR_MS for each in (candles.open_time[row], raised, exited_at)), record
+                symbol=symbol,
+                decided_at=int(candles.open_time[row]) + BAR_MS,
+                raised_at=int(candles.open_time[row + int(passed[0])]) + BAR_MS,
+                exited_at=int(exited_at) + BAR_MS,
+                record=record,
             )

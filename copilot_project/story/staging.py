@@ -27,7 +27,9 @@ from copilot_project.story.telling import CHAT_ID
 
 SEED = 7
 READY_SECONDS = 60.0
-BEFORE_MS = 60_000  # the stand-ins begin a minute before the close that decides
+BEFORE_MS = (
+    3 * 3_600_000
+)  # so long before the close that decides the stand-ins begin: a slow machine is not too late
 
 
 class StagingError(Exception):

@@ -24,7 +24,9 @@ FEWEST_WEEKS = 20
 PROVEN_ERRORS = 3.0
 PROMISING_ERRORS = 1.0
 HIGHEST_COST_R = 0.06
-COST_ROUNDING = 1e-9  # 24 bps over a stop 4 % away are 0.06 R whatever the price, and binary fractions may say more
+COST_ROUNDING = (
+    1e-9  # 24 bps over a stop 4 % away are 0.06 R whatever the price, and binary fractions may say more
+)
 HISTORY_FROM = datetime(2024, 1, 1, tzinfo=UTC)  # what was decided before it chose the settings
 WEEK_MS = 7 * 86_400_000
 NINETY_FIVE = 1.96

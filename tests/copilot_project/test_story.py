@@ -21,7 +21,7 @@ class Recorded:
     """One market of made-up 4h bars, where a recording's would be."""
 
     name = "recorded"
-    symbols = ("BTCUSDT",)
+    symbols: tuple[str, ...] = ("BTCUSDT",)
 
     def __init__(self, candles: OHLCV) -> None:
         self.candles = candles
