@@ -82,7 +82,7 @@ def subscriber_talks(page: Page, telegram: Controls, person: Subscriber, draw: D
     draw("signal")
     phone.says("/last", "Entry")
     draw("last")
-    phone.says("/performance", "1 signals since")
+    phone.says("/performance", "1 signal since")
     draw("performance")
     phone.says("/verify", "Of which signal?")
     phone.presses("LONG", "verify_ledger.py --receipt")

@@ -304,7 +304,7 @@ class Lives(RuleBasedStateMachine):
         delay = timedelta(seconds=person.tier.delay_seconds)
         known = [each for each in self.published.values() if each.ended_at and each.ended_at + delay <= now]
         said = command("/performance", person.chat_id, now)
-        counted = re.search(r"(\d+) signals since", said)
+        counted = re.search(r"(\d+) signals? since", said)
         assert (int(counted.group(1)) if counted else 0) <= len(known), (
             "an end was counted before its release"
         )

@@ -120,7 +120,7 @@ def test_performance_is_that_of_the_tier_and_tells_no_end_early() -> None:
     chat.now += timedelta(minutes=2)
     said = chat.write("/performance")
     assert "+1.50 R" in said
-    assert "1 signals since 2026-05-04" in said
+    assert "1 signal since 2026-05-04" in said
     quick = make_signal(published_at=NOW - timedelta(hours=3))
     make_outcome(
         signal=quick,
