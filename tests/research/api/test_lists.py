@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -13,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from autopilot.models import Position, Trade
 from research.api.answers import cursor_text
 from research.selectors.integrator import OUTCOMES, SIGNALS, audience_of, newest, page
 from signals.engine.timeframe import Timeframe
-from signals.models import KillSwitch
+from signals.models import KillSwitch, Signal
 from signals.services.kill_switch import engage
+from tests.autopilot.accounts import make_account
 from tests.factories import make_instrument, make_series, store
 from tests.notifications.rows import make_outcome, make_signal, make_tier
 from users.engine.api_key import ApiScope
@@ -113,9 +116,39 @@ def test_engaged_switch_keeps_from_a_tier_what_was_not_released_before(
     assert ids(caller().get(V1 + "signals")) == [str(new.public_id), str(old.public_id)]
 
 
-def test_trades_without_a_signal_are_the_houses_own() -> None:
-    assert ids(caller().get(V1 + "trades")) == []
-    assert ids(caller(make_tier()).get(V1 + "trades")) == []
+def make_trade(signal: Signal | None, *, recorded_at: datetime) -> Trade:
+    """A long one of an hour, in its instrument's own account."""
+    instrument = signal.instrument if signal else make_instrument()
+    steps = {"timeframe": "1h", "tick": Decimal("0.01"), "lot": Decimal("0.001")}
+    account = make_account()
+    position = Position.objects.create(account=account, instrument=instrument, clock=recorded_at, **steps)
+    return Trade.objects.create(
+        account=account, instrument=instrument, position=position, round_trip=1, direction="long",
+        quantity=Decimal(1), entered_at=recorded_at - timedelta(hours=1), exited_at=recorded_at,
+        entry_price=Decimal(100), exit_price=Decimal(110), fees=Decimal("0.2"), funding=Decimal(0),
+        net_profit=Decimal("9.8"), r_multiple=1.96, exit_reason="target", is_ambiguous=False,
+        signal=signal, strategy="rsi", recorded_at=recorded_at,
+    )  # fmt: skip
+
+
+def test_a_tier_sees_a_trade_after_its_delay_and_only_of_a_signal_that_it_gets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = NOW - timedelta(minutes=10)
+    own = make_trade(None, recorded_at=ended)
+    trial = make_trade(minutes_ago(90, experimental=True), recorded_at=ended)
+    told = make_trade(minutes_ago(60), recorded_at=ended)
+    staff, vip, free = caller(), caller(make_tier(experimental=True)), caller(make_tier(delay_seconds=900))
+    moment = timedelta(microseconds=1)
+
+    assert ids(staff.get(V1 + "trades")) == [told.pk, trial.pk, own.pk]
+    assert ids(vip.get(V1 + "trades")) == [told.pk, trial.pk]
+    assert ids(free.get(V1 + "trades")) == []
+    for now, seen in ((timedelta(minutes=5) - moment, []), (timedelta(minutes=5), [told.pk])):
+        set_clock(monkeypatch, NOW + now)
+        cache.clear()
+        assert ids(free.get(V1 + "trades")) == seen
+        assert ids(free.get(V1 + "trades", {"order": "oldest"})) == seen
 
 
 class Polling(TestCase):
