@@ -31,13 +31,29 @@ SWITCHER = 7
 Together: TypeAlias = Callable[[Callable[[int], Any]], list[Any]]
 
 
+@pytest.fixture(autouse=True)
+def _room_for_all(transactional_db: None) -> Iterator[None]:
+    """A connection for each thread, and patience: on a busy machine the last of a row waits long."""
+    options = connection.settings_dict["OPTIONS"]
+    pool = dict(options["pool"])
+    _renew_pool(options, {**pool, "max_size": THREADS + 2, "timeout": 120})
+    yield
+    _renew_pool(options, pool)
+
+
+def _renew_pool(options: dict[str, Any], pool: dict[str, Any]) -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # Postgres's own
+    options["pool"] = pool
+
+
 @contextmanager
 def crowd() -> Iterator[Together]:
     """Runs a work on all threads, which begin at the same moment; each gives its connection back."""
     barrier = Barrier(THREADS)
 
     def one(work: Callable[[int], Any], number: int) -> Any:
-        barrier.wait(60)
+        barrier.wait(120)
         try:
             return work(number)
         finally:
@@ -100,14 +116,13 @@ def switch_race(together: Together, instrument: Any) -> tuple[int, int]:
         last = False
         for level in range(100):
             decide(accounts[number], instrument, key=f"{number}", level=level)
-            connection.close()  # there are fewer than threads: whoever waits is next
             placed.set()
             if last:
                 return
             last = engaged.is_set()  # once more, so that each thread meets the switch
 
     def switch() -> int:
-        placed.wait(30)  # in the middle of it all
+        placed.wait(120)  # in the middle of it all
         try:
             with transaction.atomic():
                 kill_switch.engage(reason="race", by="test", now=timezone.now())
