@@ -27,6 +27,7 @@ DAY_MS = 86_400_000
 FEWEST_FOR_INTERVAL = 20
 
 Taken = Callable[[FloatArray], float]
+Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +120,16 @@ def _measured(
     values: npt.NDArray[Any], of: dict[str, tuple[Taken, str]], unit: str, *, with_intervals: bool = True
 ) -> list[Measure]:
     """Each measure of the values by its name, with its form; intervals of all of them from the same resampling."""
-    bounds = (
-        [(None, None)] * len(of)
-        if not with_intervals
-        else _intervals(values, [each for each, _ in of.values()])
-    )
+    bounds: list[Bounds] = [(None, None)] * len(of)
+    if with_intervals:
+        bounds = _intervals(values, [each for each, _ in of.values()])
     return [
         Measure(name, finite(measure(values)), len(values), unit, form, low, high)
         for (name, (measure, form)), (low, high) in zip(of.items(), bounds, strict=True)
     ]
 
 
-def _intervals(values: npt.NDArray[Any], measures: list[Taken]) -> list[tuple[float | None, float | None]]:
+def _intervals(values: npt.NDArray[Any], measures: list[Taken]) -> list[Bounds]:
     if len(values) < FEWEST_FOR_INTERVAL:
         return [(None, None)] * len(measures)
     found = bootstrap_intervals(values, measures, samples=500)

@@ -15,9 +15,9 @@ def period_returns(returns: npt.ArrayLike) -> FloatArray:
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"returns must be 1-D, one value per period, not {values.ndim}-D")
-    wrong = ~(np.isfinite(values) & (values >= -1))
-    if wrong.any():
-        row = int(np.argmax(wrong))
+    # NaN passes through both extremes, and is not between any numbers.
+    if len(values) and not (values.min() >= -1 and values.max() < np.inf):
+        row = int(np.argmax(~(np.isfinite(values) & (values >= -1))))
         raise ValueError(f"row {row}: a return is {values[row]}, not a finite number of at least -1")
     return values
 
