@@ -8,6 +8,7 @@ the tables that hold something are emptied by DELETE, and filled with what was k
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from django.db import connection, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.backends.utils import CursorWrapper
@@ -29,7 +30,7 @@ def emptied_quickly() -> Iterator[None]:
     """As long as it lasts, tables are emptied as told above."""
     tables: list[str] = []
     kept: dict[str, bytes] = {}
-    flush, execute = TransactionTestCase._fixture_teardown, DatabaseOperations.execute_sql_flush
+    flush, execute = vars(TransactionTestCase)["_fixture_teardown"], DatabaseOperations.execute_sql_flush
 
     def truncate(self: DatabaseOperations, sql_list: list[str]) -> None:
         execute(self, [WITHOUT_TRIGGERS, *sql_list] if sql_list else [])
@@ -43,9 +44,10 @@ def emptied_quickly() -> Iterator[None]:
         with connection.cursor() as cursor:
             kept.update({table: rows for table in tables if (rows := _read(cursor, table))})
 
-    TransactionTestCase._fixture_teardown, DatabaseOperations.execute_sql_flush = restore, truncate
-    yield
-    TransactionTestCase._fixture_teardown, DatabaseOperations.execute_sql_flush = flush, execute
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        patched.setattr(DatabaseOperations, "execute_sql_flush", truncate)
+        yield
 
 
 def _restore(tables: list[str], kept: dict[str, bytes]) -> None:
