@@ -97,7 +97,9 @@ def guarded(middleware: GetResponse) -> GetResponse:
         act = act_of(request)
         if act is None or not request.user.is_authenticated:
             return None
-        if act.by_factor and not has_factor(request.user) and not is_alone(request.user, act.by_factor):
+        # Whoever does not hold the right is refused by the page itself.
+        holds = bool(act.by_factor) and request.user.has_perm(act.by_factor)
+        if holds and not has_factor(request.user) and not is_alone(request.user, act.by_factor):
             return set_up_first(request, act)
         return None if is_fresh(request) else ask_first(request, act)
 
