@@ -1,5 +1,7 @@
 """Autopilots and every decision that they took: to be read, filtered and exported. Pages start and stop them."""
 
+from datetime import datetime
+
 from django.contrib import admin
 from unfold.decorators import display
 
@@ -18,6 +20,10 @@ OUTCOME_LABELS = {
 }
 
 
+def minute_of(moment: datetime | None) -> str:
+    return f"{moment:%d %b %H:%M}" if moment else "–"
+
+
 @admin.register(Instance)
 class InstanceAdmin(ExportedAdmin):
     list_display = [
@@ -26,11 +32,11 @@ class InstanceAdmin(ExportedAdmin):
         "mode",
         "shown_state",
         "auto_execute",
-        "min_confidence_threshold",
-        "selected_strategy",
+        "shown_threshold",
+        "shown_strategy",
         "shown_score",
-        "last_analysis_at",
-        "next_run_at",
+        "shown_analysis",
+        "shown_next_run",
     ]
     list_filter = ["state", "mode", "auto_execute", "timeframe", "instrument"]
     list_select_related = ["instrument", "account"]
@@ -40,6 +46,22 @@ class InstanceAdmin(ExportedAdmin):
     @display(description="State", ordering="state", label=STATE_LABELS)
     def shown_state(self, instance: Instance) -> str:
         return instance.get_state_display()
+
+    @display(description="Threshold", ordering="min_confidence_threshold")
+    def shown_threshold(self, instance: Instance) -> str:
+        return f"{instance.min_confidence_threshold:.1%}"
+
+    @display(description="Strategy", ordering="selected_strategy")
+    def shown_strategy(self, instance: Instance) -> str:
+        return instance.selected_strategy.replace("_", " ")
+
+    @display(description="Analysed", ordering="last_analysis_at")
+    def shown_analysis(self, instance: Instance) -> str:
+        return minute_of(instance.last_analysis_at)
+
+    @display(description="Next run", ordering="next_run_at")
+    def shown_next_run(self, instance: Instance) -> str:
+        return minute_of(instance.next_run_at)
 
     @display(description="Score", ordering="score")
     def shown_score(self, instance: Instance) -> str:

@@ -15,7 +15,7 @@ from research.engine.policies import HOURS_A_YEAR, Market, Method, returns_of
 from research.services.policy_markets import featurise
 from research.services.report_from_files import file_of, load
 from signals.engine.candle import OHLCV, FloatArray
-from signals.engine.costs import SPOT_COSTS
+from signals.engine.cost_rates import rates_of_pair
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.hybrid import DEFAULTS, decisions
 from signals.engine.marginal_value import held_for, marginal_weight
@@ -54,12 +54,12 @@ class Line:
 
 
 def markets_from_files(folder: Path, pairs: Sequence[str], start: datetime, end: datetime) -> list[Market]:
-    """Spot costs; shorts are allowed, as on margin."""
+    """Costs of a pair's kind; shorts are allowed, as on margin."""
     found = []
     for pair in pairs:
         candles = load(file_of(folder, pair, BASE_TIMEFRAME), BASE_TIMEFRAME, end)
         first = int(np.searchsorted(candles.open_time, int(start.timestamp() * 1000)))
-        found.append(Market(pair, *featurise(candles[first:]), SPOT_COSTS))
+        found.append(Market(pair, *featurise(candles[first:]), rates_of_pair(pair)))
     return found
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from research.services.strategy_study import FUSED, REFIT_DAYS, SESSIONS, Study, Trades
-from signals.engine.costs import SPOT_COSTS
+from signals.engine.cost_rates import asset_class_of, rates_for
 from signals.engine.horizon import HORIZON_BARS
 from signals.engine.performance import expectancy, win_rate
 from signals.engine.regime import REGIMES
@@ -69,14 +69,13 @@ def render(origin: Origin, real: Study, walk: Study) -> str:
 
 
 def _introduction(origin: Origin, real: Study) -> Iterator[str]:
-    costs = SPOT_COSTS
     yield "## Each of the fourteen strategies, and the fused decision\n"
     yield (
         f"{len(origin.markets)} pairs ({', '.join(origin.markets)}), 1h candles of {origin.source} that closed "
         f"from {origin.start:%Y-%m-%d} to before {origin.end:%Y-%m-%d} UTC; 4h and 1d are the folder's, or made of "
         f"them. Every signal counts on its own, however many overlap: decided at a close, entered at the next open, "
-        f"ended by its stop, its target or after {HORIZON_BARS} hours. Costs: taker {costs.taker_bps} bps, maker "
-        f"{costs.maker_bps} bps, slippage {costs.slippage_bps} bps. R is the result after costs in units of the "
+        f"ended by its stop, its target or after {HORIZON_BARS} hours. Costs: "
+        f"{_costs(origin.markets)}. R is the result after costs in units of the "
         "planned risk; a hit is an R above zero.\n"
     )
     yield (
@@ -92,6 +91,17 @@ def _introduction(origin: Origin, real: Study) -> Iterator[str]:
         "other, so `pairs_trading` finds no pair in them. Intervals are 95 % of the mean, as if trades were "
         "independent; they overlap and markets move together, so the truth is wider.\n"
     )
+
+
+def _costs(markets: Sequence[str]) -> str:
+    """Of each kind of asset among them, which is named where there are several."""
+    kinds = sorted({asset_class_of(market) for market in markets})
+    told = []
+    for kind in kinds:
+        rates = rates_for(kind)
+        words = f"taker {rates.taker_bps} bps, maker {rates.maker_bps} bps, slippage {rates.slippage_bps} bps"
+        told.append(f"{kind} {words}" if len(kinds) > 1 else words)
+    return "; ".join(told)
 
 
 def _every(step: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray
+from signals.engine.cost_rates import CostRates, rates_of_pair
 from signals.engine.hybrid import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, VALIDITY_BARS, explain, opinions
 from signals.engine.moment import instant, milliseconds
 from signals.engine.outcome import follow_plans
@@ -77,6 +78,7 @@ def study(
     symbols = list(markets)
     for symbol, base in markets.items():
         on_market(symbol)
+        rates = rates_of_pair(symbol)
         partner = markets[symbols[1] if symbol == symbols[0] else symbols[0]] if len(markets) > 1 else None
         closes = base.open_time + BASE_TIMEFRAME.milliseconds
         first, last = np.searchsorted(closes, (milliseconds(start), milliseconds(end)))
@@ -85,13 +87,13 @@ def study(
         context = DecisionContext(as_of=end, partner=partner)
         for name, series in opinions(window, context).items():
             asked = np.flatnonzero((series.direction != 0) & (row >= first) & (row < last))
-            found.setdefault(name, []).append(_followed(window, _levels(series, asked)))
+            found.setdefault(name, []).append(_followed(window, _levels(series, asked), rates))
             if series.missing:
                 missing[name] = series.missing
         rows = range(int(first), int(last), every)
         decisions += len(rows)
         found.setdefault(FUSED, []).append(
-            _followed(base, dict(_decided(markets, symbol, rows, (longer or {}).get(symbol, {}))))
+            _followed(base, dict(_decided(markets, symbol, rows, (longer or {}).get(symbol, {}))), rates)
         )
     return Study({name: _joined(each) for name, each in found.items()}, missing, decisions)
 
@@ -183,7 +185,7 @@ def _window(candles: OHLCV, timeframe: Timeframe, closed_at: int) -> OHLCV:
     return candles[max(end - WINDOW_BARS, 0) : end]
 
 
-def _followed(candles: OHLCV, signals: Mapping[int, StrategySignal]) -> Trades:
+def _followed(candles: OHLCV, signals: Mapping[int, StrategySignal], rates: CostRates) -> Trades:
     """What became of signals by the row of `candles` at whose close they were decided."""
     rows = np.fromiter(signals, dtype=np.int64, count=len(signals))
     each = list(signals.values())
@@ -193,6 +195,7 @@ def _followed(candles: OHLCV, signals: Mapping[int, StrategySignal]) -> Trades:
         directions=[signal.direction.sign for signal in each],
         entry_prices=[signal.entry_price for signal in each],
         plans=[signal.exit_plan for signal in each],
+        rates=rates,
     )
     closes = (instant(int(moment) + BASE_TIMEFRAME.milliseconds) for moment in candles.open_time[rows])
     open_sessions = [[session in open_now for session in SESSIONS] for open_now in map(sessions_at, closes)]

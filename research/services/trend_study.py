@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray, TimeArray
-from signals.engine.costs import NO_COSTS, SPOT_COSTS
+from signals.engine.cost_rates import NO_COSTS, SPOT_COSTS, CostRates, rates_of_pair
 from signals.engine.evidence import Measured, measure, week_of
 from signals.engine.indicators.contract import ta_lib
 from signals.engine.moment import instant, milliseconds
@@ -106,11 +106,11 @@ ENTRIES: Mapping[str, Entries] = {
 def results(markets: Markets, entries: Entries, settings: TrendSettings, since: datetime | None) -> Results:
     """Trades decided at `since` or later (None: all); a trade held at `since` still bars the next."""
     found = []
-    for candles in markets.values():
+    for name, candles in markets.items():
         if len(candles) < settings.lookback:
             continue
         rows, directions = entries(candles, settings)
-        each = decided(candles, rows, settings, directions)
+        each = decided(candles, rows, settings, directions, rates=rates_of_pair(name))
         found.append(each if since is None else each.chosen(each.closed_at >= milliseconds(since)))
     return joined(found)
 
@@ -120,10 +120,12 @@ def decided(
     rows: npt.NDArray[np.intp],
     settings: TrendSettings,
     directions: npt.NDArray[np.int8] | None = None,
+    *,
+    rates: CostRates = SPOT_COSTS,
 ) -> Results:
     """The trades of entries at `rows`, one at a time. What was decided with costs is what is followed without."""
     series = breakouts(candles, settings)
-    net = taken(candles, rows, series, settings, directions=directions, rates=SPOT_COSTS)
+    net = taken(candles, rows, series, settings, directions=directions, rates=rates)
     gross = taken(candles, rows, series, settings, directions=directions, rates=NO_COSTS)
     return Results(
         closed_at=candles.open_time[net.rows] + TIMEFRAME.milliseconds,
@@ -147,8 +149,11 @@ def portfolio(markets: Markets, settings: TrendSettings = FROZEN) -> Curve:
         if len(candles) < settings.lookback:
             continue
         rows, directions = breaking_out(candles, settings)
-        done = taken(candles, rows, breakouts(candles, settings), settings, directions=directions)
-        columns[name] = _earned(candles, done, share)
+        rates = rates_of_pair(name)
+        done = taken(
+            candles, rows, breakouts(candles, settings), settings, directions=directions, rates=rates
+        )
+        columns[name] = _earned(candles, done, share, rates)
     return _daily({name: markets[name] for name in columns}, columns)
 
 
@@ -162,9 +167,9 @@ def held(markets: Markets) -> Curve:
     return _daily({name: markets[name] for name in columns}, columns, mean=True)
 
 
-def _earned(candles: OHLCV, done: TrendTrades, share: float) -> FloatArray:
+def _earned(candles: OHLCV, done: TrendTrades, share: float, rates: CostRates) -> FloatArray:
     """What each bar added to the equity, as a ratio of it."""
-    bars, costs = np.zeros(len(candles)), SPOT_COSTS.round_trip / 2
+    bars, costs = np.zeros(len(candles)), rates.round_trip / 2
     first = np.searchsorted(candles.open_time, done.outcomes.entered_at)
     last = np.searchsorted(candles.open_time, done.outcomes.exited_at)
     for begin, end, leave, risk in zip(first, last, done.outcomes.exit_price, done.risk_ratio, strict=True):

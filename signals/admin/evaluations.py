@@ -9,7 +9,8 @@ from signals.engine.timeframe import TIMEFRAME_WEIGHTS
 from signals.engine.unusual import is_unusual
 from signals.models import Evaluation
 
-OUTCOME_LABELS = {"Signal": "success", "None": "info", "Refused": "warning", "Abstained": "warning"}
+OUTCOME_WORDS = {"none": "No signal"}
+OUTCOME_LABELS = {"Signal": "success", "No signal": "info", "Refused": "warning", "Abstained": "warning"}
 
 
 @admin.register(Evaluation)
@@ -22,7 +23,15 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "why",
     ]
     first_row = "The first comes when the next 1h candle closes, a few seconds after the full hour."
-    readonly_fields = ["shown_volatility", "shown_anomaly", "shown_patterns", "shown_voices"]
+    readonly_fields = [
+        "shown_outcome",
+        "shown_score",
+        "shown_volatility",
+        "shown_anomaly",
+        "shown_patterns",
+        "shown_voices",
+    ]
+    exclude = ["outcome", "score"]
     list_filter = ["outcome", "instrument", "source", "timeframe"]
     list_select_related = ["instrument__exchange", "signal__instrument"]
     search_fields = ["reason", "instrument__symbol"]
@@ -35,7 +44,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
 
     @display(description="Outcome", ordering="outcome", label=OUTCOME_LABELS)
     def shown_outcome(self, evaluation: Evaluation) -> str:
-        return evaluation.get_outcome_display()
+        return OUTCOME_WORDS.get(evaluation.outcome) or evaluation.get_outcome_display()
 
     @display(description="Score", ordering="score")
     def shown_score(self, evaluation: Evaluation) -> str:

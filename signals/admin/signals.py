@@ -37,13 +37,14 @@ class SignalAdmin(ReadOnlyAdmin):
     search_fields = ["public_id", "instrument__symbol", "strategy", "ledger_entry__hash"]
     search_help_text = "Symbol, strategy, public id or hash"
     date_hierarchy = "published_at"
+    readonly_fields = ["percent", "entry", "stop", "target"]
     fieldsets = [
-        (None, {"fields": ["instrument", "timeframe", "direction", "confidence", "reasons"]}),
+        (None, {"fields": ["instrument", "timeframe", "direction", "percent", "reasons"]}),
         (
             "Probability of profit after costs",
             {"fields": ["probability", "probability_n", "probability_low", "probability_high"]},
         ),
-        ("Prices", {"fields": ["entry_price", "stop_loss", "take_profit", "plan"]}),
+        ("Prices", {"fields": ["entry", "stop", "target", "plan"]}),
         ("Gate", {"fields": ["standing", "evidence"]}),
         ("Time", {"fields": ["candle_open_time", "published_at", "expires_at", "sessions"]}),
         ("Origin", {"fields": ["strategy", "source", "variant", "experimental"]}),

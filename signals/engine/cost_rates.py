@@ -112,3 +112,27 @@ def rates_for(asset_class: str, market_type: str = MarketType.SPOT, **own_bps: D
     """
     usual = RATES[AssetClass(asset_class), MarketType(market_type)]
     return replace(usual, **{name: rate for name, rate in own_bps.items() if rate is not None})
+
+
+CURRENCIES = frozenset(
+    {
+        "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "TRY", "ZAR",
+        "MXN", "SGD", "HKD", "CNH", "XAU", "XAG",
+    }
+)  # fmt: skip
+# What coins are quoted in, the longer names first: BTCUSDT is of USDT.
+COIN_QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "DAI", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
+
+
+def asset_class_of(pair: str) -> AssetClass:
+    """What a file's pair can only be: two currencies, a coin in a coin's quote, else a stock."""
+    letters = "".join(filter(str.isalnum, pair.split(":", maxsplit=1)[0])).upper().removesuffix("PERP")
+    if len(letters) == 6 and {letters[:3], letters[3:]} <= CURRENCIES:
+        return AssetClass.FOREX
+    is_coin = any(letters.endswith(quote) and letters != quote for quote in COIN_QUOTES)
+    return AssetClass.CRYPTO if is_coin else AssetClass.STOCK
+
+
+def rates_of_pair(pair: str) -> CostRates:
+    """Spot rates of a pair that is known by its name alone."""
+    return rates_for(asset_class_of(pair))

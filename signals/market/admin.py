@@ -168,11 +168,11 @@ class SentimentReadingAdmin(RecordAdmin):
     list_display = [
         "instrument",
         "source",
-        "score",
+        "shown_score",
         "n",
         "is_degraded",
         "published_at",
-        "fetched_at",
+        "shown_fetched",
         "shown_citations",
     ]
     first_row = "Readings come within five minutes where keys of xAI and Finnhub are set."
@@ -180,6 +180,14 @@ class SentimentReadingAdmin(RecordAdmin):
     list_select_related = ["instrument"]
     search_fields = ["instrument__symbol", "reference"]
     date_hierarchy = "published_at"
+
+    @admin.display(description="Score", ordering="score")
+    def shown_score(self, reading: SentimentReading) -> str:
+        return f"{reading.score:+.2f}"
+
+    @admin.display(description="Fetched", ordering="fetched_at")
+    def shown_fetched(self, reading: SentimentReading) -> str:
+        return f"{reading.fetched_at:%d %b %H:%M}"
 
     @admin.display(description="Citations")
     def shown_citations(self, reading: SentimentReading) -> SafeString:
@@ -196,11 +204,15 @@ class SentimentFeedAdmin(RecordAdmin):
         "quiet_until",
         "day",
         "calls",
-        "cost_usd",
+        "shown_cost",
         "shown_error",
     ]
     first_row = "A source stands here once it has been asked."
     search_fields = ["source"]
+
+    @admin.display(description="Cost today, USD", ordering="cost_usd")
+    def shown_cost(self, feed: SentimentFeed) -> str:
+        return f"{feed.cost_usd:.2f}"
 
     @admin.display(description="Error", ordering="error")
     def shown_error(self, feed: SentimentFeed) -> SafeString:

@@ -15,7 +15,15 @@ from notifications.services.fan_out import fan_out
 from research.models import ReplayRun, ReplaySignal
 from signals.admin import ReadOnlyAdmin
 from signals.market.models import DataQualityIssue
-from signals.models import Alarm, AnomalyForest, Evaluation, PartnerChoice, StrategyWeight, VolatilityFit
+from signals.models import (
+    Alarm,
+    AnomalyForest,
+    Evaluation,
+    PartnerChoice,
+    Signal,
+    StrategyWeight,
+    VolatilityFit,
+)
 from signals.services.kill_switch import engage
 from tests.browser import log_in, visiting
 from tests.factories import make_instrument
@@ -109,6 +117,15 @@ def test_no_is_no_error_and_numbers_are_a_traders(admin_client: Client) -> None:
     for text in ("134,415.24", "131,727.50", "70%"):
         assert text in replayed
     assert ">1.22<" in admin_client.get("/admin/signals/strategyweight/").content.decode()
+    evaluation = Evaluation.objects.get()
+    evaluation.features |= {"anomaly": 0.4222250869820707}
+    evaluation.save()
+    own = admin_client.get(reverse("admin:signals_evaluation_change", args=[evaluation.pk])).content.decode()
+    assert "-0.12" in own
+    assert "0.42223" in own
+    assert "0.4222250869820707" not in own
+    signal = admin_client.get(reverse("admin:signals_signal_change", args=[Signal.objects.first().pk]))
+    assert "134,415.24" in signal.content.decode()
 
 
 def test_state_of_sending_is_on_every_page_one_click_from_the_switch(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signals.engine.cost_rates import rates_of_pair
 from signals.engine.costs import SPOT_COSTS, CostRates, MarketType, fee, rates_for, slipped
 from signals.engine.session import AssetClass
 
@@ -77,3 +78,19 @@ def test_forex_does_not_pay_what_crypto_pays() -> None:
     assert rates_for("forex").round_trip == pytest.approx(0.00017)
     with pytest.raises(ValueError, match="bond"):
         rates_for("bond")
+
+
+@pytest.mark.parametrize(
+    ("pair", "kind"),
+    [
+        ("BTC/USDT", "crypto"),
+        ("BTCUSD_PERP", "crypto"),
+        ("BTC/USDT:USDT", "crypto"),
+        ("ETHBTC", "crypto"),
+        ("EURUSD", "forex"),
+        ("XAU/USD", "forex"),
+        ("GOOG", "stock"),
+    ],
+)
+def test_a_files_pair_pays_what_its_kind_costs(pair: str, kind: str) -> None:
+    assert rates_of_pair(pair) == rates_for(kind)
