@@ -124,7 +124,9 @@ def test_no_is_no_error_and_numbers_are_a_traders(admin_client: Client) -> None:
     assert "-0.12" in own
     assert "0.42223" in own
     assert "0.4222250869820707" not in own
-    signal = admin_client.get(reverse("admin:signals_signal_change", args=[Signal.objects.first().pk]))
+    signal = admin_client.get(
+        reverse("admin:signals_signal_change", args=[Signal.objects.get(entry_price=134_415.237).pk])
+    )
     assert "134,415.24" in signal.content.decode()
 
 
