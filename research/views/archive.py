@@ -55,8 +55,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 def export_parquet(request: HttpRequest) -> HttpResponse:
     """The newest MOST_IN_PARQUET of them: such a file is whole in memory before it is sent."""
     columns = chosen_columns(request.GET.getlist("column"))
-    found = ArchiveFilter(request.GET).narrowed()[:MOST_IN_PARQUET]
-    body = parquet_of_rows(columns, rows(found, columns))
+    found = ArchiveFilter(request.GET).narrowed()
+    body = parquet_of_rows(columns, rows(found, columns, MOST_IN_PARQUET))
     answer = HttpResponse(body, content_type="application/vnd.apache.parquet")
     answer["Content-Disposition"] = f'attachment; filename="signals-{timezone.now():%Y-%m-%d}.parquet"'
     return answer

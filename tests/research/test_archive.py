@@ -2,16 +2,13 @@
 
 import io
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django.live_server_helper import LiveServer
 
 from signals.models import Signal
-from tests.browser import log_in, visiting
 from tests.factories import make_instrument
 from tests.notifications.rows import make_outcome, make_signal
 from users.models import User
@@ -86,29 +83,6 @@ def test_nobody_without_the_right_reads_it(db: None, client: Client) -> None:
     client.force_login(User.objects.create_user("eve", "eve@example.org", "a-password-1", is_staff=True))
     for name in ("archive", "archive_export", "analytics"):
         assert client.get(reverse(f"research:{name}")).status_code == 403
-
-
-@pytest.mark.browser
-def test_the_archive_and_the_analytics_in_a_browser(
-    chromium: Path, live_server: LiveServer, transactional_db: None, tmp_path: Path
-) -> None:
-    User.objects.create_superuser("boss", "boss@example.org", "a-password-1")
-    three()
-    with visiting(chromium) as (page, complaints):
-        log_in(page, live_server.url)
-        page.goto(live_server.url + reverse("research:archive"))
-        page.fill("[name=text]", "below 30")
-        page.click("text=Show >> nth=-1")
-        page.wait_for_selector("text=1 signal")
-        page.screenshot(path=tmp_path / "archive.png", full_page=True)
-        assert "RSI at 21, below 30" in page.inner_text("#content")
-        with page.expect_download() as download:
-            page.click("text=Export as CSV")
-        assert "below 30" in Path(download.value.path()).read_text()
-        page.goto(live_server.url + reverse("research:analytics") + "?period=all")
-        page.wait_for_selector("#calibration[data-drawn]")
-        page.screenshot(path=tmp_path / "analytics.png", full_page=True)
-    assert complaints == []
 
 
 def test_the_parquet_file_holds_the_same(boss: Client) -> None:

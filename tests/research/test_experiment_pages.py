@@ -1,14 +1,10 @@
 """A/B tests in the console: a wrong plan says why, a right one is started, watched and ended."""
 
-from pathlib import Path
-
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django.live_server_helper import LiveServer
 
-from signals.models import Action, Experiment
-from tests.browser import log_in, visiting
+from signals.models import Experiment
 from users.models import User
 
 
@@ -35,32 +31,3 @@ def test_looking_planning_and_ending_are_rights_of_their_own(client: Client) -> 
     client.force_login(User.objects.create_user("eve", "eve@example.org", "a-password-1", is_staff=True))
     assert client.get(reverse("research:experiments")).status_code == 403
     assert client.post(reverse("research:experiment_end", args=[1]), {}).status_code == 403
-
-
-@pytest.mark.browser
-def test_a_test_is_planned_started_and_ended_in_a_browser(
-    chromium: Path, live_server: LiveServer, transactional_db: None, tmp_path: Path
-) -> None:
-    User.objects.create_superuser("boss", "boss@example.org", "a-password-1")
-    with visiting(chromium) as (page, complaints):
-        log_in(page, live_server.url)
-        page.goto(live_server.url + reverse("research:experiments"))
-        page.fill("[name=name]", "Memory")
-        page.fill("[name=question]", "Is longer better?")
-        page.select_option("[name=assignment]", "block")
-        page.fill("[name=block_hours]", "24")
-        page.fill("[name=variant]", "long-memory")
-        page.fill("[name=parameter_memory_bars]", "12")
-        page.click("text=Plan it")
-        page.click("text=Start the test")
-        page.wait_for_selector("text=Units drawn")
-        page.screenshot(path=tmp_path / "experiment.png", full_page=True)
-        page.fill("[name=conclusion]", "Too early to tell; the market closed.")
-        page.click("text=End the test")
-        page.wait_for_selector("text=by boss")
-    assert complaints == []
-    assert set(Action.objects.values_list("what", flat=True)) >= {
-        "experiment.created",
-        "experiment.started",
-        "experiment.ended",
-    }

@@ -1,7 +1,6 @@
 """The Portfolio page: weights that keep what was asked, the verdict out of sample, files, a wrong form."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from research.models import PortfolioStudy
 from research.services.portfolios import (
@@ -22,7 +20,6 @@ from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 from signals.services.job_lease import take_lease
 from signals.services.job_run import carry_out
-from tests.browser import log_in, visiting
 from tests.factories import make_instrument, make_series, store, tail
 from users.models import User
 
@@ -77,38 +74,6 @@ def test_least_variance_keeps_the_bounds_and_prefers_the_calm_market() -> None:
     assert report["verdict"].startswith("Prefer")
     least = min(each[0] for each in report["frontier"])
     assert report["volatility"] == pytest.approx(least, rel=1e-3)
-
-
-@pytest.mark.browser
-def test_a_portfolio_is_asked_for_watched_and_seen_in_a_browser(
-    chromium: Path, live_server: LiveServer, transactional_db: None, tmp_path: Path
-) -> None:
-    User.objects.create_superuser("boss", "boss@example.org", "a-password-1")
-    three_markets()
-    with visiting(chromium) as (page, complaints):
-        log_in(page, live_server.url)
-        page.goto(live_server.url + reverse("research:portfolios"))
-        page.locator("input[name=instruments]").first.check()
-        page.select_option("[name=timeframe]", "1h")
-        page.fill("[name=start]", "2025-01-01")
-        page.fill("[name=end]", "2025-02-01")
-        page.fill("[name=high]", "0.77")
-        page.select_option("[name=objective]", "min_variance")
-        page.click("text=Work it out")
-        page.wait_for_selector("text=choose at least two instruments")
-        assert page.input_value("[name=high]") == "0.77"
-        for box in page.locator("input[name=instruments]").all():
-            box.check()
-        page.click("text=Work it out")
-        page.wait_for_selector(".job")
-        finished(PortfolioStudy.objects.get())
-        for chart in ("frontier", "weights", "risk", "correlation"):
-            page.wait_for_selector(f"#{chart}[data-drawn]")
-        page.screenshot(path=tmp_path / "portfolio.png", full_page=True)
-        with page.expect_download() as download:
-            page.click("text=Weights, CSV")
-        assert "risk_share" in Path(download.value.path()).read_text()
-    assert [each for each in complaints if "422" not in each] == []
 
 
 @pytest.mark.django_db
