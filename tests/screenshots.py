@@ -87,6 +87,45 @@ def test_draw_live_trading(chromium: Path, live_server: LiveServer, settings: Se
     draw(chromium, live_server.url, {"live": "/admin/console/live/"})
 
 
+TITLES = {
+    "overview": "Overview",
+    "instrument": "An instrument: candles, signals, evaluations",
+    "analytics": "Analytics",
+    "archive": "Archive",
+    "deliveries": "Deliveries live",
+    "timeline": "One signal on its way",
+    "kill-switch": "The kill switch, engaged, with a request that waits",
+    "autopilots": "Autopilots: the form, and how often a threshold would have fired",
+    "autopilot": "An autopilot: every decision with its reasons",
+    "live": "Live trading",
+    "models": "AI management: the card of a model",
+    "backtests": "Research: ask for a backtest, choose runs to compare",
+    "backtest": "Research: what may be believed of a run",
+    "compare": "Research: runs compared",
+    "sweep": "Sweeps: sensitivity map and walk-forward",
+    "portfolio": "Portfolio: frontier, weights, risk, and whether 1/N is better",
+    "experiment": "A/B tests: a running one",
+    "jobs": "Jobs",
+}
+PAGE = """# The console in pictures
+
+Drawn by `make screenshots`, which writes this page too; the market is simulated, and every picture says so.
+
+| Page | | | |
+|---|---|---|---|
+"""
+
+
+def write_page() -> None:
+    """docs/console.md with every picture that is there."""
+    lines = []
+    for name, title in TITLES.items():
+        if (FOLDER / f"{name}-dark.png").exists():
+            links = " | ".join(f"[{look}](console/{name}-{look}.png)" for look in LOOKS)
+            lines.append(f"| {title} | {links} |")
+    (FOLDER.parent / "console.md").write_text(PAGE + "\n".join(lines) + "\n")
+
+
 def draw(chromium: Path, url: str, pages: dict[str, str]) -> None:
     if not User.objects.filter(username="boss").exists():
         User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
@@ -100,6 +139,7 @@ def draw(chromium: Path, url: str, pages: dict[str, str]) -> None:
                 page.goto(url + address)
                 picture(page, FOLDER / f"{name}-{look}.png")
             assert complaints == []
+    write_page()
 
 
 def picture(page: Page, path: Path) -> None:
