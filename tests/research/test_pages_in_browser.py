@@ -157,6 +157,7 @@ def instruments(transactional_db: None) -> list[Instrument]:
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(900)  # a dozen pages, each judged twice: many minutes on a machine that does much else
 def test_archive_analytics_tests_and_portfolios_work(visit: Visit, instruments: list[Instrument]) -> None:
     three()
     archive(visit)
