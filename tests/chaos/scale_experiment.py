@@ -136,8 +136,10 @@ def judge(
         "candles_judged_twice": sum(count - 1 for count in judged.values()),
         "candles_judged_by_each_worker": [judged_in(state / f"{name}.log") for name in running_group.workers],
         "signals": Signal.objects.count(),
+        "short_signals_which_nobody_gets_on_a_spot_market": Signal.objects.filter(direction="short").count(),
         "deliveries": of_signals.count(),
-        "deliveries_missing": Signal.objects.count() * options.subscribers - of_signals.count(),
+        "deliveries_missing": Signal.objects.exclude(direction="short").count() * options.subscribers
+        - of_signals.count(),
         "arrived": len(arrived),
         "lost": of_signals.filter(state="sent").count() - len(arrived),
         "arrived_twice": sum(count > 1 for count in arrived.values()),
