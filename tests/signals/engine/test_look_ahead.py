@@ -341,6 +341,7 @@ def test_a_row_wise_function_is_blind_to_the_future(name: str) -> None:
     assert_blind(row_wise_case(entry, warm_up(entry.function), MARKETS.get(name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_case_is_blind_to_the_future(name: str) -> None:
     assert_blind(CASES[name])
