@@ -175,7 +175,7 @@ def gather(
         raise CandleMissingError(missing)
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
-    asked = {"instrument": instrument, "windows": windows, "as_of": as_of}
+    asked: dict[str, Any] = {"instrument": instrument, "windows": windows, "as_of": as_of}
     heard = hear_policies(**asked) | hear_voices(**asked)
     mood = known_mood(instrument_id=instrument.pk, as_of=as_of)
     context = DecisionContext(

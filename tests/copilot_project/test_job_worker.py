@@ -150,5 +150,6 @@ def test_killed_cancelled_overdue_and_told_twice(worker: subprocess.Popen[bytes]
 
     trained = killed_in_training(worker)
     assert (trained.state, trained.attempt) == (JobState.SUCCEEDED, 2)
+    assert trained.result is not None
     model = TrainedModel.objects.get()  # nothing of the first attempt is left
     assert (model.job_id, model.state, model.pk) == (trained.pk, ModelState.REJECTED, trained.result["model"])
