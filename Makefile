@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: run test quick parity properties check audit chaos chaos-orders races scale live-walk docs screenshots story setup setup-dev lock clean
 .DEFAULT_GOAL := run
-# Where it is set, each process would compile the whole house anew.
+# Where it is set, each process would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 # A folder of Parquet candles for the sandbox; relative to here.

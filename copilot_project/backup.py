@@ -1,6 +1,6 @@
 """A backup is a folder: Postgres's own dump, and a list of every table with the number and the hash of its rows.
 
-Both are taken from one snapshot while the house works on; a restore counts and hashes again and compares.
+Both are taken from one snapshot while the system works on; a restore counts and hashes again and compares.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Probes: /livez says that this process answers, /readyz that the whole house works.
+"""Probes: /livez says that this process answers, /readyz that the whole system works.
 
 Nobody needs a login to ask; the answers hold names and ages, never rows. An engaged kill switch is told,
-and fails nothing: the house works as somebody wants it, and the console must stay in reach to re-arm it.
+and fails nothing: the system works as somebody wants it, and the console must stay in reach to re-arm it.
 """
 
 from datetime import datetime, timedelta

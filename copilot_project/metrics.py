@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: this process's counters, and the state of the house read from its tables at scrape.
+"""/metrics for Prometheus: this process's counters, and the state of the system read from its tables at scrape.
 
 No label names a person, a chat or a tier's instrument.
 """
@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from copilot_project.house_gauges import read_all
+from copilot_project.system_gauges import read_all
 from notifications.models import OPEN_STATES, Delivery, SenderState
 from research.selectors.console import oldest_due
 from signals.models import Heartbeat
@@ -34,7 +34,7 @@ REFUSAL = "Send METRICS_TOKEN as a bearer token; without a token set, only this 
 def metrics(request: HttpRequest) -> HttpResponse:
     if not may_scrape(request):
         return HttpResponseForbidden(REFUSAL, content_type="text/plain")
-    registries = [process_registry(), house_registry()]
+    registries = [process_registry(), system_registry()]
     return HttpResponse(b"".join(map(generate_latest, registries)), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -64,13 +64,13 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
-def house_registry() -> CollectorRegistry:
+def system_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(HouseCollector())
+    registry.register(SystemCollector())
     return registry
 
 
-class HouseCollector(Collector):
+class SystemCollector(Collector):
     """Gauges by SQL: ages of heartbeats, the kill switch, open deliveries by state, how late the oldest due one is."""
 
     def describe(self) -> Iterable[Metric]:

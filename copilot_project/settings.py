@@ -385,7 +385,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["users.api.throttling.KeyThrottle"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "users.api.schema.HouseSchema",
+    "DEFAULT_SCHEMA_CLASS": "users.api.schema.SystemSchema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "users.api.problems.problem_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -1,4 +1,4 @@
-"""Tasks of the house itself."""
+"""Tasks of the system itself."""
 
 import time
 from typing import Any

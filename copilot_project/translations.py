@@ -12,11 +12,16 @@ TEMPLATES = "templates/notifications/telegram"
 SOURCES = ("notifications", "users/engine")
 FUNCTIONS = ("gettext", "gettext_noop", "_", "gettext_lazy")
 MAGIC = 0x950412DE
+LITERAL = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+PLURAL = re.compile(rf"\bngettext\({LITERAL}, {LITERAL}, ")
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def read_po(text: str) -> dict[str, str]:
-    """Translations by their English text; the head stands under "". ValueError for a line that is none of a .po."""
+    """Translations by their English text; the head stands under "". ValueError for a line that is none of a .po.
+
+    Of a text with a plural both keys and values are joined by NUL, as gettext keeps them.
+    """
     entries: dict[str, str] = {}
     parts: dict[str, str] = {}
     name = ""
@@ -28,6 +33,9 @@ def read_po(text: str) -> dict[str, str]:
                 entries[parts["msgid"]] = parts["msgstr"]
                 parts = {}
             parts[name] = _unquoted(line)
+        elif line.startswith(("msgid_plural ", "msgstr[")):
+            name = "msgid" if line.startswith("msgid_plural ") else "msgstr"
+            parts[name] = f"{parts[name]}\0{_unquoted(line)}" if name in parts else _unquoted(line)
         elif line.startswith('"') and name:
             parts[name] += _unquoted(line)
         elif line and not line.startswith("#"):
@@ -81,7 +89,9 @@ def _marked(code: str) -> Iterator[str]:
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
-        for found in re.finditer(r"""gettext\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)""", code):
+        for found in PLURAL.finditer(code):
+            yield "\0".join(str(ast.literal_eval(text)) for text in found.groups())
+        for found in re.finditer(r"""\bgettext\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)""", code):
             yield str(ast.literal_eval(found.group(1)))
         return
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""Prometheus counters of the signal side; "metrics" means Sharpe in this house."""
+"""Prometheus counters of the signal side; "metrics" means Sharpe in this system."""
 
 from typing import Literal
 

@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = config.stash[FOLDER] = own_folder(state_dir() / "test")
     os.environ["COPILOT_STATE_DIR"] = str(folder)  # a process that a test starts must not find the real one
     settings.STATE_DIR = folder
-    # Passwords of tests guard nothing: one round. A process of the house reads them all the same.
+    # Passwords of tests guard nothing: one round. A process of the system reads them all the same.
     settings.PASSWORD_HASHERS = ["tests.passwords.OneRound", *settings.PASSWORD_HASHERS]
     if not os.environ.get("REDIS_URL"):
         config.stash[SERVERS].append(Redis(folder))

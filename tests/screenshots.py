@@ -4,12 +4,16 @@ They land in docs/console/: each page in dark, light and at a phone's width. Not
 finds by their names. The market is simulated, and every picture says so.
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page
@@ -19,8 +23,9 @@ from pytest_django.live_server_helper import LiveServer
 from notifications.services.fan_out import fan_out
 from research.selectors.performance import open_rows
 from signals.market.models import Instrument
-from signals.models import Signal
+from signals.models import Job, JobState, Signal
 from signals.services.evaluation import evaluate
+from signals.services.jobs import JobRun, run_here
 from tests.autopilot.live_rows import live_day
 from tests.browser import log_in, visiting
 from tests.factories import make_instrument
@@ -45,7 +50,7 @@ def instrument(instruments: list[Instrument]) -> str:
 PAGES: dict[str, Callable[[list[Instrument]], str]] = {"overview": overview, "instrument": instrument}
 
 
-def full_house() -> list[Instrument]:
+def full_system() -> list[Instrument]:
     instruments = past(
         symbols={"BTC/USDT": 67_000.0, "ETH/USDT": 3_400.0, "SOL/USDT": 150.0}, bars=8000, every=40
     )
@@ -69,7 +74,7 @@ def full_house() -> list[Instrument]:
 @pytest.mark.django_db(transaction=True)
 def test_draw(chromium: Path, live_server: LiveServer, settings: Settings) -> None:
     settings.SANDBOX = True
-    instruments = full_house()
+    instruments = full_system()
     pages = {name: address(instruments) for name, address in PAGES.items()}
     pages |= trading_pages(instruments[0]) | research_pages(instruments) | delivery_pages()
     draw(chromium, live_server.url, pages)
@@ -106,6 +111,7 @@ TITLES = {
     "portfolio": "Portfolio: frontier, weights, risk, and whether 1/N is better",
     "experiment": "A/B tests: a running one",
     "jobs": "Jobs",
+    "job": "A job under way",
 }
 PAGE = """# The console in pictures
 
@@ -124,6 +130,42 @@ def write_page() -> None:
             links = " | ".join(f"[{look}](console/{name}-{look}.png)" for look in LOOKS)
             lines.append(f"| {title} | {links} |")
     (FOLDER.parent / "console.md").write_text(PAGE + "\n".join(lines) + "\n")
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_draw_jobs(chromium: Path, live_server: LiveServer) -> None:
+    now = timezone.now()
+    worked("import_candles", refused)
+    for kind in ("replay", "report_strategies"):
+        worked(kind, lambda run: {"signals": 412, "mean_r": 0.08})
+    lease = {"lease_token": uuid4(), "lease_until": now + timedelta(minutes=1), "heartbeat_at": now}
+    asked = {"owner": "ada", "code_version": "1f61cec", "created_at": now, "queue": "training"}
+    Job.objects.create(**asked, kind="train_selector")
+    running = Job.objects.create(
+        **asked,
+        **lease,
+        kind="backfill",
+        parameters={"timeframe": "1h", "days": 365},
+        state=JobState.RUNNING,
+        progress_done=5_240,
+        progress_total=8_760,
+        message="BTC/USDT 1h, up to 2026-06-07",
+        attempt=1,
+        started_at=now,
+    )
+    pages = {"jobs": "", "job": f"{running.pk}/"}
+    draw(chromium, live_server.url, {name: reverse("research:jobs") + rest for name, rest in pages.items()})
+
+
+def worked(kind: str, work: Callable[[JobRun], dict[str, Any]]) -> Job:
+    with contextlib.suppress(ValueError):
+        run_here(kind=kind, parameters={"every": 5}, owner="bob", work=work)
+    return Job.objects.latest()
+
+
+def refused(run: JobRun) -> dict[str, Any]:
+    raise ValueError("btc_1h.csv: two rows for 2026-05-04 12:00, 67120.5 and 67118.0 at the close")
 
 
 def draw(chromium: Path, url: str, pages: dict[str, str]) -> None:

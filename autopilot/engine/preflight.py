@@ -160,13 +160,13 @@ class Standing:
 
 def preflight(asked: Asked, venue: Venue, standing: Standing, limits: Limits) -> Refusal | None:
     """The first reason against the order, None where there is none."""
-    for reason in (_house, _exchange, _account):
+    for reason in (_system, _exchange, _account):
         if found := reason(asked, venue, standing):
             return found
     return _limits(asked, standing, limits) if asked.is_entry else None
 
 
-def _house(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
+def _system(asked: Asked, venue: Venue, standing: Standing) -> Refusal | None:
     stale = venue.data_age_seconds > venue.oldest_data_seconds
     entry, live = asked.is_entry, standing.is_live
     against = (

@@ -18,7 +18,7 @@ from signals.engine.strategies import STRATEGIES
 
 NAMES = tuple(STRATEGIES)
 PRIOR_TRADES = 30.0
-USUAL_WIN_RATE = 0.4  # of the house's levels; only where nothing at all is known
+USUAL_WIN_RATE = 0.4  # of the system's levels; only where nothing at all is known
 GROUP_OF = np.array([GROUP_ORDER.index(each.group) for each in STRATEGIES.values()])
 
 

@@ -54,7 +54,7 @@ def answers(port: int) -> bool:
 
 
 def is_ready(port: int) -> bool:
-    """Does /readyz there say that the whole house works?"""
+    """Does /readyz there say that the whole system works?"""
     try:
         with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
             return bool(answer.status == HTTPStatus.OK)

@@ -1,1 +1,1 @@
-"""The integrators' API: what the house published, as late as the key's tier gets it."""
+"""The integrators' API: what the system published, as late as the key's tier gets it."""

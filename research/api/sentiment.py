@@ -29,7 +29,7 @@ FINNHUB_HEADER = "X-Finnhub-Token"
 
 
 class SeedKeyAuthentication(ApiKeyAuthentication):
-    """Our API key as the house takes it, or where Finnhub's clients put theirs."""
+    """Our API key as the system takes it, or where Finnhub's clients put theirs."""
 
     other_headers = (FINNHUB_HEADER,)
 

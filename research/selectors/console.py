@@ -30,7 +30,7 @@ class Life(StrEnum):
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the house. Its sign of life is a Heartbeat row, normal up to `limit` of age."""
+    """One process of the system. Its sign of life is a Heartbeat row, normal up to `limit` of age."""
 
     label: str
     heartbeat: str

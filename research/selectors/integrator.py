@@ -155,7 +155,7 @@ TRADES = Listing(
     source="autopilot_trade t JOIN market_instrument i ON i.id = t.instrument_id "
     "LEFT JOIN signals_signal s ON s.id = t.signal_id",
     cursor="t.id",
-    # A trade without a signal is the house's own business.
+    # A trade without a signal is the system's own business.
     released="t.recorded_at <= %(cutoff)s AND ((s.id IS NULL AND NOT %(is_tier)s) OR (s.id IS NOT NULL AND "
     + RELEASED_SIGNAL
     + "))",

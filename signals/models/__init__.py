@@ -1,4 +1,4 @@
-"""What was decided, what was published, and what everybody needs to know that the house is alive."""
+"""What was decided, what was published, and what everybody needs to know that the system is alive."""
 
 from signals.models.actions import Action
 from signals.models.evaluation import Evaluation

@@ -1,4 +1,4 @@
-"""What everybody needs to know that the house is alive."""
+"""What everybody needs to know that the system is alive."""
 
 from django.db import models
 from django.db.models import Q

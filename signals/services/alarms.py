@@ -26,7 +26,7 @@ REPEATED = 3
 LONGEST_DETAIL = 200
 FORGOTTEN_SECONDS = 2 * 3_600
 
-# A silence counts from the moment at which the one who looks began to: after a pause of the whole house
+# A silence counts from the moment at which the one who looks began to: after a pause of the whole system
 # nobody is accused of it. Idle workers live by beat's ticks: they are judged as of the last one that beat may have
 # sent, and after an alarm about beat only when that has been over for their patience.
 LOOK = """

@@ -1,4 +1,4 @@
-"""The kill switch over everything that leaves the house. Engaging takes one call, re-arming two and a reason."""
+"""The kill switch over everything that leaves the system. Engaging takes one call, re-arming two and a reason."""
 
 import uuid
 from datetime import datetime, timedelta

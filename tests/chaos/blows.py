@@ -11,8 +11,8 @@ from django.conf import settings
 
 from notifications.services.sender.conninfo import conninfo
 from signals.crash_points import EXIT_STATUS, CrashPoint
-from tests.chaos.house import House, ask
 from tests.chaos.report import Report
+from tests.chaos.system import System, ask
 from tests.chaos.watch import say
 
 # The visit at which a process dies, so that it first gets done what its last death left behind.
@@ -51,18 +51,18 @@ PROVOKE_EVERY_SECONDS = 2.0
 class Attacker:
     """Hurts one process (or the services) as the plan says; what it did and saw goes into the report."""
 
-    def __init__(self, house: House, report: Report, name: str) -> None:
-        self.house, self.report, self.name = house, report, name
-        self.rng = random.Random(f"{house.plan.seed} {name}")
+    def __init__(self, system: System, report: Report, name: str) -> None:
+        self.system, self.report, self.name = system, report, name
+        self.rng = random.Random(f"{system.plan.seed} {name}")
 
     def provoke(self) -> None:
         """Give the processes something to do: signals only while the sender keeps up with them."""
-        if ask(OPEN_DELIVERIES) < 2 * self.house.plan.subscribers:
-            self.house.release(1)
-        self.house.tap(4)
+        if ask(OPEN_DELIVERIES) < 2 * self.system.plan.subscribers:
+            self.system.release(1)
+        self.system.tap(4)
 
     def kill(self, name: str) -> datetime:
-        now = self.house.kill(name)
+        now = self.system.kill(name)
         self.report.kills[name] += 1
         return now
 
@@ -72,22 +72,22 @@ class Attacker:
 
         def all_back() -> bool:
             for name in sorted(missing):
-                if self.house.beaten_since(name, hurt_at):
+                if self.system.beaten_since(name, hurt_at):
                     missing.remove(name)
                     waited = (datetime.now(UTC) - hurt_at).total_seconds()
                     self.report.seconds_until_back.setdefault(f"{label}: {name}", []).append(waited)
             return not missing
 
-        self.house.until(all_back, f"no heartbeat of {', '.join(missing)} after {label}", every=0.2)
+        self.system.until(all_back, f"no heartbeat of {', '.join(missing)} after {label}", every=0.2)
         waited = (datetime.now(UTC) - hurt_at).total_seconds()
         say(
-            f"seed {self.house.plan.seed}: {label} back after {waited:.1f} s, {self.report.kills.total()} kills"
+            f"seed {self.system.plan.seed}: {label} back after {waited:.1f} s, {self.report.kills.total()} kills"
         )
 
     def armed_life(self, crash_at: str) -> int:
         """The pid of a life of the process with this crash point, for which another one may have to die."""
-        while not self.house.is_armed(pid := self.house.pid(self.name), crash_at):
-            self.house.arm(self.name, crash_at)
+        while not self.system.is_armed(pid := self.system.pid(self.name), crash_at):
+            self.system.arm(self.name, crash_at)
             self.kill(self.name)
         return pid
 
@@ -96,14 +96,14 @@ class MainProcessAttacker(Attacker):
     """For a process that ends at its crash point: kills and crashes in a random order."""
 
     def attack(self, points: tuple[CrashPoint, ...], kills: int, *, heartbeat: bool = True) -> None:
-        plan: list[CrashPoint | None] = [*points * self.house.plan.per_point, *[None] * kills]
+        plan: list[CrashPoint | None] = [*points * self.system.plan.per_point, *[None] * kills]
         self.rng.shuffle(plan)
         visits = [self._crash_at(point) for point in plan] + [""]
-        self.house.arm(self.name, visits[0])
+        self.system.arm(self.name, visits[0])
         hurt_at = self.kill(self.name)
         for point, crash_at, following in zip(plan, visits[:-1], visits[1:], strict=True):
             pid = self.armed_life(crash_at)
-            self.house.arm(self.name, following)
+            self.system.arm(self.name, following)
             if heartbeat and point not in WEB:
                 self.wait_back(self.name, hurt_at, self.name)
             hurt_at = self.crash(point, pid) if point else self.strike()
@@ -113,7 +113,7 @@ class MainProcessAttacker(Attacker):
 
     def crash(self, point: CrashPoint, pid: int) -> datetime:
         """Wait for the process to end at its crash point."""
-        child = self.house.child(self.name)
+        child = self.system.child(self.name)
         provoked_at = 0.0
 
         def gone() -> bool:
@@ -123,7 +123,7 @@ class MainProcessAttacker(Attacker):
                 provoked_at = time.monotonic()
             return child.running is None or child.running.pid != pid
 
-        self.house.until(gone, f"{self.name} does not come to {point.value}", every=0.02)
+        self.system.until(gone, f"{self.name} does not come to {point.value}", every=0.02)
         self.report.crash_points[point.value] += 1
         return datetime.now(UTC)
 
@@ -136,12 +136,12 @@ class MainProcessAttacker(Attacker):
 class SenderAttacker(MainProcessAttacker):
     """Three of four kills wait for a row of this life in `sending`; the fourth falls where it falls."""
 
-    def __init__(self, house: House, report: Report) -> None:
-        super().__init__(house, report, "sender")
+    def __init__(self, system: System, report: Report) -> None:
+        super().__init__(system, report, "sender")
         self.kills = 0
 
     def strike(self) -> datetime:
-        began, lease = datetime.now(UTC), self.house.plan.lease_seconds
+        began, lease = datetime.now(UTC), self.system.plan.lease_seconds
         self.provoke()
         self.kills += 1
         with psycopg.connect(conninfo(), autocommit=True) as connection:
@@ -170,14 +170,14 @@ class WorkerAttacker(Attacker):
     """The worker's children end at crash points, one after the other; its main process and beat are killed."""
 
     def attack(self, kills: int) -> None:
-        wanted = self.house.plan.per_point
+        wanted = self.system.plan.per_point
         for point in WORKER:
             low, high = VISITS[point]
             crash_at = f"{point.value}:{self.rng.randint(low, high)}"
             self.armed_life(crash_at)
-            before = self.house.log("worker").count(CHILD_DIED)
+            before = self.system.log("worker").count(CHILD_DIED)
             self._crash_children(point, before, wanted)
-        self.house.arm("worker", "")
+        self.system.arm("worker", "")
         self.kill("worker")
         for _ in range(kills):
             for name in ("worker", "beat"):
@@ -190,7 +190,7 @@ class WorkerAttacker(Attacker):
         while died < wanted:
             self.provoke()
             time.sleep(PROVOKE_EVERY_SECONDS / 2)
-            died = self.house.log("worker").count(CHILD_DIED) - before
+            died = self.system.log("worker").count(CHILD_DIED) - before
         self.report.crash_points[point.value] += died
 
 
@@ -198,14 +198,14 @@ class ServicesAttacker(Attacker):
     """Postgres, Redis and FLUSHALL, one at a time; after each everybody must show life again."""
 
     def attack(self) -> None:
-        plan = self.house.plan
+        plan = self.system.plan
         blows = ["postgres"] * plan.postgres_kills + ["redis"] * plan.redis_kills + ["flush"] * plan.flushes
         self.rng.shuffle(blows)
         for number, blow in enumerate(blows):
             self.provoke()
             time.sleep(self.rng.uniform(0, 2))
             hurt_at = self._hurt(blow, number)
-            self.house.release(1)
+            self.system.release(1)
             self.wait_back(blow, hurt_at, *HEARTBEATS)
 
     def _hurt(self, blow: str, number: int) -> datetime:
@@ -216,7 +216,7 @@ class ServicesAttacker(Attacker):
             return now
         if blow == "postgres":
             self.report.kills[blow] += 1
-            return self.house.kill_postgres(backends=bool(number % 2))
+            return self.system.kill_postgres(backends=bool(number % 2))
         return self.kill(blow)
 
 

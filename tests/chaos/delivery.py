@@ -1,6 +1,6 @@
 """`python -m tests.chaos.delivery`: kill -9 everything while signals flow, then count what arrived.
 
-Each seed builds a house of its own as `manage.py up` does: the embedded Postgres and Redis, web, worker, beat and
+Each seed builds a system of its own as `manage.py up` does: the embedded Postgres and Redis, web, worker, beat and
 sender under the real supervisor, which alone brings back what dies; beside it a sandbox, and a process that
 publishes. First sender, web, publisher, worker and beat are killed and made to die at their crash points, all at
 the same time; then Postgres (half the time with all its backends) and Redis are killed and Redis is emptied.

@@ -7,29 +7,29 @@ from notifications.services.eligibility import Exclusion
 from signals.engine.ledger import verify
 from signals.models import LedgerEntry, Signal
 from tests.chaos.blows import SENDER
-from tests.chaos.house import House
 from tests.chaos.processes import IN_FLIGHT
 from tests.chaos.report import Report
+from tests.chaos.system import System
 from tests.notifications.rows import SENDS
 
 Record = dict[str, Any]
 
 
-def judge(house: House, report: Report) -> None:
+def judge(system: System, report: Report) -> None:
     """Fill in what came of everything that was published and pressed."""
     signals = list(Signal.objects.order_by("ledger_entry_id"))
     rows = {row.public_id.hex: row for row in Delivery.objects.select_related("subscriber")}
     of_signals = sum(row.kind == "signal" for row in rows.values())
     report.signals = len(signals)
-    report.signals_missing = house.released - len(signals)
+    report.signals_missing = system.released - len(signals)
     # A signal without one of its deliveries: everybody is eligible for everything here.
-    report.signals_missing += len(signals) * house.plan.subscribers != of_signals
+    report.signals_missing += len(signals) * system.plan.subscribers != of_signals
     report.deliveries = len(rows)
     report.states.update(row.state for row in rows.values())
     report.ledger_broken = int(verify(LedgerEntry.objects.entries()) is not None)
-    report.taps = house.taps
-    report.taps_without_effect = house.taps - Feedback.objects.count()
-    judge_messages(arrivals(house.sandbox.journal(), rows), rows, report)
+    report.taps = system.taps
+    report.taps_without_effect = system.taps - Feedback.objects.count()
+    judge_messages(arrivals(system.sandbox.journal(), rows), rows, report)
 
 
 def arrivals(records: list[Record], rows: dict[str, Delivery]) -> dict[str, list[Record]]:

@@ -17,48 +17,48 @@ from tests.chaos.blows import (
     WorkerAttacker,
     settled,
 )
-from tests.chaos.house import House, move_in, services
 from tests.chaos.judge import judge
 from tests.chaos.processes import Sandbox
 from tests.chaos.publishing import make_market
 from tests.chaos.report import Plan, Report
+from tests.chaos.system import System, move_in, services
 from tests.chaos.watch import say
 from tests.notifications.rows import Controls, make_subscriber, make_tier
 
 
 async def endure(plan: Plan, sandbox: Sandbox, port: int) -> Report:
-    """Build the house, hurt its processes all at once, then its services, let it settle, judge."""
+    """Build the system, hurt its processes all at once, then its services, let it settle, judge."""
     began, report = time.monotonic(), Report(seeds=[plan.seed])
-    async with services(plan, sandbox) as house:
+    async with services(plan, sandbox) as system:
         await asyncio.to_thread(migrate)
         await asyncio.to_thread(_fill, plan, sandbox, port)
-        house.release(min(plan.signals, 2))
-        await move_in(house, port)
+        system.release(min(plan.signals, 2))
+        await move_in(system, port)
         await asyncio.to_thread(
-            house.until,
-            lambda: all(house.beaten_since(name, house.born_at) for name in HEARTBEATS),
-            "the house does not come up",
+            system.until,
+            lambda: all(system.beaten_since(name, system.born_at) for name in HEARTBEATS),
+            "the system does not come up",
         )
-        await _hurt_processes(house, report)
-        await asyncio.to_thread(ServicesAttacker(house, report, "services").attack)
-        await asyncio.to_thread(_settle, house)
-        await asyncio.to_thread(_judge, house, report)
+        await _hurt_processes(system, report)
+        await asyncio.to_thread(ServicesAttacker(system, report, "services").attack)
+        await asyncio.to_thread(_settle, system)
+        await asyncio.to_thread(_judge, system, report)
     report.seconds = time.monotonic() - began
     return report
 
 
-async def _hurt_processes(house: House, report: Report) -> None:
-    plan = house.plan
+async def _hurt_processes(system: System, report: Report) -> None:
+    plan = system.plan
     await asyncio.gather(
-        asyncio.to_thread(SenderAttacker(house, report).attack, SENDER, plan.sender_kills),
-        asyncio.to_thread(MainProcessAttacker(house, report, "web").attack, WEB, plan.other_kills),
+        asyncio.to_thread(SenderAttacker(system, report).attack, SENDER, plan.sender_kills),
+        asyncio.to_thread(MainProcessAttacker(system, report, "web").attack, WEB, plan.other_kills),
         asyncio.to_thread(
-            MainProcessAttacker(house, report, "publisher").attack,
+            MainProcessAttacker(system, report, "publisher").attack,
             PUBLISHER,
             plan.other_kills,
             heartbeat=False,
         ),
-        asyncio.to_thread(WorkerAttacker(house, report, "worker").attack, plan.other_kills),
+        asyncio.to_thread(WorkerAttacker(system, report, "worker").attack, plan.other_kills),
     )
 
 
@@ -72,14 +72,14 @@ def _fill(plan: Plan, sandbox: Sandbox, port: int) -> None:
         controls.post("/latency", {"ms": plan.latency_ms})
 
 
-def _settle(house: House) -> None:
+def _settle(system: System) -> None:
     """Publish what is left of the plan, and wait until nothing is on its way any more."""
-    house.release(max(house.plan.signals - house.released, 0))
-    say(f"seed {house.plan.seed}: {house.released} signals in all, waiting for the last of them")
-    house.until(house.all_published, "not everything was published", every=1)
-    house.until(lambda: settled() and not house.updates_on_their_way(), "not everything settled", every=1)
+    system.release(max(system.plan.signals - system.released, 0))
+    say(f"seed {system.plan.seed}: {system.released} signals in all, waiting for the last of them")
+    system.until(system.all_published, "not everything was published", every=1)
+    system.until(lambda: settled() and not system.updates_on_their_way(), "not everything settled", every=1)
 
 
-def _judge(house: House, report: Report) -> None:
+def _judge(system: System, report: Report) -> None:
     with own_connections():
-        judge(house, report)
+        judge(system, report)

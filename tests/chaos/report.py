@@ -29,7 +29,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """The journal's verdict, with what was done to the house."""
+    """The journal's verdict, with what was done to the system."""
 
     seeds: list[int]
     signals: int = 0
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether the house did wrong; that it was hurt less than asked is `figures`' to show."""
+        """Whether the system did wrong; that it was hurt less than asked is `figures`' to show."""
         return bool(
             self.lost
             or self.signals_missing

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.seed '<plan as JSON>'`: one seed in a house of its own; its report as JSON on stdout."""
+"""`python -m tests.chaos.seed '<plan as JSON>'`: one seed in a system of its own; its report as JSON on stdout."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.stopped`: SIGSTOP each process of the house, and see who says so, where and how soon.
+"""`python -m tests.chaos.stopped`: SIGSTOP each process of the system, and see who says so, where and how soon.
 
-The house is `manage.py up` with all that it starts. Afterwards the kill switch is engaged by hand while signals
+The system is `manage.py up` with all that it starts. Afterwards the kill switch is engaged by hand while signals
 are on their way, and the sender is killed while rows are in `sending`, under the lease of production.
 """
 

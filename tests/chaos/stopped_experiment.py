@@ -17,7 +17,7 @@ from notifications.models import Delivery
 from notifications.services.fan_out import fan_out
 from signals.models import Alarm, Heartbeat, KillSwitch
 from tests.chaos.services import REPOSITORY
-from tests.chaos.up import MARKS, House, start_house
+from tests.chaos.up import MARKS, System, start_system
 from tests.chaos.watch import say, until
 from tests.notifications.rows import Controls, make_signal, make_subscriber, make_tier
 
@@ -54,48 +54,48 @@ class Figures:
 def run(options: argparse.Namespace, state: Path) -> dict[str, Any]:
     """Stop each process, then the sending, then kill the sender; names and seconds of what came of it."""
     figures = Figures()
-    with start_house(state) as house:
-        until(house.is_up, house.process, every=1.0)
-        until(lambda: is_calm(house), house.process, every=1.0)
+    with start_system(state) as system:
+        until(system.is_up, system.process, every=1.0)
+        until(lambda: is_calm(system), system.process, every=1.0)
         for name in MARKS:
-            stop_and_go_on(house, name, figures)
+            stop_and_go_on(system, name, figures)
             say(json.dumps(figures.values))
-        people(house)
-        engage_and_rearm(house, state, options.engagements, figures)
-        kill_while_sending(house, options.kills, figures)
+        people(system)
+        engage_and_rearm(system, state, options.engagements, figures)
+        kill_while_sending(system, options.kills, figures)
     return figures.values | {"wrong": ", ".join(figures.wrong) or "nothing", "failed": bool(figures.wrong)}
 
 
-def is_calm(house: House) -> bool:
+def is_calm(system: System) -> bool:
     """Everybody has shown life, nobody is accused, /readyz agrees."""
     seen = set(Heartbeat.objects.values_list("name", flat=True)) >= MARKS.keys()
-    return seen and not Alarm.objects.filter(cleared_at=None).exists() and house.readyz()[0] == 200
+    return seen and not Alarm.objects.filter(cleared_at=None).exists() and system.readyz()[0] == 200
 
 
-def stop_and_go_on(house: House, name: str, figures: Figures) -> None:
-    stopped_at, log_began = datetime.now(UTC), house.log_size()
-    house.signal(name, signal.SIGSTOP)
+def stop_and_go_on(system: System, name: str, figures: Figures) -> None:
+    stopped_at, log_began = datetime.now(UTC), system.log_size()
+    system.signal(name, signal.SIGSTOP)
     after: dict[str, float] = {}
 
     def told() -> bool:
         alarm = Alarm.objects.filter(name=name, raised_at__gte=stopped_at).first()
         seen = {
             "row": alarm is not None,
-            "log": bool(house.tellers(name, log_began)),
-            "readyz": house.readyz()[0] == (0 if name == "web" else 503),
+            "log": bool(system.tellers(name, log_began)),
+            "readyz": system.readyz()[0] == (0 if name == "web" else 503),
         }
         for what, so in seen.items():
             if so:
                 after.setdefault(what, seconds_since(stopped_at))
         return len(after) == len(seen) or seconds_since(stopped_at) > GIVEN_UP_SECONDS
 
-    until(told, house.process, every=0.2)
+    until(told, system.process, every=0.2)
     others = Alarm.objects.filter(raised_at__gte=stopped_at).exclude(name=name)
     accused = sorted(set(others.values_list("name", flat=True)))
-    tellers = sorted(set(house.tellers(name, log_began)))
+    tellers = sorted(set(system.tellers(name, log_began)))
     went_on_at = datetime.now(UTC)
-    house.signal(name, signal.SIGCONT)
-    until(lambda: is_calm(house), house.process, every=0.2)
+    system.signal(name, signal.SIGCONT)
+    until(lambda: is_calm(system), system.process, every=0.2)
     clear = seconds_since(went_on_at)
     probe = "no answer of /readyz" if name == "web" else "/readyz 503"
     figures.add_seconds(f"{name} stopped: alarm row", after.get("row"), limit=ALARM_SECONDS)
@@ -106,14 +106,14 @@ def stop_and_go_on(house: House, name: str, figures: Figures) -> None:
     figures.add_seconds(f"{name} goes on: all clear", clear, limit=ALARM_SECONDS)
 
 
-def engage_and_rearm(house: House, state: Path, times: int, figures: Figures) -> None:
+def engage_and_rearm(system: System, state: Path, times: int, figures: Figures) -> None:
     """From `manage.py kill_switch engage` (when it read the clock, before its commit) to the last acceptance."""
     publish(signals=2 + 6 * times)
     journal = state / "sandbox" / "telegram.jsonl"
     last, waiting = [], []
     for _ in range(times):
         before = len(accepted(journal))
-        until(lambda before=before: len(accepted(journal)) > before + SUBSCRIBERS, house.process, every=0.1)
+        until(lambda before=before: len(accepted(journal)) > before + SUBSCRIBERS, system.process, every=0.1)
         kill_switch("engage", "--reason", "chaos")
         engaged_at = KillSwitch.objects.get().changed_at.timestamp()
         time.sleep(LOOK_AFTER_ENGAGEMENT_SECONDS)
@@ -122,24 +122,24 @@ def engage_and_rearm(house: House, state: Path, times: int, figures: Figures) ->
         code = re.findall(r"--confirm (\S+)", kill_switch("rearm", "--reason", "chaos"))[0]
         kill_switch("rearm", "--confirm", code)
         say(f"kill switch engaged, last message {last[-1]} s later, {waiting[-1]} rows waited")
-    until(lambda: not open_rows(), house.process, every=0.5)
+    until(lambda: not open_rows(), system.process, every=0.5)
     figures.add("kill switch: engagements", times)
     figures.expect("kill switch: fewest rows that waited", min(waiting), right=min(waiting) > 0)
     figures.add_seconds("kill switch: last message accepted at most", max(last), limit=KILL_SWITCH_SECONDS)
 
 
-def kill_while_sending(house: House, times: int, figures: Figures) -> None:
+def kill_while_sending(system: System, times: int, figures: Figures) -> None:
     """`make up` starts the sender again; what it left in `sending` is settled once the lease has lapsed."""
     longest, stuck = 0.0, 0
-    with Controls(house.sandbox) as controls:
+    with Controls(system.sandbox) as controls:
         controls.post("/latency", {"ms": 3000})
         for _ in range(times):
             publish(signals=1)
-            until(lambda: sending().count() >= 4, house.process, every=0.05)
-            house.signal("sender", signal.SIGKILL)
+            until(lambda: sending().count() >= 4, system.process, every=0.05)
+            system.signal("sender", signal.SIGKILL)
             killed_at = datetime.now(UTC)
             left = list(sending().values_list("attempt_id", flat=True))
-            until(lambda left=left: not sending().filter(attempt_id__in=left), house.process, every=0.2)
+            until(lambda left=left: not sending().filter(attempt_id__in=left), system.process, every=0.2)
             longest, stuck = max(longest, seconds_since(killed_at)), stuck + len(left)
             say(f"sender killed, {len(left)} rows settled after at most {longest} s")
     figures.add("sender killed: times", times)
@@ -147,9 +147,9 @@ def kill_while_sending(house: House, times: int, figures: Figures) -> None:
     figures.add_seconds("sender killed: all of them settled at most", longest, limit=STUCK_SECONDS)
 
 
-def people(house: House) -> None:
+def people(system: System) -> None:
     tier = make_tier(max_sessions=None)
-    with Controls(house.sandbox) as controls:
+    with Controls(system.sandbox) as controls:
         controls.open_chats(*(make_subscriber(tier=tier) for _ in range(SUBSCRIBERS)))
 
 

@@ -3,7 +3,7 @@
 Everything is real: Postgres, `manage.py send_deliveries` with its own pace and lease, the sandbox with
 Telegram's limits. The sandbox draws from the seed what it does to each call; the judge is its fsynced journal
 of all calls, by its own clock. Most of the time every bot waits for the end of a retry_after, so several
-houses, each with a bot, a sender and a database of its own, share the rows and run side by side.
+systems, each with a bot, a sender and a database of its own, share the rows and run side by side.
 """
 
 import argparse
@@ -23,11 +23,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.storm", description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rows-per-chat", type=int, default=5)
-    parser.add_argument("--houses", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=1, help="of the first house; the next has the next one")
+    parser.add_argument("--systems", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1, help="of the first system; the next has the next one")
     parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")
     options = parser.parse_args()
-    reports = [one_house(options)] if options.houses == 1 else side_by_side(options)
+    reports = [one_system(options)] if options.systems == 1 else side_by_side(options)
     report = total(reports)
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
     if options.write:
@@ -35,7 +35,7 @@ def main() -> int:
     return int(report["failed"])
 
 
-def one_house(options: argparse.Namespace) -> dict[str, Any]:
+def one_system(options: argparse.Namespace) -> dict[str, Any]:
     with services() as state:
         django.setup()
         from tests.chaos.storm_experiment import run  # noqa: PLC0415  (settings read the environment just made)
@@ -45,20 +45,20 @@ def one_house(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def side_by_side(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The reports of houses that run at the same time, each in a process of its own."""
-    rows = options.rows // options.houses
-    command = [sys.executable, "-m", "tests.chaos.storm", "--houses", "1", "--rows", str(rows)]
+    """The reports of systems that run at the same time, each in a process of its own."""
+    rows = options.rows // options.systems
+    command = [sys.executable, "-m", "tests.chaos.storm", "--systems", "1", "--rows", str(rows)]
     command += ["--rows-per-chat", str(options.rows_per_chat)]
-    houses = [
+    systems = [
         subprocess.Popen(
             [*command, "--seed", str(options.seed + number)],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for number in range(options.houses)
+        for number in range(options.systems)
     ]
-    return [json.loads(house.communicate()[0]) for house in houses]
+    return [json.loads(system.communicate()[0]) for system in systems]
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace, state: Path) -> StormReport:
                 if not sender.lives() or time.monotonic() - began > PATIENCE_SECONDS:
                     raise RuntimeError(f"it never ends:\n{sender.log.read_text()[-3000:]}")
                 time.sleep(5)
-                say(f"house {options.seed}: {open_rows()} of {options.rows} rows open")
+                say(f"system {options.seed}: {open_rows()} of {options.rows} rows open")
     report = judge(read_calls(state / "sandbox" / "calls.jsonl"), list(Delivery.objects.all()))
     report.seeds = [options.seed]
     report.seconds = round(time.monotonic() - began, 1)

@@ -19,8 +19,8 @@ READYZ_SECONDS = 5.0
 
 
 @dataclass
-class House:
-    """The running house; every process of it is the head of a group."""
+class System:
+    """The running system; every process of it is the head of a group."""
 
     process: Killable
     web: str
@@ -62,13 +62,13 @@ class House:
 
 
 @contextmanager
-def start_house(state: Path) -> Iterator[House]:
+def start_system(state: Path) -> Iterator[System]:
     """All processes on free ports, with the Postgres and the Redis that the environment names."""
     names = ("WEB_PORT", "SANDBOX_PORT", "WORKER_METRICS_PORT", "SENDER_METRICS_PORT")
     ports = {name: str(free_port()) for name in names}
     with running(["manage.py", "up", "--no-demo"], state / "up.log", **ports) as process:
         web, sandbox = (f"http://127.0.0.1:{ports[name]}" for name in ("WEB_PORT", "SANDBOX_PORT"))
-        yield House(process, web, sandbox)
+        yield System(process, web, sandbox)
 
 
 def children_of(pid: int) -> list[int]:

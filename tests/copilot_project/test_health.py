@@ -21,7 +21,7 @@ TICK = "signals.tasks.beat_heart()"
 
 @pytest.fixture
 def now(db: None) -> datetime:
-    """A house in which everything lives."""
+    """A system in which everything lives."""
     now = timezone.now()
     for name in ("beat", "worker", "sender"):
         Heartbeat.objects.create(name=name, beat_at=now, expected_every_seconds=15)
@@ -209,7 +209,7 @@ def test_metrics_with_a_token_ask_everybody_for_it(now: datetime, client: Client
     assert client.get("/metrics", headers=right, REMOTE_ADDR="203.0.113.7").status_code == 200
 
 
-def test_metrics_hold_counters_and_the_state_of_the_house(now: datetime, client: Client) -> None:
+def test_metrics_hold_counters_and_the_state_of_the_system(now: datetime, client: Client) -> None:
     Heartbeat.objects.filter(name="sender").update(beat_at=now - timedelta(seconds=100))
 
     lines = client.get("/metrics").content.decode().splitlines()

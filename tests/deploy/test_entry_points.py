@@ -52,7 +52,7 @@ REPLACED = {
 
 
 @dataclass
-class House:
+class System:
     """Runs commands of docker-compose.yml on this machine."""
 
     folder: Path
@@ -116,7 +116,7 @@ def broker() -> Iterator[str]:
 
 
 @pytest.fixture
-def house(process_env: dict[str, str], sandbox: str, broker: str, tmp_path: Path) -> Iterator[House]:
+def system(process_env: dict[str, str], sandbox: str, broker: str, tmp_path: Path) -> Iterator[System]:
     server = process_env["DATABASE_URL"]
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
@@ -132,7 +132,7 @@ def house(process_env: dict[str, str], sandbox: str, broker: str, tmp_path: Path
         "SENDER_METRICS_PORT": str(ports["sender"]),
         "METRICS_TOKEN": METRICS_TOKEN,
     }
-    yield House(tmp_path, base, ports)
+    yield System(tmp_path, base, ports)
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
@@ -148,14 +148,14 @@ def processes() -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
             process.wait()
 
 
-def wait_until_healthy(service: str, processes: dict[str, "subprocess.Popen[bytes]"], house: House) -> None:
+def wait_until_healthy(service: str, processes: dict[str, "subprocess.Popen[bytes]"], system: System) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while (check := house.check_health(service)).returncode != 0:
+    while (check := system.check_health(service)).returncode != 0:
         for name, process in processes.items():
-            assert process.poll() is None, f"{name} left:\n{house.log(name).read_text()}"
+            assert process.poll() is None, f"{name} left:\n{system.log(name).read_text()}"
         if time.monotonic() > deadline:
-            said = readiness(house.ports["web"]) if service == "web" else check.stderr[-500:]
-            pytest.fail(f"{service} is not healthy: {said}\n{house.log(service).read_text()[-2000:]}")
+            said = readiness(system.ports["web"]) if service == "web" else check.stderr[-500:]
+            pytest.fail(f"{service} is not healthy: {said}\n{system.log(service).read_text()[-2000:]}")
         time.sleep(0.5)
 
 
@@ -170,9 +170,9 @@ def readiness(port: int) -> str:
         return str(error)
 
 
-def wait_until_logged(word: str, service: str, house: House) -> None:
+def wait_until_logged(word: str, service: str, system: System) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while word not in (text := house.log(service).read_text()):
+    while word not in (text := system.log(service).read_text()):
         assert time.monotonic() < deadline, f"{service} never said {word}:\n{text}"
         time.sleep(0.5)
 
@@ -187,30 +187,30 @@ def scraped(port: int) -> str:
 
 @pytest.mark.timeout(1200)
 def test_all_processes_start_become_healthy_are_scraped_and_stop_cleanly(
-    house: House, processes: dict[str, "subprocess.Popen[bytes]"]
+    system: System, processes: dict[str, "subprocess.Popen[bytes]"]
 ) -> None:
-    migration = house.start("migrate")
-    assert migration.wait(timeout=START_SECONDS) == 0, house.log("migrate").read_text()
+    migration = system.start("migrate")
+    assert migration.wait(timeout=START_SECONDS) == 0, system.log("migrate").read_text()
     for service in LONG_LIVED:
-        assert house.check_health(service).returncode != 0, f"{service} never ran and passes for healthy"
+        assert system.check_health(service).returncode != 0, f"{service} never ran and passes for healthy"
 
-    processes.update({service: house.start(service) for service in LONG_LIVED})
+    processes.update({service: system.start(service) for service in LONG_LIVED})
     # The order matters for time only: the web process is ready when the others are alive.
     for service in ("beat", "worker", "sender", "training-worker", "web"):
-        wait_until_healthy(service, processes, house)
+        wait_until_healthy(service, processes, system)
     # Its metrics answer while it is still starting, and a stop then is no stop of a running worker.
-    wait_until_logged("ready.", "training-worker", house)
+    wait_until_logged("ready.", "training-worker", system)
 
-    assert "copilot_heartbeat_age_seconds" in scraped(house.ports["web"])
-    assert "copilot_deliveries_total" in scraped(house.ports["sender"])
+    assert "copilot_heartbeat_age_seconds" in scraped(system.ports["web"])
+    assert "copilot_deliveries_total" in scraped(system.ports["sender"])
     for service in ("worker", "training-worker"):
-        scraped(house.ports[service])
+        scraped(system.ports[service])
 
     for process in processes.values():
         process.send_signal(signal.SIGTERM)
     grace = {service: int(SERVICES[service]["stop_grace_period"].removesuffix("s")) for service in processes}
     codes = {service: process.wait(timeout=grace[service]) for service, process in processes.items()}
-    logs = {service: house.log(service).read_text() for service in processes}
+    logs = {service: system.log(service).read_text() for service in processes}
     assert codes == dict.fromkeys(LONG_LIVED, 0), "\n".join(logs.values())
     for service, text in logs.items():
         before, traceback, after = text.partition("Traceback")

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import Metric
 
 import notifications.telemetry  # noqa: F401  (for what it registers)
 import signals.telemetry  # noqa: F401
-from copilot_project.metrics import house_registry
+from copilot_project.metrics import system_registry
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"
@@ -60,9 +60,9 @@ def metric_names(expression: str) -> set[str]:
 
 @pytest.fixture
 def exposed(db: None, client: Client) -> set[str]:
-    """Names of all samples: counters of the processes (Django's included), the house's gauges, recorded rules."""
+    """Names of all samples: counters of the processes (Django's included), the system's gauges, recorded rules."""
     client.get("/livez")  # loads the middleware, which registers Django's
-    families: list[Metric] = [*REGISTRY.collect(), *house_registry().collect()]
+    families: list[Metric] = [*REGISTRY.collect(), *system_registry().collect()]
     names = {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, [])}
     return names | FROM_PROMETHEUS | {rule["record"] for rule in RULES if "record" in rule}
 

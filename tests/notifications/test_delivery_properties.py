@@ -118,7 +118,7 @@ class Published:
 
 @dataclass
 class World:
-    """What outlives one life: the house in which it happens."""
+    """What outlives one life: the system in which it happens."""
 
     clock: VirtualClock
     runner: asyncio.Runner
@@ -142,7 +142,7 @@ class Lives(RuleBasedStateMachine):
         fates=st.lists(FATES, min_size=4, max_size=4),
     )
     def begin(self, tiers: list[int], fates: list[str]) -> None:
-        self._clear_the_house()
+        self._clear_the_system()
         self.world.lives += 1
         self.people = {}
         for index in tiers:
@@ -472,7 +472,7 @@ class Lives(RuleBasedStateMachine):
             assert bool(arrived) <= (delivery.state in ("sent", "unknown")), f"arrived, but {delivery.state}"
             assert delivery.state == DeliveryState.SENT or delivery.reason, "ended without a reason"
 
-    def _clear_the_house(self) -> None:
+    def _clear_the_system(self) -> None:
         """Whatever an earlier life left, one that failed included."""
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")

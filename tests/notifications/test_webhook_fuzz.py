@@ -88,7 +88,7 @@ bodies = json_bodies | torn() | st.binary(max_size=64)
 
 
 @pytest.fixture(autouse=True)
-def house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Subscriber:
+def system(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Subscriber:
     """A subscriber whose chat the bodies may hit, with a delivery to answer."""
     settings.TELEGRAM_WEBHOOK_SECRET = SECRET
     monkeypatch.setattr(tasks.process_update, "apply_async", lambda args, **options: None)
@@ -97,7 +97,7 @@ def house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Subscriber:
     return subscriber
 
 
-def state_of_the_house() -> list[Any]:
+def state_of_the_system() -> list[Any]:
     """All that an update could change."""
     return [
         list(
@@ -148,10 +148,10 @@ def test_whatever_is_posted_is_taken_or_refused_and_worked_off(caplog: pytest.Lo
     @given(body=bodies, secret=st.sampled_from([SECRET] * 3 + ["no", ""]))
     def post(body: bytes, secret: str) -> None:
         nonlocal posted
-        before = state_of_the_house() if secret != SECRET else []
+        before = state_of_the_system() if secret != SECRET else []
         assert answer_of_the_webhook(body, secret) == (200 if secret == SECRET else 403, b"")
         if secret != SECRET:
-            assert state_of_the_house() == before
+            assert state_of_the_system() == before
         for row in TelegramUpdate.objects.filter(processed_at=None):
             process_update(update_id=row.pk, now=timezone.now())
             row.refresh_from_db()

@@ -1,4 +1,4 @@
-"""A house with a past, for pages that show results: simulated candles, signals, and outcomes by the real service."""
+"""A system with a past, for pages that show results: simulated candles, signals, and outcomes by the real service."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The console's first page: what it says of the house, and that it works in a browser under the policy."""
+"""The console's first page: what it says of the system, and that it works in a browser under the policy."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_oldest_due_is_the_one_that_waits_longest_not_one_before_its_release() -
     assert oldest_due(now=NOW) is None
 
 
-def test_empty_house_says_what_to_do_next(admin_client: Client) -> None:
+def test_empty_system_says_what_to_do_next(admin_client: Client) -> None:
     page = text(admin_client)
 
     assert "No signal yet." in page
@@ -118,7 +118,7 @@ def test_empty_house_says_what_to_do_next(admin_client: Client) -> None:
     assert "Nothing is overdue." in page
 
 
-def test_full_house_shows_newest_signal_first_and_every_link_leads_somewhere(admin_client: Client) -> None:
+def test_full_system_shows_newest_signal_first_and_every_link_leads_somewhere(admin_client: Client) -> None:
     make_subscriber(tier=make_tier(code="vip"))
     now = timezone.now()
     for symbol, minutes in (("OLD/USDT", 50), ("NEW/USDT", 5)):
@@ -135,7 +135,7 @@ def test_full_house_shows_newest_signal_first_and_every_link_leads_somewhere(adm
         assert admin_client.get(link).status_code == 200, link
 
 
-def test_simulated_house_says_so_and_a_real_one_does_not(admin_client: Client, settings: Settings) -> None:
+def test_simulated_system_says_so_and_a_real_one_does_not(admin_client: Client, settings: Settings) -> None:
     settings.SANDBOX = True
     assert "Sandbox: no real market, no real Telegram." in text(admin_client)
     settings.SANDBOX = False

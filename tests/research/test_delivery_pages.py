@@ -191,7 +191,7 @@ def test_empty_pages_say_what_to_do_next(admin_client: Client) -> None:
     )
 
 
-def full_house() -> tuple[Signal, Subscriber]:
+def full_system() -> tuple[Signal, Subscriber]:
     now = timezone.now()
     subscriber = make_subscriber(display_name="<b>Ada</b>", tier=make_tier(code="vip", name="VIP"))
     make_subscriber(display_name="Free Fred", tier=make_tier(code="free", name="Free", delay_seconds=900))
@@ -211,7 +211,7 @@ def full_house() -> tuple[Signal, Subscriber]:
 
 @pytest.mark.slow
 def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_client: Client) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     paths = [
         "/admin/console/deliveries/",
         "/admin/console/deliveries/state/?period=7d",
@@ -237,7 +237,7 @@ def test_pages_show_what_is_there_escaped_and_every_link_leads_somewhere(admin_c
 
 
 def test_signal_and_subscriber_in_the_admin_lead_to_their_deliveries(admin_client: Client) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     for path, title in (
         (f"/admin/signals/signal/{signal.pk}/change/", "Deliveries of BTC/USDT"),
         (f"/admin/users/subscriber/{subscriber.pk}/change/", "Deliveries to &lt;b&gt;Ada"),
@@ -248,7 +248,7 @@ def test_signal_and_subscriber_in_the_admin_lead_to_their_deliveries(admin_clien
 
 
 def test_follow_ups_are_counted_beside_the_timeline_not_on_its_scale(admin_client: Client) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     original = Delivery.objects.get(signal=signal, subscriber=subscriber)
     original.pk, original.public_id, original.kind = None, uuid4(), "outcome"
     original.due_at = original.sent_at = signal.published_at + timedelta(hours=3)
@@ -262,7 +262,7 @@ def test_follow_ups_are_counted_beside_the_timeline_not_on_its_scale(admin_clien
 
 @pytest.mark.parametrize("query", ["period=century", "period=", "page=x", "page=-3", "page=999"])
 def test_rubbish_in_the_query_shows_the_page_all_the_same(admin_client: Client, query: str) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     for path in ("", f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"):
         assert "BTC/USDT" in text(admin_client, f"/admin/console/deliveries/{path}?{query}")
 
@@ -279,7 +279,7 @@ def test_unknown_ids_are_not_found_and_strangers_are_sent_to_the_door(
 
 
 def test_pages_are_refused_to_staff_who_may_not_see_deliveries(client: Client) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     user = User.objects.create_user("bo", "bo@example.com", "a-password-1", is_staff=True)
     client.force_login(user)
     pages = ["", "state/", f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"]
@@ -292,7 +292,7 @@ def test_pages_are_refused_to_staff_who_may_not_see_deliveries(client: Client) -
 
 
 def test_reasons_are_told_in_words(admin_client: Client) -> None:
-    signal, subscriber = full_house()
+    signal, subscriber = full_system()
     Delivery.objects.filter(signal=signal).update(state="dead", reason=Exclusion.NOT_ACTIVE.value)
     for path in (f"signals/{signal.public_id}/", f"subscribers/{subscriber.public_id}/"):
         page = text(admin_client, f"/admin/console/deliveries/{path}")
@@ -303,7 +303,7 @@ def test_reasons_are_told_in_words(admin_client: Client) -> None:
 def test_more_rows_need_no_more_queries(
     admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    signal, _ = full_house()
+    signal, _ = full_system()
     paths = ["/admin/console/deliveries/state/", f"/admin/console/deliveries/signals/{signal.public_id}/"]
     for path in paths:
         with django_assert_max_num_queries(40) as few:
@@ -319,7 +319,7 @@ def test_more_rows_need_no_more_queries(
 @pytest.mark.django_db(transaction=True)
 def test_page_is_live_and_breaks_no_policy(chromium: Path, live_server: LiveServer) -> None:
     User.objects.create_superuser("boss", "boss@example.com", "a-password-1")
-    full_house()
+    full_system()
     with visiting(chromium, viewport={"width": 390, "height": 800}) as (page, complaints):
         page.goto(f"{live_server.url}/admin/console/deliveries/")
         page.fill("[name=login]", "boss")

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from copilot_project.house_gauges import ABSTENTIONS, read
+from copilot_project.system_gauges import ABSTENTIONS, read
 from signals.engine.candidates import TREND_KIND
 from signals.models import Evaluation
 from signals.selectors import candidate_record, evidence_known

@@ -25,7 +25,7 @@ PROBLEM = {
 }
 
 
-class HouseSchema(AutoSchema):
+class SystemSchema(AutoSchema):
     """`Idempotency-Key` on every POST, a problem for whatever else comes back."""
 
     def get_override_parameters(self) -> list[Any]:

@@ -17,6 +17,7 @@ from autopilot.engine.simulation import Simulation
 from autopilot.engine.simulator import run_signals, simulate_signals
 from signals.engine.candle import OHLCV
 from signals.engine.costs import NO_COSTS, CostRates
+from signals.engine.entry import entry_rows
 from signals.engine.fill import CLOSED, OPEN, Grid
 from signals.engine.fill.layout import CUT, LESS_THAN_ONE_LOT
 
@@ -201,6 +202,22 @@ def test_less_than_one_lot_is_a_refused_order_and_more_than_the_cash_pays_for_is
     assert len(poor.trades) == 0
     assert cut.orders["refusal"].tolist() == [CUT]
     assert cut.trades["quantity"].tolist() == [2.0]
+
+
+def test_each_entry_stands_where_the_entry_rule_puts_it_also_behind_missing_bars() -> None:
+    whole = candles(*range(100, 112))
+    kept = np.array([0, 1, 2, 5, 6, 7, 11])
+    market = OHLCV(
+        *(
+            column[kept]
+            for column in (whole.open_time, whole.open, whole.high, whole.low, whole.close, whole.volume)
+        )
+    )
+    rows = np.array([0, 2, 5])
+    found = simulate_signals(market, *columns(7, dict.fromkeys(rows.tolist(), 1), exits=(1, 4)))
+    closes = market.open_time[rows] + 3_600_000
+    expected = market.open_time[entry_rows(market.open_time, closes, closes)]
+    assert found.trades["entered_at"].tolist() == expected.tolist()
 
 
 def test_cash_is_never_negative_with_fee_and_slippage_to_pay() -> None:

@@ -104,8 +104,8 @@ def test_it_is_off_by_default() -> None:
 def test_a_key_without_the_right_reads_nothing(settings: Settings, instrument: Instrument) -> None:
     cache.clear()
     settings.SERVE_SENTIMENT = True
-    clerk = User.objects.create_user("clerk", "clerk@example.com", "a-password-1", is_staff=True)
-    sent = create_api_key(user=clerk, name="x", scopes=[ApiScope.READ], now=timezone.now())[1]
+    reader = User.objects.create_user("reader", "reader@example.com", "a-password-1", is_staff=True)
+    sent = create_api_key(user=reader, name="x", scopes=[ApiScope.READ], now=timezone.now())[1]
     answer = Client().get("/v1/sentiment", PAIR, headers={"Authorization": f"Bearer {sent}"})
     assert answer.status_code == 403
 

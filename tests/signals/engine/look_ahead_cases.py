@@ -48,7 +48,7 @@ ANY_KIND = (fill.MARKET, fill.LIMIT, fill.STOP)
 
 
 def next_bar(state: fill.State, bar: fill.Bar, kinds: tuple[int, ...]) -> tuple[fill.State, fill.BarFills]:
-    """What the house does: the bar is filled first, and only then is something decided on its close."""
+    """What the system does: the bar is filled first, and only then is something decided on its close."""
     state, fills = fill.step(state, bar, SPOT_COSTS.in_ppm())
     return decided(state, bar.close, kinds), fills
 

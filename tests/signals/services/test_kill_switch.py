@@ -41,7 +41,7 @@ def without_triggers(statement: str) -> None:
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def test_new_house_is_armed_and_says_so() -> None:
+def test_new_system_is_armed_and_says_so() -> None:
     assert sending_allowed()
     assert list(KillSwitchChange.objects.values_list("event", "changed_by")) == [("armed", "migrate")]
 

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from copilot_project.urls import handler400, handler403, handler404, handler500
-from copilot_project.urls import urlpatterns as house
+from copilot_project.urls import urlpatterns as system
 from signals.models import Action
 from signals.services.actions import record_action
 from users.api.authentication import actor_of
@@ -62,5 +62,5 @@ urlpatterns = [
     path("api/unnamed", Unnamed.as_view()),
     path("api/for-tiers", ForTiers.as_view()),
     path("api/with-right", WithRight.as_view()),
-    *house,
+    *system,
 ]

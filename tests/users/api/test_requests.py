@@ -59,11 +59,11 @@ def test_integrators_key_opens_only_what_is_open_to_tiers(boss: User) -> None:
 
 
 def test_key_may_no_more_than_its_owner() -> None:
-    clerk = User.objects.create_user("clerk", "c@example.com", "a-password-1", is_staff=True)
-    robot = caller(clerk, *ApiScope)
+    reader = User.objects.create_user("reader", "c@example.com", "a-password-1", is_staff=True)
+    robot = caller(reader, *ApiScope)
     assert robot.get("/api/with-right").status_code == 403
 
-    clerk.user_permissions.add(Permission.objects.get(codename="view_order"))
+    reader.user_permissions.add(Permission.objects.get(codename="view_order"))
 
     assert robot.get("/api/with-right").status_code == 200
 

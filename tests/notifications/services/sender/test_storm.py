@@ -116,7 +116,7 @@ def test_row_that_was_never_called_is_lost_unless_its_chat_is_gone() -> None:
     assert not judged([call(0.0, "403")], row(state="dead"), row("b", "dead")).failed
 
 
-def test_reports_of_several_houses_are_added_and_their_extremes_kept() -> None:
+def test_reports_of_several_systems_are_added_and_their_extremes_kept() -> None:
     one = {"rows": 2, "states": {"sent": 2}, "most_calls_in_a_second": 9, "failed": False, "seeds": [1]}
     two = {"rows": 3, "states": {"dead": 3}, "most_calls_in_a_second": 4, "failed": True, "seeds": [2]}
     assert total([one, two]) == {

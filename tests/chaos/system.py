@@ -1,4 +1,4 @@
-"""The whole house under the product's own supervisor, and hands that hurt it."""
+"""The whole system under the product's own supervisor, and hands that hurt it."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ CRASH_AT = "COPILOT_CRASH_AT"
 POSTGRES_AWAY_SECONDS = 60.0
 
 
-class House:
+class System:
     """Used by several threads; the supervisor lives in the main one."""
 
     def __init__(self, plan: Plan, sandbox: Sandbox, supervisor: Supervisor) -> None:
@@ -143,26 +143,26 @@ class House:
 
 
 @asynccontextmanager
-async def services(plan: Plan, sandbox: Sandbox) -> AsyncIterator[House]:
+async def services(plan: Plan, sandbox: Sandbox) -> AsyncIterator[System]:
     """Postgres and Redis as `manage.py up` starts them, and as durable."""
     log = (Path(settings.STATE_DIR) / "supervisor.log").open("a")
     with log:
         async with Supervisor(out=log, longest_delay=plan.longest_delay) as supervisor:
             await start_embedded(supervisor, Postgres(settings.STATE_DIR))
             await start_embedded(supervisor, Redis(settings.STATE_DIR))
-            house = House(plan, sandbox, supervisor)
+            system = System(plan, sandbox, supervisor)
             try:
-                yield house
+                yield system
             finally:
-                house.over.set()
+                system.over.set()
 
 
-async def move_in(house: House, port: int) -> None:
+async def move_in(system: System, port: int) -> None:
     """Start web, worker, beat, sender and the publisher."""
     env = processes.environment(port)
-    await house.run(processes.web(env, port), ready=partial(checks.answers, port))
-    for process in (processes.worker(env), processes.beat(env), _sender(env, house.plan), _publisher(env)):
-        await house.run(process)
+    await system.run(processes.web(env, port), ready=partial(checks.answers, port))
+    for process in (processes.worker(env), processes.beat(env), _sender(env, system.plan), _publisher(env)):
+        await system.run(process)
 
 
 def _sender(env: Mapping[str, str], plan: Plan) -> Process:

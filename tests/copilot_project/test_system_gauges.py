@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from copilot_project.house_gauges import READINGS, disk_free_ratio, read, read_all
+from copilot_project.system_gauges import READINGS, disk_free_ratio, read, read_all
 from signals.engine.candle import OHLCV
 from signals.engine.timeframe import Timeframe
 from signals.models import Alarm, Job, JobState, PolicyChoice
@@ -80,7 +80,7 @@ def test_jobs_alarms_and_waiting_work() -> None:
     assert values("copilot_database_bytes")[()] > 1_000_000
 
 
-def test_an_empty_house_has_gauges_without_made_up_numbers() -> None:
+def test_an_empty_system_has_gauges_without_made_up_numbers() -> None:
     assert values("copilot_win_rate") == {}
     assert values("copilot_calibration_gap") == {}
     assert 0 < disk_free_ratio() <= 1

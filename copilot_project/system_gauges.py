@@ -156,10 +156,10 @@ POLICIES = Reading(
     GROUP BY r.key
     """,
 )
-HOUSE = Reading(
+SYSTEM = Reading(
     labels=(),
     gauges=(
-        ("copilot_alarms_open", "Alarms of the house that are not over."),
+        ("copilot_alarms_open", "Alarms of the system that are not over."),
         ("copilot_database_bytes", "Size of the database."),
     ),
     sql="""
@@ -178,7 +178,7 @@ READINGS = (
     MODELS,
     CHAMPIONS,
     POLICIES,
-    HOUSE,
+    SYSTEM,
 )
 
 
