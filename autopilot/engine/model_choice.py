@@ -54,8 +54,8 @@ def model_signals(
             product[asked] = each.products(told[asked, place], within[best[asked], regime[rows[asked]]])
         threshold = decider.parameters.threshold
         followed = np.flatnonzero((best >= 0) & ((product >= threshold) | (threshold == 0)))
-        for number, each in enumerate(series.values()):
+        for number, strategy in enumerate(series.values()):
             of_it = rows[followed[best[followed] == number]]
             direction[of_it] = fired[of_it, number]
-            stop[of_it], target[of_it] = each.stop_loss[of_it], each.take_profit[of_it]
+            stop[of_it], target[of_it] = strategy.stop_loss[of_it], strategy.take_profit[of_it]
     return Signals(direction, stop, target, hold_bars=HORIZON_BARS)

@@ -43,7 +43,7 @@ def research_pages(instruments: list[Instrument]) -> dict[str, str]:
     """Addresses by the picture's name."""
     end = last_hour()
     span = {"start": (end - timedelta(days=150)).isoformat(), "end": end.isoformat()}
-    base = {"instruments": [each.pk for each in instruments], "timeframe": "1h", **span}
+    base: dict[str, Any] = {"instruments": [each.pk for each in instruments], "timeframe": "1h", **span}
     runs = [
         ask_for_backtest(
             request=BacktestRequest(**base, strategy=strategy), title=title, owner=OWNER, now=timezone.now()

@@ -100,7 +100,8 @@ def test_a_delayed_tier_has_what_could_be_entered_after_its_delay() -> None:
 @pytest.mark.django_db
 def test_packed_and_straight_from_the_rows_are_the_same() -> None:
     Tier.objects.update(delay_seconds=0)  # what came of later entries is known of packed signals only
-    strategies, sessions = ("rsi", "macd", "dca"), ([], ["london"], ["london", "new_york"])
+    strategies = ("rsi", "macd", "dca")
+    sessions: tuple[list[str], ...] = ([], ["london"], ["london", "new_york"])
     instrument = make_instrument()
     for number, r in enumerate(np.random.default_rng(5).normal(0.1, 1.0, 45)):
         ended(
