@@ -36,7 +36,7 @@ class InstrumentFitQuerySet(FittedQuerySet):
     def newest(self, *, instrument_id: int, timeframe: str, as_of: datetime) -> Any:
         """The newest of one instrument that was known at `as_of`, or None."""
 
-        def fits() -> Self:
+        def fits() -> "InstrumentFitQuerySet":
             return self.filter(instrument_id=instrument_id, timeframe=timeframe)
 
         return standing(
