@@ -88,6 +88,34 @@ def decide(model: SelectorModel, candles: OHLCV) -> object:
     return model.choose(analysis.row, analysis.place, analysis.speaking or NAMES)
 
 
+Goal = tuple[str, float, float, str, bool]  # name, value, goal, unit, met
+
+
+def section(medians: dict[str, float], goals: list[Goal]) -> str:
+    lines = [
+        BEGIN,
+        "## The selector",
+        "",
+        "`python benchmarks/autopilot.py`",
+        "",
+        f"Commit {commit()}, {machine()}. {ROUNDS} rounds, {COLUMNS} features, equal to 1e-12 on {ROWS:,} rows.",
+        "",
+        "| single row, one thread | microseconds (median) |",
+        "|---|---:|",
+        *(f"| {name} | {each:.1f} |" for name, each in medians.items()),
+        "",
+        "| figure | measured | goal | |",
+        "|---|---:|---:|---|",
+        *(
+            f"| {name} | {value:.1f} {unit} | {'≥' if unit == 'x' else '≤'} {goal:g} {unit} | "
+            f"{'met' if met else 'missed'} |"
+            for name, value, goal, unit, met in goals
+        ),
+        END,
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -117,7 +145,7 @@ def main() -> None:
     mine, booster, sklearn = medians.values()
     decision = statistics.median(decisions)
     clock, processor = median_seconds()
-    goals = [
+    goals: list[Goal] = [
         (
             "against Booster.predict(num_threads=1)",
             booster / mine,
@@ -148,28 +176,7 @@ def main() -> None:
             processor <= GOAL_CYCLE_S,
         ),
     ]
-    lines = [
-        BEGIN,
-        "## The selector",
-        "",
-        "`python benchmarks/autopilot.py`",
-        "",
-        f"Commit {commit()}, {machine()}. {ROUNDS} rounds, {COLUMNS} features, equal to 1e-12 on {ROWS:,} rows.",
-        "",
-        "| single row, one thread | microseconds (median) |",
-        "|---|---:|",
-        *(f"| {name} | {each:.1f} |" for name, each in medians.items()),
-        "",
-        "| figure | measured | goal | |",
-        "|---|---:|---:|---|",
-        *(
-            f"| {name} | {value:.1f} {unit} | {'≥' if unit == 'x' else '≤'} {goal:g} {unit} | "
-            f"{'met' if met else 'missed'} |"
-            for name, value, goal, unit, met in goals
-        ),
-        END,
-    ]
-    report = "\n".join(lines)
+    report = section(medians, goals)
     print(report)
     if asked.markdown:
         write_section(asked.markdown, report, BEGIN, END)
