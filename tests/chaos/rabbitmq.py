@@ -35,16 +35,16 @@ def rabbitmq(state: Path) -> Iterator[str]:
         "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
     (home / "plugins").write_text("[].\n")
-    with running([str(RABBITMQ)], state / "rabbitmq.log", **environment) as process:
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not answers(port):
-            if not process.lives() or time.monotonic() > deadline:
-                raise RuntimeError(f"RabbitMQ does not start:\n{process.log.read_text()[-2000:]}")
-            time.sleep(0.5)
-        try:
+    try:
+        with running([str(RABBITMQ)], state / "rabbitmq.log", **environment) as process:
+            deadline = time.monotonic() + STARTS_WITHIN
+            while not answers(port):
+                if not process.lives() or time.monotonic() > deadline:
+                    raise RuntimeError(f"RabbitMQ does not start:\n{process.log.read_text()[-2000:]}")
+                time.sleep(0.5)
             yield f"amqp://guest:guest@127.0.0.1:{port}//"
-        finally:
-            stop_epmd(environment)
+    finally:
+        stop_epmd(environment)  # it stays while a node lives
 
 
 def answers(port: int) -> bool:
