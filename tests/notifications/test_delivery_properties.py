@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from psycopg import AsyncConnection
 
 from notifications.clients.telegram_call import Failure, TelegramError
-from notifications.models import Delivery, DeliveryState, SenderState
+from notifications.models import Delivery, DeliveryState, SenderState, WebhookEndpoint
 from notifications.services.fan_out import fan_out
 from notifications.services.follow_up import follow_up
 from notifications.services.sender import claiming, overdue, settling
@@ -31,11 +31,13 @@ from notifications.services.sender.claiming import Claimed
 from notifications.services.sender.lease import Lease
 from notifications.services.sender.settling import Sent
 from notifications.services.sender.transition import after_failure
+from notifications.services.webhooks import announce_outcomes, announce_signal
 from signals.market.models import Instrument
 from signals.models import Signal
 from signals.services.ledger_heads import sign_head
 from tests.factories import make_instrument
 from tests.notifications.chat import command, press, tap
+from tests.notifications.integrator_judge import endpoints_of, judge_export, judge_lists, judge_webhooks
 from tests.notifications.receipt_judge import judge, receipt_of
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from tests.notifications.virtual_clock import VirtualClock, virtual_clock
@@ -64,7 +66,8 @@ FAILURES = {
 }
 EMPTIED = [
     "notifications_chatstate", "notifications_telegramupdate", "notifications_feedback", "signals_strategyweight",
-    "notifications_delivery", "signals_signaloutcome", "signals_signal", "signals_ledgerhead", "signals_ledgerentry",
+    "notifications_delivery", "notifications_webhookdelivery", "signals_signaloutcome", "signals_signal",
+    "signals_ledgerhead", "signals_ledgerentry",
 ]  # fmt: skip
 MOST_SHOWN = 5
 LISTED = re.compile(r"Entry <code>([\d.]+)</code>.*\n(.+)")
@@ -128,7 +131,11 @@ class World:
     lives: int = 0
     accepted: int = 0
     repeats: int = 0
+    endpoints: list[WebhookEndpoint] = field(default_factory=list)
     receipts: int = 0
+    listed: int = 0
+    exports: int = 0
+    webhooks: int = 0
     states: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -179,6 +186,7 @@ class Lives(RuleBasedStateMachine):
                 take_profit=150.0,
             )
             fan_out(signal=signal)
+            announce_signal(signal=signal)
         self.published[signal.pk] = Published(signal)
 
     @rule(number=st.integers(0, 9))
@@ -196,6 +204,7 @@ class Lives(RuleBasedStateMachine):
                 is_ambiguous=False, maker_bps=1, taker_bps=1, slippage_bps=1, recorded_at=now,
             )  # fmt: skip
             follow_up(signal_ids=[ended.signal.pk])
+            announce_outcomes(signal_ids=[ended.signal.pk])
         ended.ended_at = now
 
     @rule(number=st.integers(0, 9), tier=st.integers(0, 3))
@@ -332,10 +341,29 @@ class Lives(RuleBasedStateMachine):
             return
         assert row.subscriber_id == person.pk, "a receipt of another chat"
         assert row.pk in self.called, "a receipt of what was never sent"
-        lived = [(each.signal, each.ended_at) for each in self.published.values()]
         delay = timedelta(seconds=person.tier.delay_seconds)
-        judge(text, self.published[row.signal_id].signal, lived, delay=delay, now=now)
+        judge(text, self.published[row.signal_id].signal, self._lived(), delay=delay, now=now)
         self.world.receipts += 1
+
+    @rule(tier=st.integers(0, 3), oldest_first=st.booleans(), arrives=st.booleans())
+    def integrators_ask_and_are_told(self, tier: int, oldest_first: bool, arrives: bool) -> None:
+        """Lists, the public export and webhooks: each as late as the tier whose key it is, or as the slowest."""
+        world, now = self.world, self.world.clock.now()
+        lived, longest = self._lived(), max(each.delay_seconds for each in world.tiers)
+        world.listed += judge_lists(lived, world.tiers[tier], oldest_first=oldest_first, now=now)
+        judge_export(lived, longest=timedelta(seconds=longest), now=now)
+        ends = {signal.pk: ended_at for signal, ended_at in lived}
+        world.webhooks += judge_webhooks(ends, world.endpoints[tier], arrives=arrives, now=now)
+
+    @rule(seconds=st.sampled_from([899.0, 3601.0]))
+    def the_public_reads_a_head(self, seconds: float) -> None:
+        """Signed now, read later; what came in between stays hidden."""
+        self.sign_the_ledger()
+        self.wait(seconds)
+        self.publish(confidence=0.9, minutes=20, experimental=False)
+        self.sign_the_ledger()
+        longest = timedelta(seconds=max(each.delay_seconds for each in self.world.tiers))
+        self.world.exports += judge_export(self._lived(), longest=longest, now=self.world.clock.now())
 
     @rule(seconds=SPANS)
     def wait(self, seconds: float) -> None:
@@ -487,6 +515,9 @@ class Lives(RuleBasedStateMachine):
                 " ON CONFLICT (id) DO UPDATE SET paused_until = NULL, halted_reason = ''"
             )
 
+    def _lived(self) -> list[tuple[Signal, datetime | None]]:
+        return [(each.signal, each.ended_at) for each in self.published.values()]
+
     def _entry(self, delivery: Delivery) -> str:
         return f"{self.published[delivery.signal_id].signal.entry_price:.2f}"
 
@@ -511,6 +542,7 @@ def test_no_life_breaks_a_promise(transactional_db: None) -> None:
     with key, virtual_clock() as clock, asyncio.Runner() as runner:
         sender = runner.run(AsyncConnection.connect(clock.conninfo, autocommit=True))
         Lives.world = world = World(clock, runner, sender, tiers, make_instrument())
+        world.endpoints = endpoints_of(tiers)
         try:
             run_state_machine_as_test(
                 Lives,
@@ -529,7 +561,7 @@ def test_no_life_breaks_a_promise(transactional_db: None) -> None:
     # The search must have met what it is about.
     assert world.lives >= LIVES
     assert world.repeats > 0
-    assert world.receipts > 0
+    assert min(world.receipts, world.listed, world.exports, world.webhooks) > 0
     assert {"sent", "dead", "unknown", "expired"} <= world.states.keys()
     lived = f"{world.lives} lives, {world.accepted} messages, {world.repeats} repeats, {dict(world.states)}"
     print(lived)  # noqa: T201  (`make properties` shows it)
