@@ -100,7 +100,9 @@ def run_markets(  # noqa: C901, PLR0913, PLR0917  (compiled)
                 _follow(row, plans[which], trails[which], bars[here, B_CLOSE], managed[here, M_RANGE])
         worth_now = account_worth(rows, closes, worths, cash)
         equity[moment] = worth_now / UNITS
-        for which in np.flatnonzero(now):
+        for which in range(instruments):
+            if not now[which]:
+                continue
             here, close = at[which], closes[which]
             decision = decisions[here]
             at[which] += 1
