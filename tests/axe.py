@@ -15,6 +15,17 @@ def axe_source() -> str:
     return AXE.read_text() if AXE.exists() else ""
 
 
+def offences_in_both_themes(page: Page) -> list[str]:
+    """Of the page as it stands, dark and light; none where axe-core is not there."""
+    if not (source := axe_source()):
+        return []
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {each}" for each in offences(page, source, only_colours=scheme == "light")]
+    return found
+
+
 def offences(page: Page, source: str, *, only_colours: bool = False) -> list[str]:
     """What is serious, as rule and element. Another theme changes colours and nothing else. A chart is an image to
     axe-core: its drawing is left out, its name and its description are not."""

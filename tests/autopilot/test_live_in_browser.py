@@ -14,6 +14,7 @@ from autopilot.services.orders import close_position
 from signals.market.models import Exchange
 from signals.models import KillSwitch
 from tests.autopilot.services.executor.exchange import KEY, PRICE, SECRET, Hands, exchange_at_work
+from tests.axe import offences_in_both_themes
 from tests.browser import log_in, visiting
 from users.models import User
 
@@ -62,6 +63,7 @@ def test_armed_by_two_traded_halted_and_reconciled(
         page.click("text=Halt now")
         page.wait_for_selector("text=no new exposure leaves")
         page.wait_for_selector(".tag.bad:text-is('halted')")
+        assert offences_in_both_themes(page) == []
         assert hands.order("0.01", key="after", level=1).reason_code == Refusal.KILL_SWITCH
         close_position(
             account=hands.account,

@@ -17,6 +17,7 @@ from signals.engine.timeframe import Timeframe
 from signals.models import Action
 from tests.autopilot.accounts import make_traded
 from tests.autopilot.market_rows import HOUR, store, walk
+from tests.axe import offences_in_both_themes
 from tests.browser import log_in, visiting
 from users.models import User
 
@@ -39,6 +40,7 @@ def test_started_watched_and_stopped_in_a_browser(
         page.select_option("[name=mode]", "pattern")
         page.wait_for_selector("text=About once a week")
         page.screenshot(path=tmp_path / "autopilot-start.png", full_page=True)
+        offences = offences_in_both_themes(page)
         page.click("#firing a")
         page.wait_for_load_state()
         assert 0 < float(page.input_value("[name=min_confidence_threshold]")) < 0.75
@@ -60,6 +62,7 @@ def test_started_watched_and_stopped_in_a_browser(
         page.goto(live_server.url + reverse("autopilot:instance", args=[instance.pk]))
         page.wait_for_selector("#candles[data-drawn]")
         page.screenshot(path=tmp_path / "autopilot.png", full_page=True)
+        assert offences + offences_in_both_themes(page) == []
         page.select_option("[name=mode]", "hybrid")
         page.click("text=Change the mode")
         page.wait_for_selector("text=The next cycle decides by the new mode")

@@ -16,6 +16,7 @@ from research.selectors.table_export import csv_pieces
 from research.services.backtests import ask_for_backtest
 from signals.services.job_lease import take_lease
 from signals.services.job_run import carry_out
+from tests.axe import offences_in_both_themes
 from tests.browser import log_in, visiting
 from tests.research.services.test_backtests import request_for, two_markets
 from users.models import User
@@ -106,6 +107,7 @@ def test_a_run_is_asked_for_watched_and_seen_in_a_browser(
         page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
         log_in(page, live_server.url)
         page.goto(live_server.url + reverse("research:backtests"))
+        offences = offences_in_both_themes(page)
         for box in page.locator("input[name=instruments]").all():
             box.check()
         page.select_option("[name=strategy]", "rsi")
@@ -122,5 +124,10 @@ def test_a_run_is_asked_for_watched_and_seen_in_a_browser(
         page.wait_for_selector("#candles-0[data-drawn]")
         page.screenshot(path=tmp_path / "backtest.png", full_page=True)
         assert "What may be believed" in page.inner_text("#content")
+        offences += offences_in_both_themes(page)
+        for other in ("admin:index", "autopilot:models", "research:backtest_compare"):
+            page.goto(live_server.url + reverse(other))
+            offences += offences_in_both_themes(page)
+        assert offences == []
     assert complaints == []
     assert hosts == {live_server.url.split("/")[2]}

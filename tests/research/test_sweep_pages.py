@@ -13,6 +13,7 @@ from research.services.sweep_request import SweepRequest
 from research.services.sweeps import ask_for_sweep, carry_out_sweep
 from signals.services.job_lease import take_lease
 from signals.services.job_run import carry_out
+from tests.axe import offences_in_both_themes
 from tests.browser import log_in, visiting
 from tests.research.services.test_backtests import request_for, two_markets
 from users.models import User
@@ -81,11 +82,13 @@ def test_a_search_is_watched_mapped_exported_and_archived(
         page.goto(live_server.url + reverse("research:sweeps"))
         page.select_option("[name=strategy]", "rsi")
         page.wait_for_selector("[name=low_period]")
+        offences = offences_in_both_themes(page)
         page.goto(live_server.url + reverse("research:sweep", args=[made.pk]))
         page.wait_for_selector(".job")
         finished(made)
         page.wait_for_selector("#sensitivity[data-drawn]")
         page.wait_for_selector("#walk[data-drawn]")
+        assert offences + offences_in_both_themes(page) == []
         assert "Chosen by the past alone" in page.inner_text("#content")
     assert complaints == []
     assert hosts == {live_server.url.split("/")[2]}
