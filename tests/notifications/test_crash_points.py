@@ -213,7 +213,7 @@ def test_crash_comes_at_the_visit_that_is_named_and_nowhere_without_the_setting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ends: list[int] = []
-    monkeypatch.setattr(crash_points.os, "_exit", ends.append)
+    monkeypatch.setattr(crash_points, "end", lambda: ends.append(EXIT_STATUS))
     monkeypatch.setattr(crash_points, "_visits_left", crash_points.parse("after_send:3"))
     for expected in ([], [], [EXIT_STATUS], [EXIT_STATUS]):
         for point in CrashPoint:
