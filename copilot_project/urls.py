@@ -24,6 +24,7 @@ urlpatterns = [
     path("v1/sentiment", PairSentiment.as_view(), name="pair_sentiment"),
     path("telegram/", include("notifications.urls")),
     path("track-record/", track_record.track_record, name="track_record"),
+    path("track-record/receipt", track_record.track_record_receipt, name="track_record_receipt"),
     path("track-record/<str:name>", track_record.track_record_file, name="track_record_file"),
     path("livez", livez),
     path("readyz", readyz),

@@ -11,8 +11,8 @@ from signals.selectors import leaf_hashes
 from users.models import Tier
 
 
-def receipt_for(*, signal_public_id: UUID, tier: Tier, now: datetime) -> dict[str, Any] | None:
-    """The receipt of a signal, as somebody of `tier` may have it at `now`; None while there is none.
+def receipt_for(*, signal_public_id: UUID, tier: Tier | None, now: datetime) -> dict[str, Any] | None:
+    """The receipt of a signal, as somebody of `tier` may have it at `now`; None while there is none. No tier: staff.
 
     It comes from the first head that was signed after the tier's release of the signal, and not before everything
     that this head counts has been released to the tier as well: so it tells neither the content nor the number of
@@ -27,6 +27,17 @@ def receipt_for(*, signal_public_id: UUID, tier: Tier, now: datetime) -> dict[st
     head = first_head(signal, tier, now)
     if head is None or not all_released(head, tier, now):
         return None
+    return receipt_under(head, signal)
+
+
+def public_receipt(*, signal_public_id: UUID, head: LedgerHead) -> dict[str, Any] | None:
+    """What anybody may have of a signal that a public `head` counts; None for any other."""
+    counted = Signal.objects.select_related("ledger_entry").filter(ledger_entry_id__lte=head.size)
+    signal = counted.filter(public_id=signal_public_id).first()
+    return receipt_under(head, signal) if signal else None
+
+
+def receipt_under(head: LedgerHead, signal: Signal) -> dict[str, Any]:
     return receipt(
         payload=json.loads(bytes(signal.ledger_entry.payload)),
         salt=bytes(signal.ledger_entry.salt),
@@ -36,17 +47,17 @@ def receipt_for(*, signal_public_id: UUID, tier: Tier, now: datetime) -> dict[st
     )
 
 
-def is_released(signal: Signal, tier: Tier, now: datetime) -> bool:
+def is_released(signal: Signal, tier: Tier | None, now: datetime) -> bool:
     """Whether the tier gets this signal at all, and has got it by `now`."""
     released_at = signal.published_at + delay_of(tier)
     return (
         released_at <= now
-        and released_at < signal.expires_at
-        and (tier.experimental or not signal.experimental)
+        and (tier is None or released_at < signal.expires_at)
+        and (tier is None or tier.experimental or not signal.experimental)
     )
 
 
-def first_head(signal: Signal, tier: Tier, now: datetime) -> LedgerHead | None:
+def first_head(signal: Signal, tier: Tier | None, now: datetime) -> LedgerHead | None:
     """The first that was signed when the tier had the signal."""
     heads = LedgerHead.objects.filter(
         signed_at__range=(signal.published_at + delay_of(tier), now), size__gte=signal.sequence
@@ -54,7 +65,7 @@ def first_head(signal: Signal, tier: Tier, now: datetime) -> LedgerHead | None:
     return heads.order_by("id").first()
 
 
-def all_released(head: LedgerHead, tier: Tier, now: datetime) -> bool:
+def all_released(head: LedgerHead, tier: Tier | None, now: datetime) -> bool:
     """Whether nothing that the head counts is younger than the tier's delay."""
     counted = {"ledger_entry_id__lte": head.size}
     held_back_since = now - delay_of(tier)
@@ -64,5 +75,5 @@ def all_released(head: LedgerHead, tier: Tier, now: datetime) -> bool:
     )
 
 
-def delay_of(tier: Tier) -> timedelta:
-    return timedelta(seconds=tier.delay_seconds)
+def delay_of(tier: Tier | None) -> timedelta:
+    return timedelta(seconds=tier.delay_seconds if tier else 0)

@@ -137,6 +137,15 @@ class SignalAnswer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
+class ReceiptAnswer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    version = serializers.IntegerField()
+    payload = serializers.DictField(help_text="The signal as the ledger holds it.")
+    salt = serializers.CharField()
+    path = serializers.ListField(child=serializers.CharField(), help_text="Audit path to the head's root.")
+    head = serializers.DictField(help_text="The signed head.")
+
+
 class SignalsAnswer(serializers.Serializer[Any]):
     results = SignalAnswer(many=True)
     next = serializers.CharField(allow_null=True)

@@ -13,6 +13,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from autopilot.api.lookup import instrument_named
+from notifications.services.receipts import receipt_for
 from research.api.answers import (
     answer,
     cursor_place,
@@ -31,6 +32,7 @@ from research.api.serializers import (
     OutcomesAnswer,
     PerformanceAnswer,
     PerformanceQuery,
+    ReceiptAnswer,
     SignalAnswer,
     SignalQuery,
     SignalsAnswer,
@@ -49,8 +51,10 @@ from research.selectors.integrator import (
 from research.selectors.integrator_market import candle_columns, candle_page, instruments_text
 from research.selectors.integrator_performance import performance
 from research.selectors.table_export import parquet
+from signals.engine.ledger import canonical_json
 from signals.engine.timeframe import Timeframe
 from signals.market.models import COLUMNS
+from signals.selectors import sending_allowed
 from users.api.authentication import key_of_request
 from users.api.views import ApiView, validated
 from users.engine.api_key import ApiScope
@@ -157,26 +161,38 @@ class Signals(ListView):
         return self.listed(request)
 
 
+SIGNAL_ID = OpenApiParameter("signal_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+
 class OneSignal(IntegratorView):
     """One signal; before its release it is unknown."""
 
     required_rights = ("signals.view_signal",)
 
     @extend_schema(
-        parameters=[OpenApiParameter("signal_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        parameters=[SIGNAL_ID],
         responses={200: SignalAnswer},
     )
     def get(self, request: Request, signal_id: str) -> HttpResponse:
-        try:
-            wanted = {"id": uuid.UUID(signal_id)}
-        except ValueError:
-            raise NotFound(f"There is no signal {signal_id}.") from None
-        found = page(
-            SIGNALS, audience_of_request(request), wanted=wanted, after=None, oldest_first=False, limit=1
-        )
-        if not found.rows:
-            raise NotFound(f"There is no signal {signal_id}.")
-        return known_or_answer(request, found.text[1:-1])
+        return known_or_answer(request, visible_signal(request, signal_id))
+
+
+class SignalReceipt(IntegratorView):
+    """Proof that a signal stands in the signed ledger, from the first head after its release on. The bytes are
+    what `verify_ledger.py --receipt FILE --key PUBLIC_KEY` reads."""
+
+    required_rights = ("signals.view_signal",)
+
+    @extend_schema(parameters=[SIGNAL_ID], responses={200: ReceiptAnswer})
+    def get(self, request: Request, signal_id: str) -> HttpResponse:
+        visible_signal(request, signal_id)
+        tier = tier_of(request)
+        found = None
+        if tier is None or sending_allowed():
+            found = receipt_for(signal_public_id=uuid.UUID(signal_id), tier=tier, now=timezone.now())
+        if found is None:
+            raise NotFound("There is no receipt yet: it comes with the next daily head of the ledger.")
+        return known_or_answer(request, canonical_json(found))
 
 
 class Outcomes(ListView):
@@ -215,6 +231,20 @@ class Performance(IntegratorView):
         audience = audience_of(tier_of(request), now=now)
         found = performance(audience, days=query["days"], instrument_id=instrument, now=now)
         return known_or_answer(request, orjson.dumps(found))
+
+
+def visible_signal(request: Request, signal_id: str) -> str:
+    """As JSON. NotFound for what this key may not see, as for what is not there."""
+    try:
+        wanted = {"id": uuid.UUID(signal_id)}
+    except ValueError:
+        raise NotFound(f"There is no signal {signal_id}.") from None
+    found = page(
+        SIGNALS, audience_of_request(request), wanted=wanted, after=None, oldest_first=False, limit=1
+    )
+    if not found.rows:
+        raise NotFound(f"There is no signal {signal_id}.")
+    return found.text[1:-1]
 
 
 def tier_of(request: Request) -> Any:

@@ -1,6 +1,7 @@
 """The public track record and what it can be checked with. No login, no session, no cookie."""
 
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 
 from django.conf import settings
@@ -11,9 +12,12 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_safe
 
+from notifications.services.receipts import public_receipt
 from research.models import TrackRecord
 from research.selectors.ledger_export import export_lines, head_file, longest_delay, public_heads
+from signals.engine.ledger import canonical_json
 from signals.models import LedgerHead
+from users.api.views import as_uuids
 
 SECONDS_CACHED = 300
 HEADS_SHOWN = 30
@@ -66,6 +70,20 @@ def track_record_file(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
+@require_safe
+@cache_control(public=True, max_age=SECONDS_CACHED)
+def track_record_receipt(request: HttpRequest) -> HttpResponse:
+    """The receipt of one signal under the public head, as a file. 404 for whatever that head does not count."""
+    record, asked = public_record(), request.GET.get("signal", "").strip()
+    ids = as_uuids(asked)
+    found = public_receipt(signal_public_id=ids[0], head=record.head) if record and ids else None
+    if found is None:
+        return HttpResponse(
+            render_to_string("track_record/no_receipt.html", {"asked": asked}), status=HTTPStatus.NOT_FOUND
+        )
+    return attachment(f"receipt-{ids[0]}.json", canonical_json(found) + b"\n")
+
+
 @lru_cache(maxsize=1)
 def export_of(head_id: int) -> bytes:
     """What a head covers never changes, so one copy serves everybody until the next head."""
@@ -73,7 +91,7 @@ def export_of(head_id: int) -> bytes:
 
 
 def attachment(name: str, content: bytes) -> HttpResponse:
-    kind = "application/json" if name == HEAD else "text/plain; charset=utf-8"
+    kind = "application/json" if name.endswith(".json") else "text/plain; charset=utf-8"
     return HttpResponse(
         content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )

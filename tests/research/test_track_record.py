@@ -16,6 +16,7 @@ from research.models import TrackRecord
 from research.services.track_record import compile_track_record
 from research.views.track_record import export_of
 from signals.engine.performance import deepest_fall
+from signals.models import Signal
 from signals.services.ledger_heads import sign_head
 from tests.notifications.rows import make_outcome, make_signal, make_tier
 from tests.static.test_verify_ledger import script
@@ -148,6 +149,27 @@ def test_nothing_is_shown_before_every_tier_has_had_it(ledger: None, client: Cli
         told = client.get(f"/track-record/{name}").content.decode()
         assert "still-secret" not in told
     assert client.get("/track-record/ledger.jsonl").content.count(b"\n") == 17
+
+
+def test_anybody_downloads_the_receipt_of_a_public_signal_and_of_no_other(
+    ledger: None, client: Client
+) -> None:
+    asked = "/track-record/receipt"
+    public, secret = Signal.objects.get(ledger_entry=1), Signal.objects.get(strategy="still-secret")
+    assert client.get(asked, {"signal": str(public.public_id)}).status_code == 404, "no record yet"
+    compile_track_record(now=timezone.now())
+
+    answer = client.get(asked, {"signal": f" {public.public_id} "})
+    assert answer.status_code == 200
+    assert f"receipt-{public.public_id}.json" in answer["Content-Disposition"]
+    text = answer.content.decode().strip()
+    key = client.get("/track-record/public-key.txt").content.decode().strip()
+    assert script.check_receipt(script.parse(text), {key})["public_id"] == str(public.public_id)
+    assert str(secret.public_id) not in text
+    for rubbish in (str(secret.public_id), "", "x" * 4_000, "\x00", "<b>1</b>"):
+        answer = client.get(asked, {"signal": rubbish})
+        assert answer.status_code in (400, 404), rubbish
+        assert "<b>1" not in answer.content.decode()
 
 
 def test_a_longer_delay_hides_what_was_public(ledger: None, client: Client) -> None:

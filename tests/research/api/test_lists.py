@@ -13,6 +13,7 @@ from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
+from pytest_django.fixtures import Settings
 
 from autopilot.models import Position, Trade
 from research.api.answers import cursor_text
@@ -20,9 +21,11 @@ from research.selectors.integrator import OUTCOMES, SIGNALS, audience_of, newest
 from signals.engine.timeframe import Timeframe
 from signals.models import KillSwitch, Signal
 from signals.services.kill_switch import engage
+from signals.services.ledger_heads import sign_head
 from tests.autopilot.accounts import make_account
 from tests.factories import make_instrument, make_series, store
 from tests.notifications.rows import make_outcome, make_signal, make_tier
+from tests.static.test_verify_ledger import script
 from users.engine.api_key import ApiScope
 from users.models import Tier, User
 from users.services import create_api_key
@@ -149,6 +152,35 @@ def test_a_tier_sees_a_trade_after_its_delay_and_only_of_a_signal_that_it_gets(
         cache.clear()
         assert ids(free.get(V1 + "trades")) == seen
         assert ids(free.get(V1 + "trades", {"order": "oldest"})) == seen
+
+
+def test_a_receipt_comes_with_the_first_head_after_the_tiers_release_and_verifies(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.LEDGER_SIGNING_KEY = "ab" * 32
+    signal = minutes_ago(0)
+    staff, free = caller(), caller(make_tier(delay_seconds=900))
+    path = f"{V1}signals/{signal.public_id}/receipt"
+    assert staff.get(path).status_code == 404
+
+    def told(after: timedelta, *, signs: bool = False) -> list[int]:
+        set_clock(monkeypatch, NOW + after)
+        cache.clear()
+        if signs:
+            sign_head(now=NOW + after)
+        return [each.get(path).status_code for each in (staff, free)]
+
+    assert told(timedelta(minutes=1), signs=True) == [200, 404]
+    assert told(timedelta(minutes=16)) == [200, 404], "of a head that was signed before the release"
+    assert told(timedelta(minutes=17), signs=True) == [200, 200]
+    text = free.get(path).content.decode()
+    head = json.loads(text)["head"]
+    known = script.check_receipt(script.parse(text), {head["public_key"]})
+    assert known["public_id"] == str(signal.public_id)
+    for wrong in ("nonsense", "00000000-0000-4000-8000-000000000000"):
+        assert free.get(f"{V1}signals/{wrong}/receipt").status_code == 404
+    engage(reason="test", by="boss", now=NOW + timedelta(minutes=17))
+    assert told(timedelta(minutes=18)) == [200, 404]
 
 
 class Polling(TestCase):
