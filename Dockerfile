@@ -17,7 +17,7 @@ FROM python:3.11.14-slim-bookworm
 # LightGBM's wheel brings no OpenMP. Debian keeps only the newest build of a package, so a pinned one would stop existing.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgomp1 \
+    && apt-get install -y --no-install-recommends git libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin copilot
 COPY --from=packages /venv /venv

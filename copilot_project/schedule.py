@@ -56,6 +56,12 @@ SCHEDULE = {
     ),
     "the ledger's head, once a day, asked every 10 minutes": every(600, "signals.tasks.sign_ledger_head"),
     "the public track record, asked every 10 minutes": every(600, "research.tasks.compile_track_record"),
+    "new heads of the ledger to a chat of the staff, every minute": every(
+        60, "notifications.tasks.tell_heads"
+    ),
+    "public heads of the ledger to a git remote, asked every 10 minutes": every(
+        600, "research.tasks.append_heads"
+    ),
     "ended signals into blocks for analytics, every 5 minutes": every(
         300, "research.tasks.pack_ended_signals"
     ),

@@ -181,6 +181,13 @@ def wake_for_update(update_id: int, *, after_seconds: float | None = None) -> No
     wake_up(process_update, update_id, countdown=after_seconds)
 
 
+@shared_task(name="notifications.tasks.tell_heads")
+def tell_heads() -> None:
+    from notifications.services import head_announcements  # noqa: PLC0415 - only workers load the client
+
+    head_announcements.tell_heads(now=timezone.now())
+
+
 @shared_task(name="notifications.tasks.tell_staff")
 def tell_staff() -> None:
     """Alarms to the chats of the staff."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from signals.market.models import Instrument
@@ -119,6 +120,14 @@ def compile_track_record() -> None:
     from research.services.track_record import compile_track_record as compile_record  # noqa: PLC0415
 
     compile_record(now=timezone.now())
+
+
+@shared_task
+def append_heads() -> None:
+    from research.services.head_remote import append_heads as append  # noqa: PLC0415
+
+    if settings.LEDGER_GIT_REMOTE:
+        append(remote=settings.LEDGER_GIT_REMOTE, now=timezone.now())
 
 
 @shared_task

@@ -9,7 +9,6 @@ the Signal or not at all.
 `signal_ids`, the signals that have ended; some may have been announced before.
 `stops_passed_entry` is sent inside the transaction that wrote StopRaise rows. Argument: `signal_ids`, the signals whose
 stop stands on the gaining side of the entry for the first time.
-`ledger_head_signed` is sent inside the transaction that wrote a LedgerHead. Argument: `head`, the row.
 """
 
 from django.dispatch import Signal
@@ -18,4 +17,3 @@ signal_coming = Signal()
 signal_published = Signal()
 outcomes_recorded = Signal()
 stops_passed_entry = Signal()
-ledger_head_signed = Signal()

@@ -8,6 +8,7 @@ from notifications.models.delivery import (
     ExclusionRecord,
 )
 from notifications.models.feedback import Answer, Feedback
+from notifications.models.head import HeadAnnouncement, HeadPlace
 from notifications.models.inbox import ChatState, ReplyTurn, TelegramUpdate
 from notifications.models.notice import Notice, NoticeKind
 from notifications.models.payment import StarsPayment
@@ -32,6 +33,8 @@ __all__ = [
     "DeliveryState",
     "ExclusionRecord",
     "Feedback",
+    "HeadAnnouncement",
+    "HeadPlace",
     "LocalTime",
     "Notice",
     "NoticeKind",

@@ -36,7 +36,7 @@ def tell_staff(*, now: datetime) -> int:
     if not alarms:
         return 0
     # One message for all: Telegram takes one a second in a chat.
-    if asyncio.run(_send_all(message_of(alarms), chats)):
+    if send_to_staff(message_of(alarms), chats):
         return len(alarms)
     for alarm in alarms:
         field = "told_at" if alarm.cleared_at is None else "told_over_at"
@@ -78,8 +78,12 @@ def _claim(*, now: datetime) -> list[Alarm]:
     return found
 
 
-async def _send_all(text: str, chats: Sequence[int]) -> bool:
+def send_to_staff(text: str, chats: Sequence[int]) -> bool:
     """Whether Telegram has seen the message for one chat at least; else it may be tried again."""
+    return asyncio.run(_send_all(text, chats))
+
+
+async def _send_all(text: str, chats: Sequence[int]) -> bool:
     async with TelegramClient.configured() as client:
         failures = [await _send(client, chat, text) for chat in chats]
     return not all(failure in UNSEEN for failure in failures)
@@ -89,6 +93,6 @@ async def _send(client: TelegramClient, chat: int, text: str) -> Failure | None:
     try:
         await client.send_message(chat_id=chat, text=text, html=True)
     except TelegramError as error:
-        logger.warning("alarms did not reach a staff chat", failure=error.failure.value)
+        logger.warning("a message did not reach a staff chat", failure=error.failure.value)
         return error.failure
     return None

@@ -10,7 +10,6 @@ from django.db import connection, transaction
 from signals.engine.ledger import Entry, leaf_hash, verify
 from signals.engine.ledger_head import Head, digest_of
 from signals.engine.merkle import merkle_root
-from signals.events import ledger_head_signed
 from signals.models import Alarm, LedgerEntry, LedgerHead
 from signals.services.ledger_key import LedgerKeyMissingError, public_hex, signing_key
 
@@ -51,7 +50,7 @@ def sign_head(*, now: datetime) -> LedgerHead | None:
     """Sign the ledger as it stands; None while it is empty.
 
     Raises LedgerBrokenError when the chain does not hold, or does not begin with what the last head signed, and
-    LedgerKeyMissingError. `ledger_head_signed` announces it in the same transaction.
+    LedgerKeyMissingError.
     """
     key = signing_key()
     with transaction.atomic():
@@ -79,7 +78,6 @@ def sign_head(*, now: datetime) -> LedgerHead | None:
             signature=key.sign(head.statement()).hex(),
         )
         Alarm.objects.filter(name=ALARM, cleared_at=None).update(cleared_at=now)
-        ledger_head_signed.send(sender=LedgerHead, head=row)
         transaction.on_commit(partial(logger.info, "ledger head signed", size=row.size, root=row.root_hash))
     return row
 

@@ -1,4 +1,8 @@
-"""The stand-alone verifier: right where the RFCs say so, and blind to no change of an export or a receipt."""
+"""The stand-alone verifier: right where the RFCs say so, and blind to no change of an export or a receipt.
+
+LEDGER_FOLDER names a folder with ledger.jsonl and head.json, whose export is damaged in place of the small one here:
+`LEDGER_FOLDER=... pytest tests/static/test_verify_ledger.py -k "thousand or two_hundred" --timeout 3600`.
+"""
 
 import importlib.util
 import json
@@ -22,6 +26,9 @@ from tests.ledgers import KEY, PUBLIC_KEY, as_text, make_chain, make_export, mak
 SCRIPT = Path(__file__).resolve().parents[2] / "static" / "copilot" / "verify_ledger.py"
 ENTRIES = make_chain(60)
 EXPORT, HEAD = make_export(ENTRIES), make_head(ENTRIES)
+if given := os.environ.get("LEDGER_FOLDER"):
+    EXPORT = (Path(given) / "ledger.jsonl").read_bytes()
+    HEAD = json.loads((Path(given) / "head.json").read_bytes())
 LINES = EXPORT.splitlines(keepends=True)
 KINDS_OF_DAMAGE = 200
 # RFC 8032, section 7.1, tests 1 to 3 and SHA(abc): secret key, public key, message, signature.
