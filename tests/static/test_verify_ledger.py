@@ -26,9 +26,9 @@ from tests.ledgers import KEY, PUBLIC_KEY, as_text, make_chain, make_export, mak
 SCRIPT = Path(__file__).resolve().parents[2] / "static" / "copilot" / "verify_ledger.py"
 ENTRIES = make_chain(60)
 EXPORT, HEAD = make_export(ENTRIES), make_head(ENTRIES)
-if given := os.environ.get("LEDGER_FOLDER"):
-    EXPORT = (Path(given) / "ledger.jsonl").read_bytes()
-    HEAD = json.loads((Path(given) / "head.json").read_bytes())
+if folder_given := os.environ.get("LEDGER_FOLDER"):
+    EXPORT = (Path(folder_given) / "ledger.jsonl").read_bytes()
+    HEAD = json.loads((Path(folder_given) / "head.json").read_bytes())
 LINES = EXPORT.splitlines(keepends=True)
 KINDS_OF_DAMAGE = 200
 # RFC 8032, section 7.1, tests 1 to 3 and SHA(abc): secret key, public key, message, signature.
