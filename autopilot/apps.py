@@ -6,7 +6,7 @@ class AutopilotConfig(AppConfig):
 
     def ready(self) -> None:
         from signals.market.events import candles_closed, connect_late  # noqa: PLC0415  (models first)
-        from signals.services.votes import register_voice  # noqa: PLC0415
+        from signals.services.votes import register_vote  # noqa: PLC0415
 
-        register_voice("autopilot.services.group_votes.hear_selector")
+        register_vote("autopilot.services.group_votes.hear_selector")
         connect_late(candles_closed, "autopilot.receivers.fill_on_closed_candle")

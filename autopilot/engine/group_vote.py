@@ -1,4 +1,4 @@
-"""The selector as a voice of the fused decision: what the groups' strategies say, each group by its probability."""
+"""The selector as a vote of the fused decision: what the groups' strategies say, each group by its probability."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The champion's voice in the fused decision, `votes["ml"]`: no model, no vote."""
+"""The champion's vote in the fused decision, `votes["ml"]`: no model, no vote."""
 
 from collections.abc import Mapping
 from datetime import datetime

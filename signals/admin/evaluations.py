@@ -29,7 +29,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
         "shown_volatility",
         "shown_anomaly",
         "shown_patterns",
-        "shown_voices",
+        "shown_model_votes",
     ]
     exclude = ["outcome", "score"]
     list_filter = ["outcome", "instrument", "source", "timeframe"]
@@ -66,7 +66,7 @@ class EvaluationAdmin(ReadOnlyAdmin):
         return f"{score:.2f} unusual" if is_unusual(score) else f"{score:.2f}"
 
     @display(description="Models' votes")
-    def shown_voices(self, evaluation: Evaluation) -> str:
+    def shown_model_votes(self, evaluation: Evaluation) -> str:
         known = evaluation.features
         said = []
         if "selector_vote" in known:

@@ -1,4 +1,4 @@
-"""What one voice adds to another: both are followed the same way, and mixed for the highest Sharpe ratio."""
+"""What one vote adds to another: both are followed the same way, and mixed for the highest Sharpe ratio."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def held_for(directions: FloatArray, bars: int) -> FloatArray:
 
 
 def marginal_weight(rules: FloatArray, added: FloatArray) -> float:
-    """What a voice adds to the rules, 0 to 1: its share of the mix of both that has the highest Sharpe ratio.
+    """What a vote adds to the rules, 0 to 1: its share of the mix of both that has the highest Sharpe ratio.
 
     Both are net returns a bar. 0 where the mix is no better with it, or where it never moved.
     """

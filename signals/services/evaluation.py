@@ -41,7 +41,7 @@ from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
 from signals.services.shadows import keep_shadow
 from signals.services.volatility import forecast_volatility
-from signals.services.votes import hear_voices
+from signals.services.votes import other_votes
 
 logger = structlog.get_logger(__name__)
 
@@ -176,7 +176,7 @@ def gather(
     expected = forecast_volatility(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     unusual = score_anomaly(instrument_id=instrument.pk, window=windows[BASE_TIMEFRAME], as_of=as_of)
     asked: dict[str, Any] = {"instrument": instrument, "windows": windows, "as_of": as_of}
-    heard = hear_policies(**asked) | hear_voices(**asked)
+    heard = hear_policies(**asked) | other_votes(**asked)
     mood = known_mood(instrument_id=instrument.pk, as_of=as_of)
     context = DecisionContext(
         as_of=as_of,

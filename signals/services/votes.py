@@ -1,6 +1,6 @@
-"""Voices besides the strategies', in the fused decision: those of trained policies, and what other apps bring.
+"""Votes besides the strategies', in the fused decision: those of trained policies, and what other apps bring.
 
-An app above registers by dotted path how its voice is asked; the path is imported when a decision first asks.
+An app above registers by dotted path how its vote is asked for; the path is imported when a decision first asks.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from signals.market.models import Instrument
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """votes: for the decision's context, empty where nobody may vote. features: what each voice says, those that
+    """votes: for the decision's context, empty where nobody may vote. features: what each model says, those that
     are not in use as well: their shadow."""
 
     votes: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -27,17 +27,17 @@ class Heard:
         return Heard({**self.votes, **other.votes}, {**self.features, **other.features})
 
 
-_voices: list[str] = []
+_sources: list[str] = []
 
 
-def register_voice(path: str) -> None:
+def register_vote(path: str) -> None:
     """`path` names a function of instrument, windows and as_of that returns a `Heard`."""
-    if path not in _voices:
-        _voices.append(path)
+    if path not in _sources:
+        _sources.append(path)
 
 
-def hear_voices(*, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> Heard:
+def other_votes(*, instrument: Instrument, windows: Mapping[Timeframe, OHLCV], as_of: datetime) -> Heard:
     heard = Heard()
-    for path in _voices:
+    for path in _sources:
         heard |= import_string(path)(instrument=instrument, windows=windows, as_of=as_of)
     return heard

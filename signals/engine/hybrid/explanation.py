@@ -76,10 +76,10 @@ def explain(
         decision = _told(decision, series, base, context, settings)
     else:
         decision = replace(decision, reason=_silence(why, decision, base, context, settings))
-    return replace(decision, reason=decision.reason + _voices(context))
+    return replace(decision, reason=decision.reason + _other_votes(context))
 
 
-def _voices(context: DecisionContext) -> str:
+def _other_votes(context: DecisionContext) -> str:
     """What was heard besides the strategies, models' votes, by their weight; empty where nothing was."""
     newest = {name: float(np.atleast_1d(vote)[-1]) for name, vote in context.votes.items() if np.size(vote)}
     heard = ", ".join(f"{name} {vote:+.2f}" for name, vote in sorted(newest.items()) if isfinite(vote))

@@ -91,5 +91,5 @@ def test_evaluation_says_what_was_heard_and_the_console_shows_it(instrument: Ins
     assert told is not None
     said = told.features["selector_vote"]
     assert f"also heard: ml {0.4 * said:+.2f}" in told.reason
-    shown = site.get_model_admin(Evaluation).shown_voices(told)  # type: ignore[attr-defined]
+    shown = site.get_model_admin(Evaluation).shown_model_votes(told)  # type: ignore[attr-defined]
     assert shown == f"selector {said:+.2f} at weight 0.40"
