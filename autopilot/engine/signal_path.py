@@ -10,7 +10,7 @@ from numba import njit, types
 
 from autopilot.engine.tables import A_LOTS, A_ORDER, A_SIDE, A_TIME, E
 from signals.engine.candle import FloatArray, TimeArray
-from signals.engine.costs import MILLION
+from signals.engine.costs import slipped
 from signals.engine.fill.advance import advance
 from signals.engine.fill.book import add_order, end_at_open
 from signals.engine.fill.layout import (
@@ -104,17 +104,11 @@ def count_decisions(entries: SignArray, exits: FlagArray) -> tuple[int, int, int
 
 
 @njit(cache=True)
-def _slips(opened: int, side: int, terms: IntArray) -> int:
-    paid: int = max(opened + side * -((-opened * terms[T_SLIPPAGE]) // MILLION), 1)
-    return paid
-
-
-@njit(cache=True)
 def leave_at_open(
     events: IntArray, found: int, time: int, opened: int, held: int, cash: int, terms: IntArray
 ) -> int:
     side = 1 if held > 0 else -1
-    paid = _slips(opened, -side, terms)
+    paid = slipped(opened, -side, terms[T_SLIPPAGE])
     value = worth(paid, abs(held), terms[T_NUMERATOR], terms[T_DENOMINATOR], side < 0)
     if value == TOO_LARGE:
         return TOO_LARGE
@@ -140,7 +134,7 @@ def enter_at_open(  # noqa: PLR0913, PLR0917  (compiled)
     cash: int,
     terms: IntArray,
 ) -> int:
-    paid = _slips(opened, side, terms)
+    paid = slipped(opened, side, terms[T_SLIPPAGE])
     most = affordable(cash, paid, terms[T_TAKER], terms[T_NUMERATOR], terms[T_DENOMINATOR])
     if most == TOO_LARGE:
         return TOO_LARGE

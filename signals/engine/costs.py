@@ -20,8 +20,11 @@ from signals.engine.cost_rates import (
     rates_for,
 )
 
+HIGHEST_TICKS = 2**63 - 1
+
 __all__ = [
     "HIGHEST_BPS",
+    "HIGHEST_TICKS",
     "MILLION",
     "NO_COSTS",
     "PPM_PER_BPS",
@@ -31,6 +34,7 @@ __all__ = [
     "Costs",
     "MarketType",
     "fee",
+    "part_of",
     "rates_for",
     "slipped",
 ]
@@ -46,8 +50,20 @@ def fee(price: int, lots: int, rate_ppm: int) -> int:
 
 
 @njit(cache=True)
+def part_of(price: int, ppm: int) -> int:
+    """That part of a price, in ticks, rounded up; split so as not to overflow."""
+    part: int = (price // MILLION) * ppm - (-(price % MILLION) * ppm) // MILLION
+    return part
+
+
+@njit(cache=True)
 def slipped(price: int, side: int, slippage_ppm: int) -> int:
-    """The worse price (ticks) at which a market or stop order of `side` (1 buys, -1 sells) fills; at least 1."""
-    slip = -((-price * slippage_ppm) // MILLION)
+    """The worse price (ticks) at which a market or stop order of `side` (1 buys, -1 sells) fills; at least 1.
+
+    HIGHEST_TICKS, which no lot is counted at, where int64 does not hold it.
+    """
+    slip = part_of(price, slippage_ppm)
+    if side > 0 and slip > HIGHEST_TICKS - price:
+        return HIGHEST_TICKS
     worse: int = max(price + side * slip, 1)
     return worse

@@ -52,6 +52,6 @@ def known_kind(kind: int) -> bool:
 def filled(lots: int, price: int, fee_ppm: int, slippage_ppm: int, reason: int, ambiguous: int) -> BarFill:
     """The fill of signed `lots`, its price worse by the slippage. ValueError where ticks x lots do not fit."""
     paid = slipped(price, 1 if lots > 0 else -1, slippage_ppm)
-    if not fits(paid, lots):
+    if paid == LARGEST or not fits(paid, lots):
         raise ValueError("ticks x lots of this fill are beyond int64: use a coarser tick or lot")
     return BarFill(lots, paid, fee(paid, abs(lots), fee_ppm), reason, ambiguous)

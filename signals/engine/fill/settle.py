@@ -7,7 +7,7 @@ from math import ceil, sqrt
 
 from numba import njit
 
-from signals.engine.costs import MILLION
+from signals.engine.costs import MILLION, part_of
 from signals.engine.fill.layout import (
     ALL,
     B_ATR,
@@ -67,7 +67,7 @@ from signals.engine.fill.layout import (
     WITHDRAWN,
     IntArray,
 )
-from signals.engine.fill.money import TOO_LARGE, affordable, scaled, share, worth
+from signals.engine.fill.money import HIGHEST_FACTOR, TOO_LARGE, affordable, scaled, share, worth
 from signals.engine.fill.orders import ENTRY, FOREVER, LIMIT, MARKET, STOP, STOPPED, TARGET, TRAILED
 from signals.engine.fill.rules import LARGEST, LARGEST_SUM
 from signals.engine.fill.terms import (
@@ -137,13 +137,19 @@ def remove(row: IntArray, slot: int) -> None:
 
 @njit(cache=True)
 def worse(price: int, side: int, lots: int, bar: IntArray, terms: IntArray) -> int:
-    """The price at which a market or stop order of `side` fills; every part of the slippage is rounded up."""
-    slip = -((-price * terms[T_SLIPPAGE]) // MILLION)
+    """The price at which a market or stop order of `side` fills; every part of the slippage is rounded up.
+
+    LARGEST, whose worth is TOO_LARGE, where int64 does not hold it.
+    """
+    slip = part_of(price, terms[T_SLIPPAGE])
     if terms[T_VOLATILITY] > 0:
-        slip += -((-bar[B_ATR] * terms[T_VOLATILITY]) // MILLION)
+        slip += part_of(bar[B_ATR], terms[T_VOLATILITY])
     if terms[T_IMPACT] > 0 and bar[B_VOLUME] > 0:
         part = sqrt(float(lots) / float(bar[B_VOLUME]))
-        slip += ceil(float(price) * float(terms[T_IMPACT]) * part / MILLION)
+        impact = float(price) * float(terms[T_IMPACT]) * part / MILLION
+        slip = slip + ceil(impact) if impact < HIGHEST_FACTOR else LARGEST
+    if slip < 0 or slip > HIGHEST_FACTOR:
+        return LARGEST if side > 0 else 1
     paid: int = max(price + side * slip, 1)
     return paid
 

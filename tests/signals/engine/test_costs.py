@@ -5,14 +5,15 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from signals.engine.cost_rates import rates_of_pair
-from signals.engine.costs import SPOT_COSTS, CostRates, MarketType, fee, rates_for, slipped
+from signals.engine.costs import HIGHEST_TICKS, SPOT_COSTS, CostRates, MarketType, fee, rates_for, slipped
 from signals.engine.session import AssetClass
 
 PRICES = st.integers(1, 10**9)
+ANY_PRICE = st.integers(1, HIGHEST_TICKS)
 
 
 @settings(deadline=None)  # the first call compiles
@@ -24,13 +25,14 @@ def test_a_fee_is_the_exact_share_rounded_up_even_where_the_product_would_overfl
 
 
 @settings(deadline=None)  # the first call compiles
-@given(PRICES, st.sampled_from([1, -1]), st.integers(0, 100_000))
-def test_slippage_is_rounded_against_the_trader_and_never_below_one_tick(
+@given(ANY_PRICE, st.sampled_from([1, -1]), st.integers(0, 100_000))
+@example(10**17, 1, 1_000)
+@example(9 * 10**18, 1, 100_000)
+def test_slippage_is_rounded_against_the_trader_and_stays_within_what_can_be_counted(
     price: int, side: int, rate_ppm: int
 ) -> None:
-    assert slipped(price, side, rate_ppm) == max(
-        1, price + side * ceil(Fraction(price * rate_ppm, 1_000_000))
-    )
+    exact = price + side * ceil(Fraction(price * rate_ppm, 1_000_000))
+    assert slipped(price, side, rate_ppm) == min(max(1, exact), HIGHEST_TICKS)
 
 
 def test_ten_basis_points_of_a_thousand_dollars_are_one_dollar() -> None:

@@ -259,6 +259,13 @@ def test_numbers_that_int64_does_not_hold_are_refused_rather_than_wrapped(price:
         step(close_position(state), Bar(2, *(price,) * 4), FREE)
 
 
+def test_slippage_that_int64_does_not_hold_is_refused() -> None:
+    waiting = place(new_state(0), order(BUY, lots=1))
+    price = 9 * 10**18
+    with pytest.raises(ValueError, match="beyond int64"):
+        step(waiting, Bar(1, price, price, price, price), Costs(0, 0, 100_000))
+
+
 def test_cash_that_int64_does_not_hold_is_refused() -> None:
     state = place(new_state(0, 2**63 - 10), order(SELL))
     with pytest.raises(ValueError, match="cash is beyond"):
