@@ -61,7 +61,9 @@ class SignalKind:
     asset_class: str
 
     def __str__(self) -> str:
-        return f"{self.source} {self.group.replace('_', ' ')} {self.side}, {self.plan} exit, {self.asset_class}"
+        return (
+            f"{self.source} {self.group.replace('_', ' ')} {self.side}, {self.plan} exit, {self.asset_class}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
