@@ -1,4 +1,4 @@
-"""The demo's fourth autopilot: hourly candles, with the threshold that would have fired about weekly."""
+"""The demo's fourth autopilot: hourly candles, with the threshold that would have fired nearest to once a week."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from autopilot.services.instances import start_instance
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
 
-WEEKLY_SYMBOL, WEEKLY_LABEL = "BNB/USDT", "Demo: 1h, the threshold that fires about weekly"
+WEEKLY_SYMBOL, WEEKLY_LABEL = "BNB/USDT", "Demo: 1h, the threshold nearest to one signal a week"
 
 
 def start_weekly_autopilot(*, account: Account, by: str, now: datetime) -> Instance | None:

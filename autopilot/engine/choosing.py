@@ -7,7 +7,7 @@ import numpy as np
 from autopilot.engine.analysis import Analysis
 from autopilot.engine.confidence import Confidence
 from autopilot.engine.cycle import Mode
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_order
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS, in_words, rule_order
 from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
 from autopilot.engine.selector import Choice, SelectorModel, strategy_confidence
 from signals.engine.hybrid import SUITED
@@ -57,8 +57,12 @@ def choose(
     if mode is Mode.HYBRID:
         suits = analysis.regime is None or analysis.regime in SUITED[told.group]
         if told.strategy is None or not suits:
-            why = "none of it speaks" if suits else f"it is not made for {analysis.regime}"
-            because = f"the model ranks {told.group.value} first, but {why}; rules go on"
+            why = (
+                "none of its strategies gives a signal"
+                if suits
+                else f"it does not suit {in_words(str(analysis.regime))}"
+            )
+            because = f"the model ranks {in_words(told.group)} first, but {why}; the rules decide"
             rules = by_rules(analysis, known, because, confidence)
             return Chosen(replace(rules, group_probabilities=told.group_probabilities, reasons=told.reasons))
     return Chosen(told)
@@ -77,14 +81,16 @@ def by_rules(
         strategy = best_strategy(records, members, analysis.place)
         if strategy is not None:
             told = (
-                why if first is None else f"{why}; none of {first.value} speaks, {group.value} suits as well"
+                why
+                if first is None
+                else f"{why}; no signal of {in_words(first)}, {in_words(group)} suits as well"
             )
             choice = Choice(group=group, strategy=strategy, by_rules=True, why=told)
             known = scores(group, strategy, analysis.place, records)
             return choice if known is None or confidence is None else replace(choice, **confidence.of(*known))
         first = first or group
     made_for = first or GROUP_ORDER[0]
-    silent = f"{why}; {made_for.value} is made for this market, and nobody who suits it speaks"
+    silent = f"{why}; {in_words(made_for)} suits this market, but no strategy that suits it gives a signal"
     return Choice(group=made_for, strategy=None, by_rules=True, why=silent)
 
 

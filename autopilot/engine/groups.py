@@ -33,6 +33,11 @@ _RULE_OF_PLACE = np.array(
 )
 
 
+def in_words(name: str) -> str:
+    """A group, strategy or regime as a sentence names it."""
+    return name.replace("_", " ")
+
+
 def rule_groups(regime: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
     """Of each place in REGIMES (-1 for unknown) the place in GROUP_ORDER of the group that rules choose."""
     chosen: npt.NDArray[np.int64] = _RULE_OF_PLACE[regime]

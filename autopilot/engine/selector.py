@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autopilot.engine.confidence import Confidence, calibration_from_json
-from autopilot.engine.groups import GROUP_ORDER, MEMBERS, rule_groups
+from autopilot.engine.groups import GROUP_ORDER, MEMBERS, in_words, rule_groups
 from autopilot.engine.records import NAMES, StrategyRecords, best_strategy
 from autopilot.engine.skill import GROUPS
 from signals.engine.candle import FloatArray
@@ -126,7 +126,8 @@ class SelectorModel:
             group=group,
             strategy=strategy,
             by_rules=False,
-            why=f"the model ranks {group.value} first" + ("" if strategy else "; none of it speaks"),
+            why=f"the model ranks {in_words(group)} first"
+            + ("" if strategy else "; none of its strategies gives a signal"),
             group_probabilities=tuple(told.tolist()),
             **self.confidences[place].of(float(told[place]), within),
             reasons=self.reasons(row, place),

@@ -15,6 +15,7 @@ from autopilot.selectors import trades_begun_today
 from autopilot.services.acting import act_on_decision
 from autopilot.services.instances import freeze
 from autopilot.services.lapsed import worth_again
+from autopilot.services.paper import fill_orders
 from autopilot.services.sizing import order_request
 from signals.engine.strategy import StrategySignal
 from signals.engine.timeframe import Timeframe
@@ -45,6 +46,17 @@ class CycleOrders:
         )
         if data_error:
             self._fall_back(f"candles could not be fetched, stored ones are used: {data_error}")
+
+    def _fill_what_was_due(self) -> None:
+        """The judged candle fills what waited for it first: no new decision may replace an order that it filled."""
+        instance = self.instance
+        if instance.account.is_live:
+            return
+        if fill_orders(
+            instrument=instance.instrument, timeframe=self.timeframe, as_of=self.as_of, now=self.now
+        ):
+            entries = Order.objects.entries().filter(account=instance.account, instrument=instance.instrument)
+            self.newest_entry = entries.order_by("-id").values_list("state", flat=True).first()
 
     def _on_paper(
         self, signal: StrategySignal, chosen: Chosen, analysis: Analysis, opened_at: datetime

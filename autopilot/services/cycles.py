@@ -14,6 +14,7 @@ from django.db.models import OuterRef, Subquery
 from autopilot.engine.analysis import Analysis, analyse
 from autopilot.engine.choosing import Chosen, choose, ranking
 from autopilot.engine.cycle import DecisionOutcome, InstanceState, Mode, slot_of
+from autopilot.engine.groups import in_words
 from autopilot.models import Decision, Instance, Order
 from autopilot.services.champion import LoadedChampion, loaded_champion
 from autopilot.services.cycle_orders import CycleOrders
@@ -116,6 +117,7 @@ class _Cycle(CycleOrders):
             opened = f"{seen.candle_open_time:%Y-%m-%d %H:%M}Z"
             return self._end(DecisionOutcome.UNCHANGED, f"no candle has closed since that of {opened}")
         self.instance.last_candle_at = seen.candle_open_time
+        self._fill_what_was_due()
         return self._judge(seen, seen.candle_open_time, seen.closed_at)
 
     def _judge(self, seen: Seen, opened_at: datetime, closed_at: datetime) -> Decision:
@@ -216,11 +218,12 @@ class _Cycle(CycleOrders):
             self._end(DecisionOutcome.SILENT, choice.why)
             return None
         self.decision.direction, self.decision.strength = signal.direction.value, signal.confidence
+        name = in_words(choice.strategy or "")
         told = "not known: uncalibrated" if chosen.score is None else f"{chosen.score:.3f}"
         if (chosen.score or 0.0) < instance.min_confidence_threshold:
             self._end(
                 DecisionOutcome.BELOW_THRESHOLD,
-                f"{choice.strategy} says {signal.direction}; its probability of profit is {told}, "
+                f"{name} says {signal.direction}; its probability of profit is {told}, "
                 f"below {instance.min_confidence_threshold:g}",
                 "below_threshold",
             )
@@ -237,11 +240,11 @@ class _Cycle(CycleOrders):
         if against:
             self._end(
                 DecisionOutcome.REFUSED,
-                f"{choice.strategy} says {signal.direction}; {against[1]}",
+                f"{name} says {signal.direction}; {against[1]}",
                 against[0],
             )
             return None
-        who = "the trend rule" if signal is analysis.ruled else choice.strategy
+        who = "the trend rule" if signal is analysis.ruled else name
         self._end(
             DecisionOutcome.SIGNAL,
             f"{who} says {signal.direction} ({choice.why}); probability of profit {told}",

@@ -38,7 +38,7 @@ def test_started_watched_and_stopped_in_a_browser(
         page.goto(live_server.url + reverse("autopilot:autopilots"))
         page.select_option("[name=instrument]", str(instrument.pk))
         page.select_option("[name=mode]", "pattern")
-        page.wait_for_selector("text=About once a week")
+        page.wait_for_selector("text=Nearest to once a week")
         page.screenshot(path=tmp_path / "autopilot-start.png", full_page=True)
         offences = offences_in_both_themes(page)
         page.click("#firing a")

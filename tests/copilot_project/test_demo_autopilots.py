@@ -49,7 +49,7 @@ def test_the_fourth_gets_the_weekly_threshold_once_its_candles_are_there(setting
     found = firing_of(instrument=started.instrument, timeframe=Timeframe.H1, mode=Mode.PATTERN, as_of=END)
     assert found is not None
     assert 0 < started.min_confidence_threshold == found.weekly
-    assert "weekly" in started.label
+    assert "one signal a week" in started.label
     assert started.auto_execute
 
 

@@ -54,7 +54,7 @@ def test_of_a_group_the_best_on_record_is_chosen() -> None:
 def test_another_group_that_suits_the_market_is_asked_where_the_first_is_silent() -> None:
     choice = by_rules(seen(("dca",)), no_records(), "by rules")
     assert (choice.group, choice.strategy) == (StrategyGroup.MARKET_MAKING, "dca")
-    assert "none of mean_reversion speaks" in choice.why
+    assert "no signal of mean reversion" in choice.why
 
 
 def test_nobody_who_suits_the_market_is_silence() -> None:

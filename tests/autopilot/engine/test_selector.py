@@ -80,7 +80,7 @@ def test_reasons_are_trees_shap_values_that_sum_to_the_score(model: SelectorMode
 def test_silent_group_has_no_strategy_and_no_probability(model: SelectorModel) -> None:
     choice = model.choose(np.full(COLUMNS, np.nan), -1, [])
     assert (choice.strategy, choice.probability) == (None, None)
-    assert "none of it speaks" in choice.why
+    assert "none of its strategies gives a signal" in choice.why
 
 
 def test_other_features_or_a_broken_text_are_refused() -> None:

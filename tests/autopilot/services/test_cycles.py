@@ -244,6 +244,20 @@ def test_the_order_fills_at_the_next_bar_through_the_paper_broker() -> None:
     assert order.state in {"filled", "lapsed"}
 
 
+def test_a_cycle_that_comes_before_the_broker_replaces_nothing_that_its_candle_filled() -> None:
+    instrument, rest, closed_at = market()
+    instance = make_autopilot(instrument, closed_at)
+    cycle(instance, closed_at)
+    Order.objects.update(type="market", price=None, good_bars=-1)
+    store(instrument, rest[:1])
+
+    cycle(instance, closed_at + timedelta(hours=1))
+
+    first = Order.objects.filter(purpose="entry").order_by("id")[0]
+    assert first.state == "filled"
+    assert first.fills.get().candle_open_time == closed_at
+
+
 def test_a_limit_order_that_lapses_is_decided_again_to_market_once() -> None:
     instrument, rest, closed_at = market()
     instance = make_autopilot(instrument, closed_at)
