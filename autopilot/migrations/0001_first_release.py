@@ -27,70 +27,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ExchangeKey',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_id', models.CharField(help_text='Which encryption key; a rotation changes it.', max_length=16)),
-                ('shown', models.CharField(help_text='The last characters of the API key.', max_length=8)),
-                ('state', models.CharField(choices=[('unchecked', 'Not yet checked by the executor'), ('usable', 'Usable'), ('refused', 'Refused')], default='unchecked', max_length=9)),
-                ('ip_restricted', models.BooleanField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('stored_by', models.CharField(max_length=150)),
-                ('stored_at', models.DateTimeField()),
-                ('checked_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['account'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Order',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_order_id', models.CharField(help_text='Made from the decision: asked twice, ordered once.', max_length=36, unique=True)),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('type', models.CharField(choices=[('market', 'Market'), ('limit', 'Limit'), ('stop', 'Stop')], max_length=6)),
-                ('purpose', models.CharField(choices=[('entry', 'Entry'), ('stop', 'Stop'), ('target', 'Target'), ('time_exit', 'Time exit'), ('signal_exit', 'Signal exit'), ('liquidation', 'Liquidation')], max_length=11)),
-                ('level', models.PositiveSmallIntegerField(default=0, help_text='Which of several entries, and of their exits.')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('filled', 'Filled'), ('refused', 'Refused'), ('rejected', 'Rejected'), ('lapsed', 'Lapsed'), ('cancelled', 'Cancelled')], max_length=9)),
-                ('reason_code', models.CharField(blank=True, help_text='Why it was refused or ended without being filled.', max_length=32)),
-                ('quantity', models.DecimalField(decimal_places=18, help_text='Asked for.', max_digits=38)),
-                ('remaining', models.DecimalField(decimal_places=18, help_text='Still waiting.', max_digits=38)),
-                ('filled', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('price', models.DecimalField(blank=True, decimal_places=18, help_text='Of a limit or stop order.', max_digits=38, null=True)),
-                ('stop_price', models.DecimalField(blank=True, decimal_places=18, help_text='Of the stop that a filled entry brings.', max_digits=38, null=True)),
-                ('target_price', models.DecimalField(blank=True, decimal_places=18, help_text='Of the target that a filled entry brings.', max_digits=38, null=True)),
-                ('trail', models.DecimalField(blank=True, decimal_places=18, help_text='Distance of a trailing stop.', max_digits=38, null=True)),
-                ('trail_atr', models.FloatField(blank=True, help_text='Managed exit: average true ranges at which the stop follows the best close.', null=True)),
-                ('good_bars', models.IntegerField(default=-1, help_text='Bars until it lapses; -1: never.')),
-                ('hold_bars', models.IntegerField(default=-1, help_text='Bars that the position is held at most; -1: any.')),
-                ('number', models.PositiveIntegerField(blank=True, help_text="In its position's book.", null=True)),
-                ('strategy', models.CharField(blank=True, max_length=40)),
-                ('strength', models.FloatField(blank=True, null=True)),
-                ('attempt', models.PositiveSmallIntegerField(default=0, help_text='How many times it lapsed before.')),
-                ('candle_open_time', models.DateTimeField(help_text='The closed candle on which it was decided.')),
-                ('active_from', models.DateTimeField(help_text='A bar that opens before this does not fill it.')),
-                ('placed_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='LiveOrderEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('new', 'New'), ('submitting', 'Submitting'), ('acked', 'Acked'), ('part_filled', 'Part filled'), ('unknown', 'Unknown'), ('filled', 'Filled'), ('cancelled', 'Cancelled'), ('refused', 'Refused'), ('dropped', 'Dropped'), ('decided', 'Decided')], max_length=11)),
-                ('detail', models.CharField(blank=True, max_length=300)),
-                ('at', models.DateTimeField()),
-            ],
-            options={
-                'ordering': ['id'],
-            },
-        ),
-        migrations.CreateModel(
             name='Account',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -118,6 +54,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ExchangeKey',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_id', models.CharField(help_text='Which encryption key; a rotation changes it.', max_length=16)),
+                ('shown', models.CharField(help_text='The last characters of the API key.', max_length=8)),
+                ('state', models.CharField(choices=[('unchecked', 'Not yet checked by the executor'), ('usable', 'Usable'), ('refused', 'Refused')], default='unchecked', max_length=9)),
+                ('ip_restricted', models.BooleanField(blank=True, null=True)),
+                ('note', models.CharField(blank=True, max_length=200)),
+                ('stored_by', models.CharField(max_length=150)),
+                ('stored_at', models.DateTimeField()),
+                ('checked_at', models.DateTimeField(blank=True, null=True)),
+                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='exchange_key', to='autopilot.account')),
+                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.exchange')),
+            ],
+            options={
+                'ordering': ['account'],
+            },
+        ),
+        migrations.CreateModel(
             name='BootstrapConfig',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
@@ -140,16 +95,6 @@ class Migration(migrations.Migration):
                 ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='secret', serialize=False, to='autopilot.exchangekey')),
                 ('ciphertext', models.BinaryField()),
             ],
-        ),
-        migrations.AddField(
-            model_name='exchangekey',
-            name='account',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='exchange_key', to='autopilot.account'),
-        ),
-        migrations.AddField(
-            model_name='exchangekey',
-            name='exchange',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.exchange'),
         ),
         migrations.CreateModel(
             name='Instance',
@@ -182,6 +127,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-started_at', '-id'],
+                'indexes': [models.Index(condition=models.Q(('state', 'running')), fields=['next_run_at'], name='autopilot_instance_due')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'stopped'), _negated=True), fields=('instrument', 'timeframe'), name='autopilot_instance_one_per_instrument_and_timeframe'), models.CheckConstraint(condition=models.Q(('interval_seconds__gte', 10), ('interval_seconds__lte', 86400)), name='autopilot_instance_interval'), models.CheckConstraint(condition=models.Q(('min_confidence_threshold__gte', 0), ('min_confidence_threshold__lte', 1), ('risk_fraction__gt', 0), ('risk_fraction__lte', 1)), name='autopilot_instance_ratios'), models.CheckConstraint(condition=models.Q(models.Q(('next_run_at', None), ('state', 'stopped'), ('stopped_at__isnull', False)), models.Q(models.Q(('state', 'stopped'), _negated=True), ('stopped_at', None)), _connector='OR'), name='autopilot_instance_stopped_has_ended')],
             },
         ),
         migrations.CreateModel(
@@ -200,6 +147,77 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('account',), name='autopilot_one_arming_at_a_time'), models.CheckConstraint(condition=models.Q(('confirmed_at', None), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('confirmed_at'), '+', models.Value(datetime.timedelta(days=1)))), _connector='OR'), name='autopilot_arming_expires_within_a_day')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Position',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], help_text='Of the candles that fill its orders.', max_length=3)),
+                ('tick', models.DecimalField(decimal_places=18, help_text='Step of a price.', max_digits=38)),
+                ('lot', models.DecimalField(decimal_places=18, help_text='Step of a quantity.', max_digits=38)),
+                ('clock', models.DateTimeField(help_text='Opening of the last bar that was stepped.')),
+                ('quantity', models.DecimalField(decimal_places=18, default=0, help_text='Signed: below zero is short.', max_digits=38)),
+                ('cost', models.DecimalField(decimal_places=8, default=0, help_text='What the quantity held was worth when it was entered.', max_digits=28)),
+                ('entered_at', models.DateTimeField(blank=True, null=True)),
+                ('hold_bars', models.IntegerField(default=-1, help_text='Bars until it is closed by time; -1: no limit.')),
+                ('closing', models.CharField(blank=True, choices=[('entry', 'Entry'), ('stop', 'Stop'), ('target', 'Target'), ('signal', 'Signal'), ('trailing_stop', 'Trailing stop'), ('time', 'Time'), ('liquidation', 'Liquidation')], help_text='Why the next open ends it.', max_length=13)),
+                ('best_price', models.DecimalField(blank=True, decimal_places=18, help_text='Most favourable since the entry.', max_digits=38, null=True)),
+                ('in_doubt', models.BooleanField(default=False, help_text='Another path through a bar would have led elsewhere.')),
+                ('funding', models.DecimalField(decimal_places=8, default=0, help_text='Funding and borrowing paid so far.', max_digits=28)),
+                ('round_trip_funding', models.DecimalField(decimal_places=8, default=0, help_text='Of which before this round trip.', max_digits=28)),
+                ('next_number', models.PositiveIntegerField(default=1, help_text='Of the next order in its book.')),
+                ('round_trip', models.PositiveIntegerField(default=0, help_text='Number of this round trip, or of the last.')),
+                ('last_close', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='autopilot.account')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument')),
+            ],
+            options={
+                'ordering': ['account', 'instrument'],
+                'constraints': [models.UniqueConstraint(fields=('account', 'instrument'), name='autopilot_position_once_per_account_and_instrument'), models.CheckConstraint(condition=models.Q(('lot__gt', 0), ('tick__gt', 0)), name='autopilot_position_steps'), models.CheckConstraint(condition=models.Q(models.Q(('entered_at', None), ('quantity', 0)), models.Q(models.Q(('quantity', 0), _negated=True), ('entered_at__isnull', False)), _connector='OR'), name='autopilot_position_held_since')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Order',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('client_order_id', models.CharField(help_text='Made from the decision: asked twice, ordered once.', max_length=36, unique=True)),
+                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
+                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
+                ('type', models.CharField(choices=[('market', 'Market'), ('limit', 'Limit'), ('stop', 'Stop')], max_length=6)),
+                ('purpose', models.CharField(choices=[('entry', 'Entry'), ('stop', 'Stop'), ('target', 'Target'), ('time_exit', 'Time exit'), ('signal_exit', 'Signal exit'), ('liquidation', 'Liquidation')], max_length=11)),
+                ('level', models.PositiveSmallIntegerField(default=0, help_text='Which of several entries, and of their exits.')),
+                ('state', models.CharField(choices=[('open', 'Open'), ('filled', 'Filled'), ('refused', 'Refused'), ('rejected', 'Rejected'), ('lapsed', 'Lapsed'), ('cancelled', 'Cancelled')], max_length=9)),
+                ('reason_code', models.CharField(blank=True, help_text='Why it was refused or ended without being filled.', max_length=32)),
+                ('quantity', models.DecimalField(decimal_places=18, help_text='Asked for.', max_digits=38)),
+                ('remaining', models.DecimalField(decimal_places=18, help_text='Still waiting.', max_digits=38)),
+                ('filled', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ('price', models.DecimalField(blank=True, decimal_places=18, help_text='Of a limit or stop order.', max_digits=38, null=True)),
+                ('stop_price', models.DecimalField(blank=True, decimal_places=18, help_text='Of the stop that a filled entry brings.', max_digits=38, null=True)),
+                ('target_price', models.DecimalField(blank=True, decimal_places=18, help_text='Of the target that a filled entry brings.', max_digits=38, null=True)),
+                ('trail', models.DecimalField(blank=True, decimal_places=18, help_text='Distance of a trailing stop.', max_digits=38, null=True)),
+                ('trail_atr', models.FloatField(blank=True, help_text='Managed exit: average true ranges at which the stop follows the best close.', null=True)),
+                ('good_bars', models.IntegerField(default=-1, help_text='Bars until it lapses; -1: never.')),
+                ('hold_bars', models.IntegerField(default=-1, help_text='Bars that the position is held at most; -1: any.')),
+                ('number', models.PositiveIntegerField(blank=True, help_text="In its position's book.", null=True)),
+                ('strategy', models.CharField(blank=True, max_length=40)),
+                ('strength', models.FloatField(blank=True, null=True)),
+                ('attempt', models.PositiveSmallIntegerField(default=0, help_text='How many times it lapsed before.')),
+                ('candle_open_time', models.DateTimeField(help_text='The closed candle on which it was decided.')),
+                ('active_from', models.DateTimeField(help_text='A bar that opens before this does not fill it.')),
+                ('placed_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='autopilot.account')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument')),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='exits', to='autopilot.order')),
+                ('signal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='signals.signal')),
+                ('position', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='autopilot.position')),
+            ],
+            options={
+                'ordering': ['-id'],
+                'indexes': [models.Index(fields=['account', '-placed_at'], name='autopilot_order_by_time'), models.Index(condition=models.Q(('state', 'open')), fields=['position'], name='autopilot_order_that_waits')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('account', 'instrument', 'side', 'purpose', 'level'), name='autopilot_order_one_open_intent'), models.UniqueConstraint(fields=('position', 'number'), name='autopilot_order_number_once_per_position'), models.CheckConstraint(condition=models.Q(('filled__gte', 0), ('quantity__gte', 0), ('remaining__gte', 0)), name='autopilot_order_quantities'), models.CheckConstraint(condition=models.Q(('trail_atr', None), models.Q(('stop_price__isnull', False), ('target_price', None), ('trail', None), ('trail_atr__gt', 0)), _connector='OR'), name='autopilot_order_managed_exit'), models.CheckConstraint(condition=models.Q(('type', 'market'), ('state', 'refused'), models.Q(('price__gt', 0), ('price__isnull', False)), _connector='OR'), name='autopilot_order_price_where_needed'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('position__isnull', False), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='autopilot_order_ends_when_not_open'), models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('placed_at')), _connector='OR'), name='autopilot_order_ends_after_it_is_placed')],
             },
         ),
         migrations.CreateModel(
@@ -222,30 +240,27 @@ class Migration(migrations.Migration):
                 ('first_empty_at', models.DateTimeField(blank=True, help_text='First time that the exchange answered and knew of nothing.', null=True)),
                 ('last_empty_at', models.DateTimeField(blank=True, null=True)),
                 ('decided_by', models.CharField(blank=True, max_length=150)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='live_orders', to='autopilot.account')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument')),
             ],
             options={
                 'ordering': ['-order_id'],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused']), _negated=True), fields=['account', 'instrument'], name='autopilot_live_order_alive')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused'])), models.Q(models.Q(('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused']), _negated=True), ('ended_at', None)), _connector='OR'), name='autopilot_live_order_ends_when_final'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'dropped']), models.Q(('sent_quantity__gt', 0), ('submitted_at__isnull', False)), _connector='OR'), name='autopilot_live_order_sent_when_submitted'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'decided'), _negated=True), models.Q(('decided_by', ''), _negated=True), _connector='OR'), name='autopilot_live_order_decided_by_somebody')],
             },
         ),
-        migrations.AddField(
-            model_name='order',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='autopilot.account'),
-        ),
-        migrations.AddField(
-            model_name='order',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='order',
-            name='parent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='exits', to='autopilot.order'),
-        ),
-        migrations.AddField(
-            model_name='order',
-            name='signal',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='signals.signal'),
+        migrations.CreateModel(
+            name='LiveOrderEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('new', 'New'), ('submitting', 'Submitting'), ('acked', 'Acked'), ('part_filled', 'Part filled'), ('unknown', 'Unknown'), ('filled', 'Filled'), ('cancelled', 'Cancelled'), ('refused', 'Refused'), ('dropped', 'Dropped'), ('decided', 'Decided')], max_length=11)),
+                ('detail', models.CharField(blank=True, max_length=300)),
+                ('at', models.DateTimeField()),
+                ('live_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='autopilot.liveorder')),
+            ],
+            options={
+                'ordering': ['id'],
+            },
         ),
         migrations.CreateModel(
             name='Fill',
@@ -264,9 +279,11 @@ class Migration(migrations.Migration):
                 ('is_ambiguous', models.BooleanField(default=False, help_text='Another path through the bar would have ended otherwise.')),
                 ('recorded_at', models.DateTimeField()),
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='autopilot.order')),
+                ('position', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='autopilot.position')),
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('position', 'candle_open_time', 'number'), name='autopilot_fill_once_per_bar'), models.CheckConstraint(condition=models.Q(('price__gt', 0), ('quantity__gt', 0), ('value__gte', 0)), name='autopilot_fill_positive')],
             },
         ),
         migrations.CreateModel(
@@ -308,6 +325,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-slot', '-id'],
+                'indexes': [models.Index(fields=['-decided_at'], name='autopilot_decision_by_time')],
+                'constraints': [models.UniqueConstraint(fields=('instance', 'slot'), name='autopilot_decision_once_per_instance_and_slot')],
             },
         ),
         migrations.CreateModel(
@@ -330,44 +349,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('exchange', 'account', 'instrument', 'trade_id'), name='autopilot_live_trade_once'), models.CheckConstraint(condition=models.Q(('price__gt', 0), ('quantity__gt', 0)), name='autopilot_live_trade_positive')],
             },
-        ),
-        migrations.CreateModel(
-            name='Position',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], help_text='Of the candles that fill its orders.', max_length=3)),
-                ('tick', models.DecimalField(decimal_places=18, help_text='Step of a price.', max_digits=38)),
-                ('lot', models.DecimalField(decimal_places=18, help_text='Step of a quantity.', max_digits=38)),
-                ('clock', models.DateTimeField(help_text='Opening of the last bar that was stepped.')),
-                ('quantity', models.DecimalField(decimal_places=18, default=0, help_text='Signed: below zero is short.', max_digits=38)),
-                ('cost', models.DecimalField(decimal_places=8, default=0, help_text='What the quantity held was worth when it was entered.', max_digits=28)),
-                ('entered_at', models.DateTimeField(blank=True, null=True)),
-                ('hold_bars', models.IntegerField(default=-1, help_text='Bars until it is closed by time; -1: no limit.')),
-                ('closing', models.CharField(blank=True, choices=[('entry', 'Entry'), ('stop', 'Stop'), ('target', 'Target'), ('signal', 'Signal'), ('trailing_stop', 'Trailing stop'), ('time', 'Time'), ('liquidation', 'Liquidation')], help_text='Why the next open ends it.', max_length=13)),
-                ('best_price', models.DecimalField(blank=True, decimal_places=18, help_text='Most favourable since the entry.', max_digits=38, null=True)),
-                ('in_doubt', models.BooleanField(default=False, help_text='Another path through a bar would have led elsewhere.')),
-                ('funding', models.DecimalField(decimal_places=8, default=0, help_text='Funding and borrowing paid so far.', max_digits=28)),
-                ('round_trip_funding', models.DecimalField(decimal_places=8, default=0, help_text='Of which before this round trip.', max_digits=28)),
-                ('next_number', models.PositiveIntegerField(default=1, help_text='Of the next order in its book.')),
-                ('round_trip', models.PositiveIntegerField(default=0, help_text='Number of this round trip, or of the last.')),
-                ('last_close', models.DecimalField(blank=True, decimal_places=18, max_digits=38, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='autopilot.account')),
-                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument')),
-            ],
-            options={
-                'ordering': ['account', 'instrument'],
-            },
-        ),
-        migrations.AddField(
-            model_name='order',
-            name='position',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='autopilot.position'),
-        ),
-        migrations.AddField(
-            model_name='fill',
-            name='position',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='autopilot.position'),
         ),
         migrations.CreateModel(
             name='BalanceEntry',
@@ -384,6 +367,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'balance entries',
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('fill', 'kind'), name='autopilot_balance_once_per_fill_and_kind'), models.UniqueConstraint(condition=models.Q(('kind', 'funding')), fields=('position', 'at'), name='autopilot_balance_funding_once_per_bar')],
             },
         ),
         migrations.CreateModel(
@@ -418,6 +402,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('account', 'instrument', 'cause', 'order'), name='autopilot_freeze_once', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(
@@ -446,6 +431,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['account', '-exited_at'], name='autopilot_trade_by_time')],
+                'constraints': [models.UniqueConstraint(fields=('position', 'round_trip'), name='autopilot_trade_once_per_round_trip'), models.CheckConstraint(condition=models.Q(('exited_at__gte', models.F('entered_at'))), name='autopilot_trade_ends_after_it_begins')],
             },
         ),
         migrations.CreateModel(
@@ -477,68 +464,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('account', 'asset'), name='autopilot_holding_once')],
             },
         ),
-        migrations.AddIndex(
-            model_name='instance',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['next_run_at'], name='autopilot_instance_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='instance',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'stopped'), _negated=True), fields=('instrument', 'timeframe'), name='autopilot_instance_one_per_instrument_and_timeframe'),
-        ),
-        migrations.AddConstraint(
-            model_name='instance',
-            constraint=models.CheckConstraint(condition=models.Q(('interval_seconds__gte', 10), ('interval_seconds__lte', 86400)), name='autopilot_instance_interval'),
-        ),
-        migrations.AddConstraint(
-            model_name='instance',
-            constraint=models.CheckConstraint(condition=models.Q(('min_confidence_threshold__gte', 0), ('min_confidence_threshold__lte', 1), ('risk_fraction__gt', 0), ('risk_fraction__lte', 1)), name='autopilot_instance_ratios'),
-        ),
-        migrations.AddConstraint(
-            model_name='instance',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('next_run_at', None), ('state', 'stopped'), ('stopped_at__isnull', False)), models.Q(models.Q(('state', 'stopped'), _negated=True), ('stopped_at', None)), _connector='OR'), name='autopilot_instance_stopped_has_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='livearming',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('account',), name='autopilot_one_arming_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='livearming',
-            constraint=models.CheckConstraint(condition=models.Q(('confirmed_at', None), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('confirmed_at'), '+', models.Value(datetime.timedelta(days=1)))), _connector='OR'), name='autopilot_arming_expires_within_a_day'),
-        ),
-        migrations.AddField(
-            model_name='liveorderevent',
-            name='live_order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='autopilot.liveorder'),
-        ),
-        migrations.AddField(
-            model_name='liveorder',
-            name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='live_orders', to='autopilot.account'),
-        ),
-        migrations.AddField(
-            model_name='liveorder',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument'),
-        ),
-        migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['-decided_at'], name='autopilot_decision_by_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('instance', 'slot'), name='autopilot_decision_once_per_instance_and_slot'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='decision',
             trigger=pgtrigger.compiler.Trigger(name='never_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='59a66d3ad6f179a68ddb9970359353a232c42749', operation='UPDATE', pgid='pgtrigger_never_changed_a999f', table='autopilot_decision', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='livetrade',
-            constraint=models.UniqueConstraint(fields=('exchange', 'account', 'instrument', 'trade_id'), name='autopilot_live_trade_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='livetrade',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gt', 0), ('quantity__gt', 0)), name='autopilot_live_trade_positive'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='livetrade',
@@ -548,65 +476,9 @@ class Migration(migrations.Migration):
             model_name='livetrade',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'trades are only ever added';", hash='29649569e0fbbea5a9218aaaf0a5b4764cf1868b', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d83ee', table='autopilot_livetrade', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(fields=('account', 'instrument'), name='autopilot_position_once_per_account_and_instrument'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(('lot__gt', 0), ('tick__gt', 0)), name='autopilot_position_steps'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entered_at', None), ('quantity', 0)), models.Q(models.Q(('quantity', 0), _negated=True), ('entered_at__isnull', False)), _connector='OR'), name='autopilot_position_held_since'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='position',
             trigger=pgtrigger.compiler.Trigger(name='is_sum_of_fills', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', declare='DECLARE told numeric; filled numeric;', func="\nSELECT quantity INTO told FROM autopilot_position WHERE id = NEW.id;\nSELECT coalesce(sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END), 0) INTO filled\n    FROM autopilot_fill WHERE position_id = NEW.id;\nIF told <> filled THEN\n    RAISE EXCEPTION 'position % holds %, its fills sum up to %', NEW.id, told, filled\n        USING ERRCODE = 'integrity_constraint_violation';\nEND IF;\nRETURN NULL;\n", hash='2c13ba33ed26dabf4a227d7d2c9218c404b1d6c9', operation='INSERT OR UPDATE', pgid='pgtrigger_is_sum_of_fills_382d8', table='autopilot_position', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['account', '-placed_at'], name='autopilot_order_by_time'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['position'], name='autopilot_order_that_waits'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('account', 'instrument', 'side', 'purpose', 'level'), name='autopilot_order_one_open_intent'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('position', 'number'), name='autopilot_order_number_once_per_position'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('filled__gte', 0), ('quantity__gte', 0), ('remaining__gte', 0)), name='autopilot_order_quantities'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('trail_atr', None), models.Q(('stop_price__isnull', False), ('target_price', None), ('trail', None), ('trail_atr__gt', 0)), _connector='OR'), name='autopilot_order_managed_exit'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('type', 'market'), ('state', 'refused'), models.Q(('price__gt', 0), ('price__isnull', False)), _connector='OR'), name='autopilot_order_price_where_needed'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('position__isnull', False), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='autopilot_order_ends_when_not_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('placed_at')), _connector='OR'), name='autopilot_order_ends_after_it_is_placed'),
-        ),
-        migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(fields=('position', 'candle_open_time', 'number'), name='autopilot_fill_once_per_bar'),
-        ),
-        migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gt', 0), ('quantity__gt', 0), ('value__gte', 0)), name='autopilot_fill_positive'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='fill',
@@ -620,14 +492,6 @@ class Migration(migrations.Migration):
             model_name='fill',
             trigger=pgtrigger.compiler.Trigger(name='position_is_sum', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', declare='DECLARE told numeric; filled numeric;', func="\nSELECT quantity INTO told FROM autopilot_position WHERE id = NEW.position_id;\nSELECT coalesce(sum(CASE side WHEN 'buy' THEN quantity ELSE -quantity END), 0) INTO filled\n    FROM autopilot_fill WHERE position_id = NEW.position_id;\nIF told <> filled THEN\n    RAISE EXCEPTION 'position % holds %, its fills sum up to %', NEW.position_id, told, filled\n        USING ERRCODE = 'integrity_constraint_violation';\nEND IF;\nRETURN NULL;\n", hash='eddecd640e43f305f47c6276fd2abfdd95c0a12f', operation='INSERT', pgid='pgtrigger_position_is_sum_b35c5', table='autopilot_fill', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
         ),
-        migrations.AddConstraint(
-            model_name='balanceentry',
-            constraint=models.UniqueConstraint(fields=('fill', 'kind'), name='autopilot_balance_once_per_fill_and_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='balanceentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'funding')), fields=('position', 'at'), name='autopilot_balance_funding_once_per_bar'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='balanceentry',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='163d4e9e4a303c7e72cbaf64d27ff8f35f287065', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_7ee92', table='autopilot_balanceentry', when='BEFORE')),
@@ -635,22 +499,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='balanceentry',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'balances are only ever added to';", hash='719deb6adc4838af9025e5c72cb2f3fe76a9ec03', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_ae8e5', table='autopilot_balanceentry', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='symbolfreeze',
-            constraint=models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('account', 'instrument', 'cause', 'order'), name='autopilot_freeze_once', nulls_distinct=False),
-        ),
-        migrations.AddIndex(
-            model_name='trade',
-            index=models.Index(fields=['account', '-exited_at'], name='autopilot_trade_by_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.UniqueConstraint(fields=('position', 'round_trip'), name='autopilot_trade_once_per_round_trip'),
-        ),
-        migrations.AddConstraint(
-            model_name='trade',
-            constraint=models.CheckConstraint(condition=models.Q(('exited_at__gte', models.F('entered_at'))), name='autopilot_trade_ends_after_it_begins'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trade',
@@ -667,22 +515,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='liveorderevent',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'the history of orders is only ever added to';", hash='6bfe33e20b9496d01dc5a9f3ab0a0645cd3dd6d4', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_39cee', table='autopilot_liveorderevent', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='liveorder',
-            index=models.Index(condition=models.Q(('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused']), _negated=True), fields=['account', 'instrument'], name='autopilot_live_order_alive'),
-        ),
-        migrations.AddConstraint(
-            model_name='liveorder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused'])), models.Q(models.Q(('state__in', ['cancelled', 'decided', 'dropped', 'filled', 'refused']), _negated=True), ('ended_at', None)), _connector='OR'), name='autopilot_live_order_ends_when_final'),
-        ),
-        migrations.AddConstraint(
-            model_name='liveorder',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['new', 'dropped']), models.Q(('sent_quantity__gt', 0), ('submitted_at__isnull', False)), _connector='OR'), name='autopilot_live_order_sent_when_submitted'),
-        ),
-        migrations.AddConstraint(
-            model_name='liveorder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'decided'), _negated=True), models.Q(('decided_by', ''), _negated=True), _connector='OR'), name='autopilot_live_order_decided_by_somebody'),
         ),
         migrations.RunSQL(*words_column("autopilot_decision", "reason")),
     ]

@@ -99,6 +99,9 @@ class Migration(migrations.Migration):
                 ('paused_until', models.DateTimeField(blank=True, help_text='Telegram asked the whole bot to wait.', null=True)),
                 ('halted_reason', models.CharField(blank=True, help_text='Why nothing is sent; empty = running.', max_length=300)),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='notifications_one_sender_state')],
+            },
         ),
         migrations.CreateModel(
             name='SignalPicture',
@@ -111,9 +114,11 @@ class Migration(migrations.Migration):
                 ('requested_at', models.DateTimeField()),
                 ('awaited_until', models.DateTimeField(blank=True, help_text='Deliveries wait for it until then; empty: they do not.', null=True)),
                 ('drawn_at', models.DateTimeField(blank=True, null=True)),
+                ('signal', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='picture', to='signals.signal')),
             ],
             options={
                 'ordering': ['-requested_at'],
+                'indexes': [models.Index(condition=models.Q(('error', ''), ('png', None)), fields=['requested_at'], name='notifications_picture_waiting')],
             },
         ),
         migrations.CreateModel(
@@ -130,6 +135,8 @@ class Migration(migrations.Migration):
                 ('refund_asked_by', models.CharField(blank=True, max_length=150)),
                 ('refund_error', models.CharField(blank=True, max_length=300)),
                 ('refunded_at', models.DateTimeField(blank=True, null=True)),
+                ('subscriber', models.ForeignKey(help_text="Empty: nobody's.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='stars_payments', to='users.subscriber')),
+                ('tier', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='users.tier')),
             ],
             options={
                 'ordering': ['-paid_at'],
@@ -152,6 +159,10 @@ class Migration(migrations.Migration):
                 ('refund_asked_by', models.CharField(blank=True, max_length=150)),
                 ('refund_error', models.CharField(blank=True, max_length=300)),
                 ('refunded_at', models.DateTimeField(blank=True, null=True)),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='notifications.starspayment')),
+                ('subscriber', models.ForeignKey(db_constraint=False, help_text="Empty: nobody's.", null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='users.subscriber')),
+                ('tier', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='users.tier')),
             ],
             options={
                 'abstract': False,
@@ -170,6 +181,26 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-received_at'],
+                'indexes': [models.Index(condition=models.Q(('processed_at', None)), fields=['received_at'], name='notifications_update_waiting')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookEndpoint',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('name', models.CharField(max_length=100)),
+                ('url', models.CharField(help_text='https://… at a public address.', max_length=500)),
+                ('secret', models.CharField(editable=False, max_length=64)),
+                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('signal', 'Signal'), ('update', 'Raised stop'), ('outcome', 'Outcome')], max_length=10), size=None)),
+                ('is_active', models.BooleanField(default=True)),
+                ('created_at', models.DateTimeField()),
+                ('api_key', models.ForeignKey(help_text='Its tier decides what is told, and when. With the key everything ends.', on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to='users.apikey')),
+            ],
+            options={
+                'verbose_name': 'webhook',
+                'ordering': ['name'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kinds__contained_by', ['signal', 'update', 'outcome']), ('kinds__len__gt', 0)), name='notifications_webhook_has_known_kinds')],
             },
         ),
         migrations.CreateModel(
@@ -188,28 +219,15 @@ class Migration(migrations.Migration):
                 ('last_status', models.PositiveSmallIntegerField(blank=True, help_text='Of the last answer.', null=True)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='signals.signal')),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='notifications.webhookendpoint')),
             ],
             options={
                 'verbose_name': 'webhook delivery',
                 'verbose_name_plural': 'webhook deliveries',
                 'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='WebhookEndpoint',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('url', models.CharField(help_text='https://… at a public address.', max_length=500)),
-                ('secret', models.CharField(editable=False, max_length=64)),
-                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('signal', 'Signal'), ('update', 'Raised stop'), ('outcome', 'Outcome')], max_length=10), size=None)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-            ],
-            options={
-                'verbose_name': 'webhook',
-                'ordering': ['name'],
+                'indexes': [models.Index(condition=models.Q(('state__in', ('pending', 'sending', 'retry'))), fields=['endpoint', 'next_attempt_at'], name='notifications_webhook_open')],
+                'constraints': [models.UniqueConstraint(fields=('endpoint', 'signal', 'kind'), name='notifications_webhook_event_once'), models.CheckConstraint(condition=models.Q(models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False), ('state', 'sending')), models.Q(models.Q(('state', 'sending'), _negated=True), ('attempt_id', None), ('lease_until', None)), _connector='OR'), name='notifications_webhook_sending_under_a_lease')],
             },
         ),
         migrations.CreateModel(
@@ -240,6 +258,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'deliveries',
                 'ordering': ['-id'],
+                'indexes': [models.Index(fields=['subscriber', 'due_at'], name='notifications_delivery_history'), models.Index(condition=models.Q(('state__in', ['pending', 'sending', 'retry'])), fields=['next_attempt_at'], name='notifications_delivery_open'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['due_at'], name='notifications_delivery_due'), models.Index(models.OrderBy(models.F('tier_rank'), descending=True), models.OrderBy(models.F('weight'), descending=True), models.F('due_at'), models.F('id'), models.F('expires_at'), condition=models.Q(('state__in', ['pending', 'retry'])), name='notifications_delivery_next')],
+                'constraints': [models.UniqueConstraint(fields=('signal', 'subscriber', 'kind'), name='notifications_delivery_once_per_subscriber'), models.CheckConstraint(condition=models.Q(('sent_at', None), ('sent_at__gte', models.F('due_at')), _connector='OR'), name='notifications_delivery_not_sent_before_due'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='notifications_sent_delivery_has_a_time'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='notifications_sending_delivery_has_a_lease')],
             },
         ),
         migrations.CreateModel(
@@ -256,6 +276,9 @@ class Migration(migrations.Migration):
                 ('instruments', models.ManyToManyField(blank=True, help_text='Empty = all instruments.', related_name='+', to='market.instrument')),
                 ('subscriber', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='preference', to='users.subscriber')),
             ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('quiet_from', None), ('quiet_until', None)), models.Q(('quiet_from__isnull', False), ('quiet_until__isnull', False), models.Q(('quiet_from', models.F('quiet_until')), _negated=True)), _connector='OR'), name='notifications_quiet_hours_have_two_ends'), models.CheckConstraint(condition=django.db.models.lookups.IsNull(notifications.models.preference.LocalTime(models.F('timezone'), models.Value(datetime.datetime(2026, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))), False), name='notifications_database_knows_the_timezone')],
+            },
         ),
         migrations.CreateModel(
             name='DeliveryPreferenceEvent',
@@ -325,6 +348,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-due_at'],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['pending', 'sending', 'retry'])), fields=['next_attempt_at'], name='notifications_notice_open')],
+                'constraints': [models.UniqueConstraint(fields=('subscriber', 'kind', 'about'), name='notifications_notice_once'), models.CheckConstraint(condition=models.Q(('sent_at', None), ('sent_at__gte', models.F('due_at')), _connector='OR'), name='notifications_notice_not_sent_before_due')],
             },
         ),
         migrations.CreateModel(
@@ -354,104 +379,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='notifications_one_sender_lease')],
             },
         ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='senderlease',
-            trigger=pgtrigger.compiler.Trigger(name='keeps_its_token', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='d65fdb62c9b95153b72a2b57da73a37866090189', operation='DELETE', pgid='pgtrigger_keeps_its_token_25dfa', table='notifications_senderlease', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='senderlease',
-            trigger=pgtrigger.compiler.Trigger(name='token_only_grows', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW."fencing_token" < (OLD."fencing_token"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='481dce657b9d415be0a2a6bab75dfbe9b07e6fc2', operation='UPDATE', pgid='pgtrigger_token_only_grows_ae3eb', table='notifications_senderlease', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='senderstate',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='notifications_one_sender_state'),
-        ),
-        migrations.AddField(
-            model_name='signalpicture',
-            name='signal',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='picture', to='signals.signal'),
-        ),
-        migrations.AddField(
-            model_name='starspayment',
-            name='subscriber',
-            field=models.ForeignKey(help_text="Empty: nobody's.", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='stars_payments', to='users.subscriber'),
-        ),
-        migrations.AddField(
-            model_name='starspayment',
-            name='tier',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='users.tier'),
-        ),
-        migrations.AddField(
-            model_name='starspaymentevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
-        ),
-        migrations.AddField(
-            model_name='starspaymentevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='notifications.starspayment'),
-        ),
-        migrations.AddField(
-            model_name='starspaymentevent',
-            name='subscriber',
-            field=models.ForeignKey(db_constraint=False, help_text="Empty: nobody's.", null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='users.subscriber'),
-        ),
-        migrations.AddField(
-            model_name='starspaymentevent',
-            name='tier',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='users.tier'),
-        ),
-        migrations.AddIndex(
-            model_name='telegramupdate',
-            index=models.Index(condition=models.Q(('processed_at', None)), fields=['received_at'], name='notifications_update_waiting'),
-        ),
-        migrations.AddField(
-            model_name='webhookdelivery',
-            name='signal',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='signals.signal'),
-        ),
-        migrations.AddField(
-            model_name='webhookendpoint',
-            name='api_key',
-            field=models.ForeignKey(help_text='Its tier decides what is told, and when. With the key everything ends.', on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to='users.apikey'),
-        ),
-        migrations.AddField(
-            model_name='webhookdelivery',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='notifications.webhookendpoint'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['subscriber', 'due_at'], name='notifications_delivery_history'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'sending', 'retry'])), fields=['next_attempt_at'], name='notifications_delivery_open'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['due_at'], name='notifications_delivery_due'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(models.OrderBy(models.F('tier_rank'), descending=True), models.OrderBy(models.F('weight'), descending=True), models.F('due_at'), models.F('id'), models.F('expires_at'), condition=models.Q(('state__in', ['pending', 'retry'])), name='notifications_delivery_next'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('signal', 'subscriber', 'kind'), name='notifications_delivery_once_per_subscriber'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('sent_at', None), ('sent_at__gte', models.F('due_at')), _connector='OR'), name='notifications_delivery_not_sent_before_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='notifications_sent_delivery_has_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sending'), _negated=True), models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='notifications_sending_delivery_has_a_lease'),
-        ),
         migrations.CreateModel(
             name='PreferenceInstrument',
             fields=[
@@ -463,13 +390,13 @@ class Migration(migrations.Migration):
             },
             bases=('notifications.deliverypreference_instruments',),
         ),
-        migrations.AddConstraint(
-            model_name='deliverypreference',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('quiet_from', None), ('quiet_until', None)), models.Q(('quiet_from__isnull', False), ('quiet_until__isnull', False), models.Q(('quiet_from', models.F('quiet_until')), _negated=True)), _connector='OR'), name='notifications_quiet_hours_have_two_ends'),
+        pgtrigger.migrations.AddTrigger(
+            model_name='senderlease',
+            trigger=pgtrigger.compiler.Trigger(name='keeps_its_token', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='d65fdb62c9b95153b72a2b57da73a37866090189', operation='DELETE', pgid='pgtrigger_keeps_its_token_25dfa', table='notifications_senderlease', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='deliverypreference',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.IsNull(notifications.models.preference.LocalTime(models.F('timezone'), models.Value(datetime.datetime(2026, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))), False), name='notifications_database_knows_the_timezone'),
+        pgtrigger.migrations.AddTrigger(
+            model_name='senderlease',
+            trigger=pgtrigger.compiler.Trigger(name='token_only_grows', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW."fencing_token" < (OLD."fencing_token"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='481dce657b9d415be0a2a6bab75dfbe9b07e6fc2', operation='UPDATE', pgid='pgtrigger_token_only_grows_ae3eb', table='notifications_senderlease', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='deliverypreference',
@@ -479,22 +406,6 @@ class Migration(migrations.Migration):
             model_name='deliverypreference',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."daily_cap" IS DISTINCT FROM (NEW."daily_cap") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."paused_until" IS DISTINCT FROM (NEW."paused_until") OR OLD."quiet_from" IS DISTINCT FROM (NEW."quiet_from") OR OLD."quiet_until" IS DISTINCT FROM (NEW."quiet_until") OR OLD."sessions" IS DISTINCT FROM (NEW."sessions") OR OLD."subscriber_id" IS DISTINCT FROM (NEW."subscriber_id") OR OLD."timezone" IS DISTINCT FROM (NEW."timezone"))', func='INSERT INTO "notifications_deliverypreferenceevent" ("daily_cap", "id", "paused_until", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "quiet_from", "quiet_until", "sessions", "subscriber_id", "timezone") VALUES (NEW."daily_cap", NEW."id", NEW."paused_until", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."quiet_from", NEW."quiet_until", NEW."sessions", NEW."subscriber_id", NEW."timezone"); RETURN NULL;', hash='08447b25d97a3b14b749365c3fc276c381aceb5e', operation='UPDATE', pgid='pgtrigger_update_update_a76db', table='notifications_deliverypreference', when='AFTER')),
         ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'sending', 'retry'])), fields=['next_attempt_at'], name='notifications_notice_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('subscriber', 'kind', 'about'), name='notifications_notice_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('sent_at', None), ('sent_at__gte', models.F('due_at')), _connector='OR'), name='notifications_notice_not_sent_before_due'),
-        ),
-        migrations.AddIndex(
-            model_name='signalpicture',
-            index=models.Index(condition=models.Q(('error', ''), ('png', None)), fields=['requested_at'], name='notifications_picture_waiting'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='starspayment',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "notifications_starspaymentevent" ("days", "id", "note", "paid_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "refund_asked_at", "refund_asked_by", "refund_error", "refunded_at", "stars", "subscriber_id", "telegram_payment_charge_id", "tier_id", "user_id") VALUES (NEW."days", NEW."id", NEW."note", NEW."paid_at", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."refund_asked_at", NEW."refund_asked_by", NEW."refund_error", NEW."refunded_at", NEW."stars", NEW."subscriber_id", NEW."telegram_payment_charge_id", NEW."tier_id", NEW."user_id"); RETURN NULL;', hash='820277f37bbe9499a9964c25092d44289172c858', operation='INSERT', pgid='pgtrigger_insert_insert_2d102', table='notifications_starspayment', when='AFTER')),
@@ -502,22 +413,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='starspayment',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "notifications_starspaymentevent" ("days", "id", "note", "paid_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "refund_asked_at", "refund_asked_by", "refund_error", "refunded_at", "stars", "subscriber_id", "telegram_payment_charge_id", "tier_id", "user_id") VALUES (NEW."days", NEW."id", NEW."note", NEW."paid_at", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."refund_asked_at", NEW."refund_asked_by", NEW."refund_error", NEW."refunded_at", NEW."stars", NEW."subscriber_id", NEW."telegram_payment_charge_id", NEW."tier_id", NEW."user_id"); RETURN NULL;', hash='b7b505d0efc1db0349f53aa3375b1bbf70d98b2a', operation='UPDATE', pgid='pgtrigger_update_update_a1232', table='notifications_starspayment', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('kinds__contained_by', ['signal', 'update', 'outcome']), ('kinds__len__gt', 0)), name='notifications_webhook_has_known_kinds'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('state__in', ('pending', 'sending', 'retry'))), fields=['endpoint', 'next_attempt_at'], name='notifications_webhook_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'signal', 'kind'), name='notifications_webhook_event_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('attempt_id__isnull', False), ('lease_until__isnull', False), ('state', 'sending')), models.Q(models.Q(('state', 'sending'), _negated=True), ('attempt_id', None), ('lease_until', None)), _connector='OR'), name='notifications_webhook_sending_under_a_lease'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='preferenceinstrument',

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['published_at', 'instrument'],
+                'constraints': [models.UniqueConstraint(fields=('run', 'instrument', 'published_at', 'timeframe'), name='research_replay_signal_once')],
             },
         ),
         migrations.CreateModel(
@@ -107,6 +108,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'replay deliveries',
+                'constraints': [models.UniqueConstraint(fields=('signal', 'subscriber'), name='research_replay_delivery_once')],
             },
         ),
         migrations.CreateModel(
@@ -182,6 +184,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['study', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('study', 'combination'), name='research_trial_once'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='research_trial_end_has_its_moment')],
             },
         ),
         migrations.CreateModel(
@@ -218,14 +221,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('job', 'name'), name='research_policy_checkpoint_once')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='replaysignal',
-            constraint=models.UniqueConstraint(fields=('run', 'instrument', 'published_at', 'timeframe'), name='research_replay_signal_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='replaydelivery',
-            constraint=models.UniqueConstraint(fields=('signal', 'subscriber'), name='research_replay_delivery_once'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='study',
             trigger=pgtrigger.compiler.Trigger(name='stays_as_asked', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='357f66237f6ef4b20d535e89aa07ba19c00f47a1', operation='UPDATE OR DELETE', pgid='pgtrigger_stays_as_asked_f9556', table='research_study', when='BEFORE')),
@@ -233,14 +228,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='study',
             trigger=pgtrigger.compiler.Trigger(name='stays_untruncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'studies cannot be truncated: their trials would count no more';", hash='b9a3fd0ff5c371dc9d0bef2e343434526f5ab9bc', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_stays_untruncated_19642', table='research_study', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='trial',
-            constraint=models.UniqueConstraint(fields=('study', 'combination'), name='research_trial_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='trial',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='research_trial_end_has_its_moment'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='trial',

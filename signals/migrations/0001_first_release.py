@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-raised_at'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('cleared_at', None)), fields=('name',), name='signals_one_open_alarm_per_name')],
             },
         ),
         migrations.CreateModel(
@@ -88,68 +89,13 @@ class Migration(migrations.Migration):
                 ('rows_used', models.PositiveIntegerField()),
                 ('arrays', models.BinaryField(help_text='An npz file, read with allow_pickle=False.')),
                 ('sha256', models.CharField(help_text='Of `arrays`, checked whenever they are read.', max_length=64)),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument')),
             ],
             options={
                 'ordering': ['-fitted_through', 'instrument'],
                 'get_latest_by': 'fitted_through',
                 'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='Evaluation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('candle_open_time', models.DateTimeField()),
-                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
-                ('variant', models.CharField(blank=True, max_length=32)),
-                ('outcome', models.CharField(choices=[('signal', 'Signal'), ('none', 'None'), ('refused', 'Refused'), ('abstained', 'Abstained')], max_length=10)),
-                ('reason', models.TextField()),
-                ('score', models.FloatField(help_text='Blended score, -1 to 1; empty where nothing was computed.', null=True)),
-                ('as_of', models.DateTimeField(help_text="The exchange's time at which it was decided.")),
-                ('evaluated_at', models.DateTimeField()),
-                ('features', models.JSONField(blank=True, default=dict, help_text='What was known besides the candles, by name: for later models.')),
-            ],
-            options={
-                'ordering': ['-candle_open_time', 'instrument'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Evidence',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('known_at', models.DateTimeField(help_text="The exchange's time when it was made: no earlier close knows it.")),
-                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
-                ('group', models.CharField(help_text='Group of the strategy that contributed most.', max_length=20)),
-                ('side', models.CharField(choices=[('long', 'Long'), ('short', 'Short')], max_length=5)),
-                ('plan', models.CharField(choices=[('fixed', 'Fixed'), ('managed', 'Managed')], max_length=7)),
-                ('asset_class', models.CharField(max_length=10)),
-                ('candidate', models.CharField(blank=True, help_text='Name under which it was registered beforehand.', max_length=40)),
-                ('history_from', models.DateTimeField(help_text='Earlier decisions chose the settings and do not count.')),
-                ('frozen_at', models.DateTimeField(help_text='Since when its settings have not changed.', null=True)),
-                ('history_n', models.PositiveIntegerField(default=0)),
-                ('history_mean', models.FloatField(null=True)),
-                ('history_error', models.FloatField(null=True)),
-                ('live_n', models.PositiveIntegerField(default=0)),
-                ('live_mean', models.FloatField(null=True)),
-                ('live_error', models.FloatField(null=True)),
-                ('n', models.PositiveIntegerField()),
-                ('weeks', models.PositiveIntegerField()),
-                ('mean', models.FloatField(null=True)),
-                ('standard_error', models.FloatField(null=True)),
-                ('shrunk_mean', models.FloatField(null=True)),
-                ('shrunk_error', models.FloatField(null=True)),
-                ('hit_rate', models.FloatField(null=True)),
-                ('median', models.FloatField(null=True)),
-                ('carried', models.FloatField(help_text='Share of the sum that the best 5 % of trades make.', null=True)),
-                ('standing', models.CharField(choices=[('proven', 'proven'), ('promising', 'promising, not proven'), ('unproven', 'not proven'), ('too_few', 'too little is known')], max_length=10)),
-                ('reason', models.CharField(max_length=300)),
-                ('measured_at', models.DateTimeField()),
-            ],
-            options={
-                'verbose_name_plural': 'evidence',
-                'ordering': ['-known_at', 'source', 'group', 'side'],
-                'get_latest_by': 'known_at',
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_forest_fitted_once')],
             },
         ),
         migrations.CreateModel(
@@ -171,6 +117,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None), ('started_at__isnull', False)), fields=('ended_at',), name='signals_experiment_one_at_a_time', nulls_distinct=False), models.CheckConstraint(condition=models.Q(models.Q(('assignment', 'block'), ('block_hours__gte', 1)), models.Q(('assignment', 'subscriber'), ('block_hours', None)), _connector='OR'), name='signals_experiment_blocks_have_a_length'), models.CheckConstraint(condition=models.Q(('ended_at', None), models.Q(models.Q(('ended_by', ''), _negated=True), models.Q(('conclusion', ''), _negated=True)), _connector='OR'), name='signals_experiment_end_is_signed'), models.CheckConstraint(condition=models.Q(('started_at', None), models.Q(models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), models.Q(('ends_at', None), ('ends_at__gt', models.F('started_at')), _connector='OR')), _connector='OR'), name='signals_experiment_ends_after_it_starts')],
             },
         ),
         migrations.CreateModel(
@@ -182,9 +129,11 @@ class Migration(migrations.Migration):
                 ('variant', models.CharField(blank=True, help_text='Names its signals; empty = the control.', max_length=32)),
                 ('settings', models.JSONField(help_text='Of the fused decision, complete.')),
                 ('share', models.FloatField(help_text='Of the units, 0 to 1.')),
+                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='arms', to='signals.experiment')),
             ],
             options={
                 'ordering': ['experiment', 'position'],
+                'constraints': [models.UniqueConstraint(fields=('experiment', 'position'), name='signals_arm_has_a_place_of_its_own'), models.UniqueConstraint(condition=models.Q(('variant', ''), _negated=True), fields=('variant',), name='signals_arm_variant_once'), models.CheckConstraint(condition=models.Q(models.Q(('position', 0), ('variant', '')), models.Q(('position__gt', 0), models.Q(('variant', ''), _negated=True)), _connector='OR'), name='signals_arm_control_alone_has_no_variant'), models.CheckConstraint(condition=models.Q(('share__gt', 0), ('share__lt', 1)), name='signals_arm_share_is_a_ratio')],
             },
         ),
         migrations.CreateModel(
@@ -232,6 +181,48 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-created_at'],
                 'get_latest_by': 'created_at',
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['state'], name='signals_job_unfinished'), models.Index(fields=['-created_at'], name='signals_job_newest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_token', None), ('lease_until', None)), _connector='OR'), name='signals_job_runs_under_a_lease'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ('succeeded', 'failed', 'cancelled'))), models.Q(models.Q(('state__in', ('succeeded', 'failed', 'cancelled')), _negated=True), ('ended_at', None)), _connector='OR'), name='signals_job_end_has_its_moment')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Evidence',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('known_at', models.DateTimeField(help_text="The exchange's time when it was made: no earlier close knows it.")),
+                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
+                ('group', models.CharField(help_text='Group of the strategy that contributed most.', max_length=20)),
+                ('side', models.CharField(choices=[('long', 'Long'), ('short', 'Short')], max_length=5)),
+                ('plan', models.CharField(choices=[('fixed', 'Fixed'), ('managed', 'Managed')], max_length=7)),
+                ('asset_class', models.CharField(max_length=10)),
+                ('candidate', models.CharField(blank=True, help_text='Name under which it was registered beforehand.', max_length=40)),
+                ('history_from', models.DateTimeField(help_text='Earlier decisions chose the settings and do not count.')),
+                ('frozen_at', models.DateTimeField(help_text='Since when its settings have not changed.', null=True)),
+                ('history_n', models.PositiveIntegerField(default=0)),
+                ('history_mean', models.FloatField(null=True)),
+                ('history_error', models.FloatField(null=True)),
+                ('live_n', models.PositiveIntegerField(default=0)),
+                ('live_mean', models.FloatField(null=True)),
+                ('live_error', models.FloatField(null=True)),
+                ('n', models.PositiveIntegerField()),
+                ('weeks', models.PositiveIntegerField()),
+                ('mean', models.FloatField(null=True)),
+                ('standard_error', models.FloatField(null=True)),
+                ('shrunk_mean', models.FloatField(null=True)),
+                ('shrunk_error', models.FloatField(null=True)),
+                ('hit_rate', models.FloatField(null=True)),
+                ('median', models.FloatField(null=True)),
+                ('carried', models.FloatField(help_text='Share of the sum that the best 5 % of trades make.', null=True)),
+                ('standing', models.CharField(choices=[('proven', 'proven'), ('promising', 'promising, not proven'), ('unproven', 'not proven'), ('too_few', 'too little is known')], max_length=10)),
+                ('reason', models.CharField(max_length=300)),
+                ('measured_at', models.DateTimeField()),
+                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='signals.job')),
+            ],
+            options={
+                'verbose_name_plural': 'evidence',
+                'ordering': ['-known_at', 'source', 'group', 'side'],
+                'get_latest_by': 'known_at',
+                'constraints': [models.UniqueConstraint(fields=('source', 'group', 'side', 'plan', 'asset_class', 'known_at'), name='signals_evidence_once_per_kind_and_moment')],
             },
         ),
         migrations.CreateModel(
@@ -249,6 +240,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'kill switch',
+                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='signals_one_kill_switch'), models.CheckConstraint(condition=models.Q(('rearm_code', None), models.Q(('rearm_expires_at__isnull', False), ('state__in', ['engaged', 'reducing'])), _connector='OR'), name='signals_rearm_request_expires')],
             },
         ),
         migrations.CreateModel(
@@ -279,6 +271,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'ledger entries',
                 'ordering': ['-sequence'],
                 'get_latest_by': 'sequence',
+                'constraints': [models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='signals_ledger_begins_at_one')],
             },
         ),
         migrations.CreateModel(
@@ -296,6 +289,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'get_latest_by': 'id',
+                'constraints': [models.CheckConstraint(condition=models.Q(('size__gte', 1)), name='signals_head_covers_something')],
             },
         ),
         migrations.CreateModel(
@@ -307,11 +301,14 @@ class Migration(migrations.Migration):
                 ('fitted_through', models.DateTimeField(help_text='Close of the last candle that it has seen.')),
                 ('fitted_at', models.DateTimeField()),
                 ('correlation', models.FloatField(help_text='Of log returns, over 90 days of hours.', null=True)),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument')),
+                ('partner', models.ForeignKey(help_text='Empty: it moves alone.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='market.instrument')),
             ],
             options={
                 'ordering': ['-fitted_through', 'instrument'],
                 'get_latest_by': 'fitted_through',
                 'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_partner_chosen_once')],
             },
         ),
         migrations.CreateModel(
@@ -325,11 +322,13 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(blank=True, help_text='Empty: neither passes, both are silent.', max_length=32)),
                 ('weight', models.FloatField(default=0.0, help_text='What it adds to the rules out of sample, 0 to 1.')),
                 ('records', models.JSONField(help_text='Of each kind on the same recent bars.')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument')),
             ],
             options={
                 'ordering': ['-fitted_through', 'instrument'],
                 'get_latest_by': 'fitted_through',
                 'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_policy_chosen_once')],
             },
         ),
         migrations.CreateModel(
@@ -343,31 +342,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-slot', 'name'],
-            },
-        ),
-        migrations.CreateModel(
-            name='ShadowOutcome',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
-                ('candle_open_time', models.DateTimeField()),
-                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
-                ('strategy', models.CharField(max_length=40)),
-                ('direction', models.CharField(choices=[('long', 'Long'), ('short', 'Short')], max_length=5)),
-                ('confidence', models.FloatField()),
-                ('entry_price', models.FloatField()),
-                ('stop_loss', models.FloatField()),
-                ('take_profit', models.FloatField(null=True)),
-                ('plan', models.JSONField()),
-                ('decided_at', models.DateTimeField()),
-                ('exit_reason', models.CharField(blank=True, choices=[('stop', 'Stop'), ('target', 'Target'), ('expiry', 'Expiry')], max_length=6)),
-                ('entered_at', models.DateTimeField(null=True)),
-                ('exited_at', models.DateTimeField(null=True)),
-                ('r_multiple', models.FloatField(null=True)),
-                ('recorded_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'ordering': ['-candle_open_time', 'instrument'],
+                'constraints': [models.UniqueConstraint(fields=('name', 'slot'), name='signals_slot_runs_once')],
             },
         ),
         migrations.CreateModel(
@@ -397,10 +372,64 @@ class Migration(migrations.Migration):
                 ('sessions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('london', 'london'), ('new_york', 'new_york'), ('asia', 'asia')], max_length=10), blank=True, help_text='Trading sessions that were open at publication.', size=None)),
                 ('published_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='market.instrument')),
+                ('ledger_entry', models.OneToOneField(db_column='sequence', on_delete=django.db.models.deletion.PROTECT, related_name='signal', to='signals.ledgerentry')),
             ],
             options={
                 'ordering': ['-ledger_entry_id'],
                 'get_latest_by': 'ledger_entry_id',
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'candle_open_time', 'source', 'variant'), name='signals_signal_once_per_candle_source_and_variant'), models.CheckConstraint(condition=models.Q(('confidence__gte', 0), ('confidence__lte', 1)), name='signals_signal_confidence_is_a_ratio'), models.CheckConstraint(condition=models.Q(models.Q(('probability', None), ('probability_high', None), ('probability_low', None), ('probability_n', None)), models.Q(('probability__gte', models.F('probability_low')), ('probability__lte', models.F('probability_high')), ('probability_high__lte', 1), ('probability_low__gte', 0), ('probability_n__isnull', False)), _connector='OR'), name='signals_signal_probability_has_its_interval'), models.CheckConstraint(condition=models.Q(models.Q(('direction', 'long'), ('stop_loss__lt', models.F('entry_price')), models.Q(('take_profit', None), ('take_profit__gt', models.F('entry_price')), _connector='OR')), models.Q(('direction', 'short'), ('stop_loss__gt', models.F('entry_price')), models.Q(('take_profit', None), ('take_profit__lt', models.F('entry_price')), _connector='OR')), _connector='OR'), name='signals_signal_stop_and_target_enclose_entry'), models.CheckConstraint(condition=models.Q(('take_profit__isnull', False), ('plan__isnull', False), _connector='OR'), name='signals_signal_without_target_has_a_plan'), models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('published_at'))), name='signals_signal_expires_after_publication')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Evaluation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
+                ('candle_open_time', models.DateTimeField()),
+                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
+                ('variant', models.CharField(blank=True, max_length=32)),
+                ('outcome', models.CharField(choices=[('signal', 'Signal'), ('none', 'None'), ('refused', 'Refused'), ('abstained', 'Abstained')], max_length=10)),
+                ('reason', models.TextField()),
+                ('score', models.FloatField(help_text='Blended score, -1 to 1; empty where nothing was computed.', null=True)),
+                ('as_of', models.DateTimeField(help_text="The exchange's time at which it was decided.")),
+                ('evaluated_at', models.DateTimeField()),
+                ('features', models.JSONField(blank=True, default=dict, help_text='What was known besides the candles, by name: for later models.')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='market.instrument')),
+                ('signal', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='evaluation', to='signals.signal')),
+            ],
+            options={
+                'ordering': ['-candle_open_time', 'instrument'],
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'candle_open_time', 'source', 'variant'), name='signals_evaluation_once_per_candle_source_and_variant'), models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'signal'), ('signal__isnull', False)), models.Q(models.Q(('outcome', 'signal'), _negated=True), ('signal__isnull', True)), _connector='OR'), name='signals_evaluation_names_its_signal')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ShadowOutcome',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('timeframe', models.CharField(choices=[('1m', '1m'), ('5m', '5m'), ('15m', '15m'), ('1h', '1h'), ('4h', '4h'), ('1d', '1d')], max_length=3)),
+                ('candle_open_time', models.DateTimeField()),
+                ('source', models.CharField(choices=[('hybrid', 'Hybrid engine'), ('autopilot', 'Autopilot')], max_length=16)),
+                ('strategy', models.CharField(max_length=40)),
+                ('direction', models.CharField(choices=[('long', 'Long'), ('short', 'Short')], max_length=5)),
+                ('confidence', models.FloatField()),
+                ('entry_price', models.FloatField()),
+                ('stop_loss', models.FloatField()),
+                ('take_profit', models.FloatField(null=True)),
+                ('plan', models.JSONField()),
+                ('decided_at', models.DateTimeField()),
+                ('exit_reason', models.CharField(blank=True, choices=[('stop', 'Stop'), ('target', 'Target'), ('expiry', 'Expiry')], max_length=6)),
+                ('entered_at', models.DateTimeField(null=True)),
+                ('exited_at', models.DateTimeField(null=True)),
+                ('r_multiple', models.FloatField(null=True)),
+                ('recorded_at', models.DateTimeField(null=True)),
+                ('evaluation', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='shadow', to='signals.evaluation')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument')),
+            ],
+            options={
+                'ordering': ['-candle_open_time', 'instrument'],
+                'indexes': [models.Index(condition=models.Q(('recorded_at', None)), fields=['instrument', 'timeframe'], name='signals_shadow_open')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('entered_at', None), ('exit_reason', ''), ('exited_at', None), ('r_multiple', None), ('recorded_at', None)), models.Q(models.Q(('exit_reason', ''), _negated=True), ('entered_at__isnull', False), ('exited_at__isnull', False), ('r_multiple__isnull', False), ('recorded_at__isnull', False)), _connector='OR'), name='signals_shadow_ends_as_a_whole')],
             },
         ),
         migrations.CreateModel(
@@ -422,9 +451,12 @@ class Migration(migrations.Migration):
                 ('taker_bps', models.DecimalField(decimal_places=2, max_digits=7)),
                 ('slippage_bps', models.DecimalField(decimal_places=2, max_digits=7)),
                 ('recorded_at', models.DateTimeField()),
+                ('ledger_entry', models.OneToOneField(db_column='sequence', on_delete=django.db.models.deletion.PROTECT, related_name='outcome', to='signals.ledgerentry')),
+                ('signal', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='outcome', to='signals.signal')),
             ],
             options={
                 'ordering': ['-exited_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('exited_at__gte', models.F('entered_at'))), name='signals_outcome_ends_after_it_begins'), models.CheckConstraint(condition=models.Q(('best_r__gte', 0), ('worst_r__lte', 0)), name='signals_outcome_excursions_enclose_the_entry')],
             },
         ),
         migrations.CreateModel(
@@ -435,9 +467,11 @@ class Migration(migrations.Migration):
                 ('stop', models.FloatField()),
                 ('passes_entry', models.BooleanField(help_text='It stands on the gaining side of the entry.')),
                 ('recorded_at', models.DateTimeField()),
+                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stop_raises', to='signals.signal')),
             ],
             options={
                 'ordering': ['-candle_open_time', 'signal'],
+                'constraints': [models.UniqueConstraint(fields=('signal', 'candle_open_time'), name='signals_stop_raise_once_per_candle')],
             },
         ),
         migrations.CreateModel(
@@ -448,7 +482,11 @@ class Migration(migrations.Migration):
                 ('weight', models.FloatField(default=1.0, help_text='As it was at the last answer; it decays to 1 from then on.')),
                 ('changed_at', models.DateTimeField(blank=True, help_text='Of the last answer.', null=True)),
                 ('answers', models.PositiveIntegerField(default=0, help_text='How many moved it.')),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='strategy_weights', to='market.instrument')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('strategy', 'instrument'), name='signals_weight_once'), models.CheckConstraint(condition=models.Q(('weight__gte', 0.5), ('weight__lte', 1.5)), name='signals_weight_stays_within_bounds')],
+            },
         ),
         migrations.CreateModel(
             name='StrategyWeightEvent',
@@ -461,6 +499,9 @@ class Migration(migrations.Migration):
                 ('weight', models.FloatField(default=1.0, help_text='As it was at the last answer; it decays to 1 from then on.')),
                 ('changed_at', models.DateTimeField(blank=True, help_text='Of the last answer.', null=True)),
                 ('answers', models.PositiveIntegerField(default=0, help_text='How many moved it.')),
+                ('instrument', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='market.instrument')),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='signals.strategyweight')),
             ],
             options={
                 'abstract': False,
@@ -486,10 +527,12 @@ class Migration(migrations.Migration):
                 ('trained_at', models.DateTimeField()),
                 ('promoted_at', models.DateTimeField(blank=True, null=True)),
                 ('retired_at', models.DateTimeField(blank=True, null=True)),
+                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='models', to='signals.job')),
             ],
             options={
                 'ordering': ['-trained_at', '-id'],
                 'get_latest_by': 'trained_at',
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'champion')), fields=('kind', 'scope'), name='signals_model_one_champion'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'champion'), _negated=True), models.Q(('promoted_at__isnull', False), ('retired_at', None)), _connector='OR'), name='signals_model_champion_was_promoted')],
             },
         ),
         migrations.CreateModel(
@@ -505,11 +548,13 @@ class Migration(migrations.Migration):
                 ('qlike', models.JSONField(help_text='Loss out of sample by model, lower is better; absent: not judged.')),
                 ('garch', models.JSONField(help_text='Empty: no usable estimate (fallback).', null=True)),
                 ('har', models.JSONField(help_text='Empty: too few candles.', null=True)),
+                ('instrument', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument')),
             ],
             options={
                 'ordering': ['-fitted_through', 'instrument'],
                 'get_latest_by': 'fitted_through',
                 'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_volatility_fitted_once')],
             },
         ),
         migrations.CreateModel(
@@ -537,36 +582,6 @@ class Migration(migrations.Migration):
             model_name='action',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'the record of actions cannot be truncated';", hash='02e8d21e64468da00f05bf9e7f1ca42ed59c2bb6', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_31a24', table='signals_action', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='alarm',
-            constraint=models.UniqueConstraint(condition=models.Q(('cleared_at', None)), fields=('name',), name='signals_one_open_alarm_per_name'),
-        ),
-        migrations.AddField(
-            model_name='anomalyforest',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evaluations', to='market.instrument'),
-        ),
-        migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None), ('started_at__isnull', False)), fields=('ended_at',), name='signals_experiment_one_at_a_time', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('assignment', 'block'), ('block_hours__gte', 1)), models.Q(('assignment', 'subscriber'), ('block_hours', None)), _connector='OR'), name='signals_experiment_blocks_have_a_length'),
-        ),
-        migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), models.Q(models.Q(('ended_by', ''), _negated=True), models.Q(('conclusion', ''), _negated=True)), _connector='OR'), name='signals_experiment_end_is_signed'),
-        ),
-        migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(('started_at', None), models.Q(models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), models.Q(('ends_at', None), ('ends_at__gt', models.F('started_at')), _connector='OR')), _connector='OR'), name='signals_experiment_ends_after_it_starts'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='experiment',
             trigger=pgtrigger.compiler.Trigger(name='stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='1723c36f7c3e12a9f39db513dc3577970cc76944', operation='DELETE', pgid='pgtrigger_stays_5dc74', table='signals_experiment', when='BEFORE')),
@@ -578,40 +593,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='experiment',
             trigger=pgtrigger.compiler.Trigger(name='keeps_its_design', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.name IS DISTINCT FROM NEW.name OR OLD.question IS DISTINCT FROM NEW.question OR OLD.assignment IS DISTINCT FROM NEW.assignment OR OLD.block_hours IS DISTINCT FROM NEW.block_hours OR OLD.salt IS DISTINCT FROM NEW.salt OR OLD.created_at IS DISTINCT FROM NEW.created_at OR OLD.created_by IS DISTINCT FROM NEW.created_by OR OLD.ends_at IS DISTINCT FROM NEW.ends_at OR (OLD.started_at IS NOT NULL AND OLD.started_at IS DISTINCT FROM NEW.started_at) OR (OLD.ended_at IS NOT NULL AND OLD.ended_at IS DISTINCT FROM NEW.ended_at))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='c920832787ee535aecd97bc253d74997e7fdd2f4', operation='UPDATE', pgid='pgtrigger_keeps_its_design_b2af7', table='signals_experiment', when='BEFORE')),
-        ),
-        migrations.AddField(
-            model_name='experimentarm',
-            name='experiment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='arms', to='signals.experiment'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['state'], name='signals_job_unfinished'),
-        ),
-        migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['-created_at'], name='signals_job_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_token', None), ('lease_until', None)), _connector='OR'), name='signals_job_runs_under_a_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ('succeeded', 'failed', 'cancelled'))), models.Q(models.Q(('state__in', ('succeeded', 'failed', 'cancelled')), _negated=True), ('ended_at', None)), _connector='OR'), name='signals_job_end_has_its_moment'),
-        ),
-        migrations.AddField(
-            model_name='evidence',
-            name='job',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='signals.job'),
-        ),
-        migrations.AddConstraint(
-            model_name='killswitch',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='signals_one_kill_switch'),
-        ),
-        migrations.AddConstraint(
-            model_name='killswitch',
-            constraint=models.CheckConstraint(condition=models.Q(('rearm_code', None), models.Q(('rearm_expires_at__isnull', False), ('state__in', ['engaged', 'reducing'])), _connector='OR'), name='signals_rearm_request_expires'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='killswitch',
@@ -641,10 +622,6 @@ class Migration(migrations.Migration):
             model_name='killswitchchange',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'the record of the kill switch cannot be truncated';", hash='d00bf32667330967ab007f247131962fb5b860cc', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_32800', table='signals_killswitchchange', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='signals_ledger_begins_at_one'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='ledgerentry',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='f16e34774d50260be6f48f6e06137fd0102f6311', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_2cac6', table='signals_ledgerentry', when='BEFORE')),
@@ -652,10 +629,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='ledgerentry',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'the ledger is append-only: it cannot be truncated';", hash='1052cfd25d1aae95d2275426b2d03137e4cf0c35', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_15add', table='signals_ledgerentry', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='ledgerhead',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 1)), name='signals_head_covers_something'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='ledgerhead',
@@ -665,115 +638,6 @@ class Migration(migrations.Migration):
             model_name='ledgerhead',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'heads of the ledger are only ever added';", hash='d76531a6588a4793d9cb79909dbebffc90a52d23', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_01fac', table='signals_ledgerhead', when='BEFORE')),
         ),
-        migrations.AddField(
-            model_name='partnerchoice',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='partnerchoice',
-            name='partner',
-            field=models.ForeignKey(help_text='Empty: it moves alone.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='policychoice',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledslot',
-            constraint=models.UniqueConstraint(fields=('name', 'slot'), name='signals_slot_runs_once'),
-        ),
-        migrations.AddField(
-            model_name='shadowoutcome',
-            name='evaluation',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='shadow', to='signals.evaluation'),
-        ),
-        migrations.AddField(
-            model_name='shadowoutcome',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='signal',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='signal',
-            name='ledger_entry',
-            field=models.OneToOneField(db_column='sequence', on_delete=django.db.models.deletion.PROTECT, related_name='signal', to='signals.ledgerentry'),
-        ),
-        migrations.AddField(
-            model_name='evaluation',
-            name='signal',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='evaluation', to='signals.signal'),
-        ),
-        migrations.AddField(
-            model_name='signaloutcome',
-            name='ledger_entry',
-            field=models.OneToOneField(db_column='sequence', on_delete=django.db.models.deletion.PROTECT, related_name='outcome', to='signals.ledgerentry'),
-        ),
-        migrations.AddField(
-            model_name='signaloutcome',
-            name='signal',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='outcome', to='signals.signal'),
-        ),
-        migrations.AddField(
-            model_name='stopraise',
-            name='signal',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stop_raises', to='signals.signal'),
-        ),
-        migrations.AddField(
-            model_name='strategyweight',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='strategy_weights', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='strategyweightevent',
-            name='instrument',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='market.instrument'),
-        ),
-        migrations.AddField(
-            model_name='strategyweightevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
-        ),
-        migrations.AddField(
-            model_name='strategyweightevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='signals.strategyweight'),
-        ),
-        migrations.AddField(
-            model_name='trainedmodel',
-            name='job',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='models', to='signals.job'),
-        ),
-        migrations.AddField(
-            model_name='volatilityfit',
-            name='instrument',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)s_set', to='market.instrument'),
-        ),
-        migrations.AddConstraint(
-            model_name='anomalyforest',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_forest_fitted_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='experimentarm',
-            constraint=models.UniqueConstraint(fields=('experiment', 'position'), name='signals_arm_has_a_place_of_its_own'),
-        ),
-        migrations.AddConstraint(
-            model_name='experimentarm',
-            constraint=models.UniqueConstraint(condition=models.Q(('variant', ''), _negated=True), fields=('variant',), name='signals_arm_variant_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='experimentarm',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('position', 0), ('variant', '')), models.Q(('position__gt', 0), models.Q(('variant', ''), _negated=True)), _connector='OR'), name='signals_arm_control_alone_has_no_variant'),
-        ),
-        migrations.AddConstraint(
-            model_name='experimentarm',
-            constraint=models.CheckConstraint(condition=models.Q(('share__gt', 0), ('share__lt', 1)), name='signals_arm_share_is_a_ratio'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='experimentarm',
             trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='f604738bb69536ce66542ded68e7141a92a222f1', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_8121a', table='signals_experimentarm', when='BEFORE')),
@@ -781,50 +645,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='experimentarm',
             trigger=pgtrigger.compiler.Trigger(name='frozen_untruncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'arms of experiments cannot be truncated';", hash='4d8b42c85da47c983a00ab7b689765bbc24f29d6', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_frozen_untruncated_9ce7a', table='signals_experimentarm', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='evidence',
-            constraint=models.UniqueConstraint(fields=('source', 'group', 'side', 'plan', 'asset_class', 'known_at'), name='signals_evidence_once_per_kind_and_moment'),
-        ),
-        migrations.AddConstraint(
-            model_name='partnerchoice',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_partner_chosen_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='policychoice',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_policy_chosen_once'),
-        ),
-        migrations.AddIndex(
-            model_name='shadowoutcome',
-            index=models.Index(condition=models.Q(('recorded_at', None)), fields=['instrument', 'timeframe'], name='signals_shadow_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='shadowoutcome',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entered_at', None), ('exit_reason', ''), ('exited_at', None), ('r_multiple', None), ('recorded_at', None)), models.Q(models.Q(('exit_reason', ''), _negated=True), ('entered_at__isnull', False), ('exited_at__isnull', False), ('r_multiple__isnull', False), ('recorded_at__isnull', False)), _connector='OR'), name='signals_shadow_ends_as_a_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'candle_open_time', 'source', 'variant'), name='signals_signal_once_per_candle_source_and_variant'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__gte', 0), ('confidence__lte', 1)), name='signals_signal_confidence_is_a_ratio'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('probability', None), ('probability_high', None), ('probability_low', None), ('probability_n', None)), models.Q(('probability__gte', models.F('probability_low')), ('probability__lte', models.F('probability_high')), ('probability_high__lte', 1), ('probability_low__gte', 0), ('probability_n__isnull', False)), _connector='OR'), name='signals_signal_probability_has_its_interval'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('direction', 'long'), ('stop_loss__lt', models.F('entry_price')), models.Q(('take_profit', None), ('take_profit__gt', models.F('entry_price')), _connector='OR')), models.Q(('direction', 'short'), ('stop_loss__gt', models.F('entry_price')), models.Q(('take_profit', None), ('take_profit__lt', models.F('entry_price')), _connector='OR')), _connector='OR'), name='signals_signal_stop_and_target_enclose_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(('take_profit__isnull', False), ('plan__isnull', False), _connector='OR'), name='signals_signal_without_target_has_a_plan'),
-        ),
-        migrations.AddConstraint(
-            model_name='signal',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('published_at'))), name='signals_signal_expires_after_publication'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='signal',
@@ -834,41 +654,13 @@ class Migration(migrations.Migration):
             model_name='signal',
             trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'the ledger is append-only: signals_signal cannot be truncated';", hash='605b4c880a6f3481b86b6be2d1eb19b5d520134f', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d6a97', table='signals_signal', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'candle_open_time', 'source', 'variant'), name='signals_evaluation_once_per_candle_source_and_variant'),
-        ),
-        migrations.AddConstraint(
-            model_name='evaluation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'signal'), ('signal__isnull', False)), models.Q(models.Q(('outcome', 'signal'), _negated=True), ('signal__isnull', True)), _connector='OR'), name='signals_evaluation_names_its_signal'),
-        ),
-        migrations.AddConstraint(
-            model_name='signaloutcome',
-            constraint=models.CheckConstraint(condition=models.Q(('exited_at__gte', models.F('entered_at'))), name='signals_outcome_ends_after_it_begins'),
-        ),
-        migrations.AddConstraint(
-            model_name='signaloutcome',
-            constraint=models.CheckConstraint(condition=models.Q(('best_r__gte', 0), ('worst_r__lte', 0)), name='signals_outcome_excursions_enclose_the_entry'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='signaloutcome',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ad4039903b5bf4ee0e144865dc4be4b37679a600', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_76cad', table='signals_signaloutcome', when='BEFORE')),
         ),
-        migrations.AddConstraint(
-            model_name='stopraise',
-            constraint=models.UniqueConstraint(fields=('signal', 'candle_open_time'), name='signals_stop_raise_once_per_candle'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='stopraise',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a6252e708cc5d495d964d1e0ff746bbb4527cb5e', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_df21b', table='signals_stopraise', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='strategyweight',
-            constraint=models.UniqueConstraint(fields=('strategy', 'instrument'), name='signals_weight_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategyweight',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gte', 0.5), ('weight__lte', 1.5)), name='signals_weight_stays_within_bounds'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='strategyweight',
@@ -877,18 +669,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='strategyweight',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "signals_strategyweightevent" ("answers", "changed_at", "id", "instrument_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "strategy", "weight") VALUES (NEW."answers", NEW."changed_at", NEW."id", NEW."instrument_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."strategy", NEW."weight"); RETURN NULL;', hash='6c885dacac0c1fcd0a8cf584ee6057a101b84495', operation='UPDATE', pgid='pgtrigger_update_update_6f7cc', table='signals_strategyweight', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='trainedmodel',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'champion')), fields=('kind', 'scope'), name='signals_model_one_champion'),
-        ),
-        migrations.AddConstraint(
-            model_name='trainedmodel',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'champion'), _negated=True), models.Q(('promoted_at__isnull', False), ('retired_at', None)), _connector='OR'), name='signals_model_champion_was_promoted'),
-        ),
-        migrations.AddConstraint(
-            model_name='volatilityfit',
-            constraint=models.UniqueConstraint(fields=('instrument', 'timeframe', 'fitted_through'), name='signals_volatility_fitted_once'),
         ),
         migrations.RunSQL(KEEP_NAMES, FORGET_NAMES),
         migrations.RunSQL(MAKE_WORDS, FORGET_WORDS),

@@ -26,6 +26,25 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Tier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('code', models.SlugField(unique=True)),
+                ('name', models.CharField(max_length=50)),
+                ('rank', models.PositiveSmallIntegerField(help_text='Higher is served first.', unique=True)),
+                ('delay_seconds', models.PositiveIntegerField(default=0, help_text='Time between publication and release.')),
+                ('max_sessions', models.PositiveSmallIntegerField(blank=True, help_text='How many trading sessions may be chosen; empty = every hour of the day.', null=True)),
+                ('account_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('demo', 'Demo'), ('live', 'Live')], max_length=8), help_text='Account types that may use it.', size=None)),
+                ('experimental', models.BooleanField(default=False, help_text='Whether experimental signals are included.')),
+                ('grace_days', models.PositiveSmallIntegerField(default=0, help_text='Days after its end in which a subscription that was no trial still gets signals.')),
+                ('stars_price', models.PositiveIntegerField(blank=True, help_text='Telegram Stars for one period; empty = not sold by the bot.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)])),
+                ('stars_days', models.PositiveSmallIntegerField(default=30, help_text='Days that one payment buys.', validators=[django.core.validators.MinValueValidator(1)])),
+            ],
+            options={
+                'ordering': ['-rank'],
+            },
+        ),
+        migrations.CreateModel(
             name='Invitation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -39,9 +58,11 @@ class Migration(migrations.Migration):
                 ('created_by', models.CharField(blank=True, editable=False, max_length=150)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invitations', to='users.tier')),
             ],
             options={
                 'ordering': ['-created_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('used__lte', models.F('most_uses'))), name='users_invitation_is_not_used_too_often')],
             },
         ),
         migrations.CreateModel(
@@ -68,28 +89,11 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),
                 ('removed_at', models.DateTimeField(blank=True, null=True)),
+                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscribers', to='users.tier')),
             ],
             options={
                 'ordering': ['display_name'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Tier',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=50)),
-                ('rank', models.PositiveSmallIntegerField(help_text='Higher is served first.', unique=True)),
-                ('delay_seconds', models.PositiveIntegerField(default=0, help_text='Time between publication and release.')),
-                ('max_sessions', models.PositiveSmallIntegerField(blank=True, help_text='How many trading sessions may be chosen; empty = every hour of the day.', null=True)),
-                ('account_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('demo', 'Demo'), ('live', 'Live')], max_length=8), help_text='Account types that may use it.', size=None)),
-                ('experimental', models.BooleanField(default=False, help_text='Whether experimental signals are included.')),
-                ('grace_days', models.PositiveSmallIntegerField(default=0, help_text='Days after its end in which a subscription that was no trial still gets signals.')),
-                ('stars_price', models.PositiveIntegerField(blank=True, help_text='Telegram Stars for one period; empty = not sold by the bot.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)])),
-                ('stars_days', models.PositiveSmallIntegerField(default=30, help_text='Days that one payment buys.', validators=[django.core.validators.MinValueValidator(1)])),
-            ],
-            options={
-                'ordering': ['-rank'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('status', 'removed'), _negated=True), models.Q(('chat_id', None), ('display_name', ''), ('notes', ''), ('telegram_username', '')), _connector='OR'), name='users_removed_subscriber_has_no_personal_data'), models.CheckConstraint(condition=models.Q(('capital__gte', 0), ('risk_fraction__gte', 0), ('risk_fraction__lte', 1)), name='users_subscriber_risk_fraction_is_a_ratio')],
             },
         ),
         migrations.CreateModel(
@@ -109,26 +113,8 @@ class Migration(migrations.Migration):
                 ('grace_days', models.PositiveSmallIntegerField(default=0, help_text='Days after its end in which a subscription that was no trial still gets signals.')),
                 ('stars_price', models.PositiveIntegerField(blank=True, help_text='Telegram Stars for one period; empty = not sold by the bot.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)])),
                 ('stars_days', models.PositiveSmallIntegerField(default=30, help_text='Days that one payment buys.', validators=[django.core.validators.MinValueValidator(1)])),
-            ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
-            name='UserEvent',
-            fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('email', models.EmailField(max_length=254)),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='users.tier')),
             ],
             options={
                 'abstract': False,
@@ -161,6 +147,28 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='UserEvent',
+            fields=[
+                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
+                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
+                ('pgh_label', models.TextField(help_text='The event label.')),
+                ('id', models.BigIntegerField()),
+                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
+                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
+                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
+                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
+                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
+                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
+                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
+                ('email', models.EmailField(max_length=254)),
+                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
+                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -178,6 +186,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'API key',
                 'ordering': ['-created_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['read', 'trade', 'train']), ('scopes__len__gt', 0)), name='users_api_key_has_known_scopes'), models.CheckConstraint(condition=models.Q(('tier', None), ('scopes__contained_by', ['read']), _connector='OR'), name='users_api_key_of_a_tier_only_reads')],
             },
         ),
         migrations.CreateModel(
@@ -196,6 +205,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'API request',
                 'ordering': ['-claimed_at'],
+                'indexes': [models.Index(fields=['claimed_at'], name='users_api_request_by_age')],
+                'constraints': [models.UniqueConstraint(fields=('user', 'api_key', 'idempotency_key'), name='users_api_request_once', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(
@@ -276,11 +287,6 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.AddField(
-            model_name='subscriber',
-            name='tier',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscribers', to='users.tier'),
-        ),
         migrations.CreateModel(
             name='InvitationEvent',
             fields=[
@@ -304,11 +310,6 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
             },
-        ),
-        migrations.AddField(
-            model_name='invitation',
-            name='tier',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invitations', to='users.tier'),
         ),
         migrations.CreateModel(
             name='ApiKeyEvent',
@@ -340,26 +341,6 @@ class Migration(migrations.Migration):
             model_name='tier',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "users_tierevent" ("account_types", "code", "delay_seconds", "experimental", "grace_days", "id", "max_sessions", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "rank", "stars_days", "stars_price") VALUES (NEW."account_types", NEW."code", NEW."delay_seconds", NEW."experimental", NEW."grace_days", NEW."id", NEW."max_sessions", NEW."name", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."rank", NEW."stars_days", NEW."stars_price"); RETURN NULL;', hash='421de88b22c21d8b0a144747a51774bd267e1876', operation='UPDATE', pgid='pgtrigger_update_update_9e46c', table='users_tier', when='AFTER')),
         ),
-        migrations.AddField(
-            model_name='tierevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
-        ),
-        migrations.AddField(
-            model_name='tierevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='users.tier'),
-        ),
-        migrations.AddField(
-            model_name='userevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
-        ),
-        migrations.AddField(
-            model_name='userevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to=settings.AUTH_USER_MODEL),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='user',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "users_userevent" ("date_joined", "email", "first_name", "id", "is_active", "is_staff", "is_superuser", "last_name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "username") VALUES (NEW."date_joined", NEW."email", NEW."first_name", NEW."id", NEW."is_active", NEW."is_staff", NEW."is_superuser", NEW."last_name", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."username"); RETURN NULL;', hash='d126b051cf1a4018a2506b415cc94157dd2f1ada', operation='INSERT', pgid='pgtrigger_insert_insert_52e78', table='users_user', when='AFTER')),
@@ -367,22 +348,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='user',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."date_joined" IS DISTINCT FROM (NEW."date_joined") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."first_name" IS DISTINCT FROM (NEW."first_name") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."is_staff" IS DISTINCT FROM (NEW."is_staff") OR OLD."is_superuser" IS DISTINCT FROM (NEW."is_superuser") OR OLD."last_name" IS DISTINCT FROM (NEW."last_name") OR OLD."username" IS DISTINCT FROM (NEW."username"))', func='INSERT INTO "users_userevent" ("date_joined", "email", "first_name", "id", "is_active", "is_staff", "is_superuser", "last_name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "username") VALUES (NEW."date_joined", NEW."email", NEW."first_name", NEW."id", NEW."is_active", NEW."is_staff", NEW."is_superuser", NEW."last_name", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."username"); RETURN NULL;', hash='f1c74e51c596c0f2d49fdbeaca7c03fb16946370', operation='UPDATE', pgid='pgtrigger_update_update_16e22', table='users_user', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='apirequest',
-            index=models.Index(fields=['claimed_at'], name='users_api_request_by_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='apirequest',
-            constraint=models.UniqueConstraint(fields=('user', 'api_key', 'idempotency_key'), name='users_api_request_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriber',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'removed'), _negated=True), models.Q(('chat_id', None), ('display_name', ''), ('notes', ''), ('telegram_username', '')), _connector='OR'), name='users_removed_subscriber_has_no_personal_data'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriber',
-            constraint=models.CheckConstraint(condition=models.Q(('capital__gte', 0), ('risk_fraction__gte', 0), ('risk_fraction__lte', 1)), name='users_subscriber_risk_fraction_is_a_ratio'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='subscriber',
@@ -392,10 +357,6 @@ class Migration(migrations.Migration):
             model_name='subscriber',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."account_type" IS DISTINCT FROM (NEW."account_type") OR OLD."archived_at" IS DISTINCT FROM (NEW."archived_at") OR OLD."capital" IS DISTINCT FROM (NEW."capital") OR OLD."capital_currency" IS DISTINCT FROM (NEW."capital_currency") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_trial" IS DISTINCT FROM (NEW."is_trial") OR OLD."language" IS DISTINCT FROM (NEW."language") OR OLD."linked_at" IS DISTINCT FROM (NEW."linked_at") OR OLD."public_id" IS DISTINCT FROM (NEW."public_id") OR OLD."removed_at" IS DISTINCT FROM (NEW."removed_at") OR OLD."risk_fraction" IS DISTINCT FROM (NEW."risk_fraction") OR OLD."risk_profile" IS DISTINCT FROM (NEW."risk_profile") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."subscription_ends_at" IS DISTINCT FROM (NEW."subscription_ends_at") OR OLD."subscription_starts_at" IS DISTINCT FROM (NEW."subscription_starts_at") OR OLD."tier_id" IS DISTINCT FROM (NEW."tier_id") OR OLD."unreachable_reason" IS DISTINCT FROM (NEW."unreachable_reason"))', func='INSERT INTO "users_subscriberevent" ("account_type", "archived_at", "capital", "capital_currency", "created_at", "id", "is_trial", "language", "linked_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_id", "removed_at", "risk_fraction", "risk_profile", "status", "subscription_ends_at", "subscription_starts_at", "tier_id", "unreachable_reason") VALUES (NEW."account_type", NEW."archived_at", NEW."capital", NEW."capital_currency", NEW."created_at", NEW."id", NEW."is_trial", NEW."language", NEW."linked_at", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."public_id", NEW."removed_at", NEW."risk_fraction", NEW."risk_profile", NEW."status", NEW."subscription_ends_at", NEW."subscription_starts_at", NEW."tier_id", NEW."unreachable_reason"); RETURN NULL;', hash='77b02f7c15804e9994fc63426375fbb4e8b05da0', operation='UPDATE', pgid='pgtrigger_update_update_1054f', table='users_subscriber', when='AFTER')),
         ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('used__lte', models.F('most_uses'))), name='users_invitation_is_not_used_too_often'),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name='invitation',
             trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "users_invitationevent" ("created_at", "created_by", "days", "expires_at", "id", "is_trial", "most_uses", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "revoked_at", "tier_id", "used") VALUES (NEW."created_at", NEW."created_by", NEW."days", NEW."expires_at", NEW."id", NEW."is_trial", NEW."most_uses", NEW."name", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."revoked_at", NEW."tier_id", NEW."used"); RETURN NULL;', hash='30b411a55031d1e91e4afdf3a42cd11c2e17e425', operation='INSERT', pgid='pgtrigger_insert_insert_70f91', table='users_invitation', when='AFTER')),
@@ -403,14 +364,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='invitation',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by" IS DISTINCT FROM (NEW."created_by") OR OLD."days" IS DISTINCT FROM (NEW."days") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_trial" IS DISTINCT FROM (NEW."is_trial") OR OLD."most_uses" IS DISTINCT FROM (NEW."most_uses") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."tier_id" IS DISTINCT FROM (NEW."tier_id") OR OLD."used" IS DISTINCT FROM (NEW."used"))', func='INSERT INTO "users_invitationevent" ("created_at", "created_by", "days", "expires_at", "id", "is_trial", "most_uses", "name", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "revoked_at", "tier_id", "used") VALUES (NEW."created_at", NEW."created_by", NEW."days", NEW."expires_at", NEW."id", NEW."is_trial", NEW."most_uses", NEW."name", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."revoked_at", NEW."tier_id", NEW."used"); RETURN NULL;', hash='a5edd74e4f3a6d54eee155276fa4fb1f64b5c5a7', operation='UPDATE', pgid='pgtrigger_update_update_76399', table='users_invitation', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['read', 'trade', 'train']), ('scopes__len__gt', 0)), name='users_api_key_has_known_scopes'),
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('tier', None), ('scopes__contained_by', ['read']), _connector='OR'), name='users_api_key_of_a_tier_only_reads'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='apikey',
