@@ -129,9 +129,10 @@ def read_table(table: Table, *, symbol: str | None, said: Reading) -> CandleFile
     told = ~_not_traded(table, rows, prices)
     if not told.all():
         notes.append(f"{int((~told).sum())} rows without prices: no trade")
-    odd = {
-        int(lines[row]): f"{name} {cell.strip()!r} is no number" for row, (name, cell) in table.bad.items()
-    }
+    bad = {row: cell for row, cell in table.bad_volumes.items() if np.isnan(volume.base[row])} | dict(
+        table.bad
+    )
+    odd = {int(lines[row]): f"{name} {cell.strip()!r} is no number" for row, (name, cell) in bad.items()}
     if (rows[:1] > rows[-1:]).any():
         notes.append("newest first: reversed")
     return CandleFile(

@@ -4,6 +4,7 @@ A column holds few different dates and few different times of day, so each is re
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -49,6 +50,17 @@ def split(cell: str) -> tuple[str, str]:
     if found := SPLIT_TIME.search(text):
         return text[: found.start()], found[1]
     return text, ""
+
+
+def split_alike(cells: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """Days and times of day of cells all of which write the day in ten characters, as `split` has them; else None."""
+    texts = list(map(str.strip, cells))
+    if len(min(texts, key=len, default="")) <= 11:
+        return None
+    between, after = {text[10] for text in texts}, {text[11] for text in texts}
+    if not (between <= {" ", "T"} and "".join(after).isdigit()):
+        return None
+    return [text[:10] for text in texts], [text[11:] for text in texts]
 
 
 def day_number(text: str, order: DateOrder | None) -> int:

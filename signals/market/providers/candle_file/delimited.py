@@ -1,6 +1,6 @@
 """Text files: cut into cells a block at a time, so that a file of any length takes little memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -10,11 +10,19 @@ import numpy as np
 
 from signals.market.providers.candle_file import columns
 from signals.market.providers.candle_file.error import FileRefusedError
-from signals.market.providers.candle_file.layout import SAMPLE_LINES, Layout, cut_block, find_layout, sample
+from signals.market.providers.candle_file.layout import (
+    SAMPLE_LINES,
+    Layout,
+    cut_alike,
+    cut_block,
+    find_layout,
+    sample,
+)
 from signals.market.providers.candle_file.numbers import (
     Decimal,
     MixedDecimalsError,
     NumberColumn,
+    bad_cells,
     decimal_of,
 )
 from signals.market.providers.candle_file.reading import Reading
@@ -60,8 +68,10 @@ def _decimal(head: list[str], layout: Layout, said: Reading) -> Decimal | None:
 
 
 class _Block(NamedTuple):
-    lines: list[int]
-    rows: list[list[str]]
+    """`columns` are the rows' cells, a column each; `lines` are where the rows stand in the file."""
+
+    lines: np.ndarray
+    columns: Sequence[Sequence[str]]
 
 
 class _Rows:
@@ -100,7 +110,8 @@ class _Rows:
             np.concatenate(self._lines),
             self._symbols.symbol or layout.symbol,
             layout.format,
-            {row: (column.name, cell) for column in self._prices for row, cell in column.bad.items()},
+            bad_cells(self._prices),
+            bad_cells(self._volumes),
             self._unreadable,
             self._symbols.notes(),
         )
@@ -123,13 +134,16 @@ class _Rows:
 
     def _cut(self, block: list[str], first: int) -> _Block:
         width, delimiter = len(self._layout.names), self._layout.delimiter
-        if not "".join(block).strip():
-            return _Block([], [])
-        rows = cut_block(block, delimiter)
-        if set(map(len, rows)) == {width} and all(map(any, rows)):
-            return _Block(list(range(first, first + len(rows))), rows)
-        found = list(self._whole(rows, first, width))
-        return _Block([line for line, _ in found], [cells for _, cells in found])
+        text = "".join(block)
+        if not text.strip():
+            return _Block(np.empty(0, dtype=np.int64), [])
+        if alike := cut_alike(block, text, delimiter, width):
+            return _Block(np.arange(first, first + len(block)), alike)
+        found = list(self._whole(cut_block(block, delimiter), first, width))
+        return _Block(
+            np.array([line for line, _ in found], dtype=np.int64),
+            list(zip(*(cells for _, cells in found), strict=True)),
+        )
 
     def _whole(self, rows: list[list[str]], first: int, width: int) -> Iterator[tuple[int, list[str]]]:
         """Rows of the header's width; empty cells beyond it do no harm, and empty lines are none."""
@@ -147,14 +161,13 @@ class _Rows:
                 yield line, cells
 
     def _take(self, block: _Block) -> None:
-        if not block.rows:
+        if not len(block.lines):
             return
-        self._count += len(block.rows)
+        self._count += len(block.lines)
         if self._count > MOST_ROWS:
             raise FileRefusedError(self._path, f"has more than {MOST_ROWS:,} rows: split the file")
-        cells = list(zip(*block.rows, strict=True))
-        names, times = self._layout.names, self._layout.times
-        self._lines.append(np.array(block.lines, dtype=np.int64))
+        cells, names, times = block.columns, self._layout.names, self._layout.times
+        self._lines.append(block.lines)
         if len(times) == 2:
             self._times.add_pairs(cells[times[0]], cells[times[1]])
         else:
@@ -164,4 +177,4 @@ class _Rows:
         for column, place in zip(self._volumes, candidates(names), strict=True):
             column.add(cells[place])
         if (symbol_place := columns.symbol_position(names)) is not None:
-            self._symbols.add(list(cells[symbol_place]), block.lines[0])
+            self._symbols.add(list(cells[symbol_place]), int(block.lines[0]))

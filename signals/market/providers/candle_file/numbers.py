@@ -168,3 +168,8 @@ class NumberColumn:
             self.bad[row] = cell
             return float("nan")
         return value * MULTIPLES.get(DECORATION.sub("", cell)[-1:].upper(), 1.0)
+
+
+def bad_cells(columns: Iterable[NumberColumn]) -> dict[int, tuple[str, str]]:
+    """By row, the name of a column and its cell that is no number."""
+    return {row: (column.name, cell) for column in columns for row, cell in column.bad.items()}

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from signals.market.providers.candle_file import columns
 from signals.market.providers.candle_file.error import FileRefusedError
 from signals.market.providers.candle_file.formats import FORMATS
-from signals.market.providers.candle_file.numbers import MixedDecimalsError, NumberColumn
+from signals.market.providers.candle_file.numbers import MixedDecimalsError, NumberColumn, bad_cells
 from signals.market.providers.candle_file.reading import Reading
 from signals.market.providers.candle_file.table import MOST_ROWS, SymbolColumn, Table
 from signals.market.providers.candle_file.text import LARGEST_FILE_BYTES
@@ -76,7 +76,8 @@ def _load(path: Path, file: pq.ParquetFile, said: Reading) -> Table:
         np.arange(1, row),
         symbols.symbol,
         said.format or next((form for form in FORMATS.values() if form.marks & set(names)), None),
-        {at: (column.name, cell) for column in prices.values() for at, cell in column.bad.items()},
+        bad_cells(prices.values()),
+        bad_cells(volumes),
         [],
         symbols.notes(),
     )

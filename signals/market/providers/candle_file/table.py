@@ -17,7 +17,8 @@ MOST_ROWS = 8_000_000  # fifteen years of minutes
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """`volumes` are (normalised name, values) by position; `bad` is, by row, (column, cell) of what is no number.
+    """`volumes` are (normalised name, values) by position; `bad` is, by row, (column, cell) of a price
+    that is no number, `bad_volumes` of a volume.
 
     `unreadable` are (line, reason) of rows that could not be cut into cells.
     """
@@ -32,6 +33,7 @@ class Table:
     symbol: str | None
     format: FileFormat | None
     bad: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    bad_volumes: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -45,7 +47,7 @@ class SymbolColumn:
         self._empty = 0
 
     def add(self, cells: list[str], first_line: int) -> None:
-        for cell in set(cells):
+        for cell in dict.fromkeys(cells):
             text = cell.strip()
             if not text or text.lower() in ("nan", "none", "null"):
                 self._empty += cells.count(cell)

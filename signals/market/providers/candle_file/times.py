@@ -17,6 +17,7 @@ from signals.market.providers.candle_file.clock_words import (
     day_number,
     order_of,
     split,
+    split_alike,
 )
 from signals.market.providers.candle_file.local_time import to_utc
 from signals.market.providers.candle_file.numbers import is_plain
@@ -53,6 +54,9 @@ class TimeColumn:
 
     def add(self, cells: Sequence[str]) -> None:
         """A block of one column, in which numbers and text may be mixed."""
+        if parts := split_alike(cells):
+            self._add_text(*parts)
+            return
         values = np.array(_numbers(cells), dtype=np.float64)
         moments = _since_epoch(values)
         for row in np.flatnonzero(values >= BEYOND_A_FLOAT).tolist():
@@ -60,25 +64,26 @@ class TimeColumn:
                 moments[row] = int(text) // NANOSECONDS
         moments[_spelled(values)] = UNREADABLE
         rows = np.flatnonzero(moments == UNREADABLE).tolist()
-        self._add(moments, rows, [split(cells[row]) for row in rows])
+        parts = [split(cells[row]) for row in rows]
+        self._add(moments, rows, [day for day, _ in parts], [time for _, time in parts])
 
     def add_pairs(self, dates: Sequence[str], clocks: Sequence[str]) -> None:
         """A block of two columns, the day and the time of day."""
-        parts = [(day.strip(), time.strip()) for day, time in zip(dates, clocks, strict=True)]
-        self._add(np.full(len(parts), UNREADABLE, dtype=np.int64), range(len(parts)), parts)
+        self._add_text(list(map(str.strip, dates)), list(map(str.strip, clocks)))
 
     def add_utc(self, moments: TimeArray) -> None:
         """A block of UTC ms."""
-        self._add(moments, [], [])
+        self._add(moments, [])
 
-    def _add(self, moments: TimeArray, rows: Sequence[int], parts: list[tuple[str, str]]) -> None:
-        dates, clocks = self._dates, self._clocks
+    def _add_text(self, days: list[str], clocks: list[str]) -> None:
+        self._add(np.full(len(days), UNREADABLE, dtype=np.int64), range(len(days)), days, clocks)
+
+    def _add(
+        self, moments: TimeArray, rows: Sequence[int], days: Sequence[str] = (), clocks: Sequence[str] = ()
+    ) -> None:
         codes = np.full((len(moments), 2), -1, dtype=np.int32)
-        if parts:
-            codes[rows] = [
-                (dates.setdefault(day, len(dates)), clocks.setdefault(time, len(clocks)))
-                for day, time in parts
-            ]
+        if rows:
+            codes[rows, 0], codes[rows, 1] = _coded(days, self._dates), _coded(clocks, self._clocks)
         self._moments.append(moments)
         self._codes.append(codes)
 
@@ -145,6 +150,13 @@ class _Words:
 
     values: npt.NDArray[np.int64]
     reasons: dict[int, str]
+
+
+def _coded(texts: Sequence[str], known: dict[str, int]) -> list[int]:
+    """The code of each text; `known` learns those that are new."""
+    for text in dict.fromkeys(texts):
+        known.setdefault(text, len(known))
+    return list(map(known.__getitem__, texts))
 
 
 def newest_first(open_times: TimeArray) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from signals.engine.timeframe import Timeframe
 from signals.market.providers.candle_file import DateOrder, Decimal, FileRefusedError
+from signals.market.providers.candle_file.clock_words import split, split_alike
 from tests.signals.market.providers.candle_file.made import ATHENS, bars, read, table, told, truth
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -210,14 +211,37 @@ def test_a_time_that_is_none_is_refused_with_its_line_and_cell(
 
 
 @pytest.mark.parametrize("cell", ["n/k", "1.09.2", "1,2,3", "12:30", "1 2x"])
-def test_a_cell_that_is_no_number_is_shown_as_it_stands(tmp_path: Path, cell: str) -> None:
+@pytest.mark.parametrize(("place", "name"), [(4, "close"), (5, "volume")])
+def test_a_cell_that_is_no_number_is_shown_as_it_stands(
+    tmp_path: Path, cell: str, place: int, name: str
+) -> None:
     found = bars(30)
     lines = table(found, time=TIMES["iso, minutes"], delimiter=";").splitlines()
     cells = lines[10].split(";")
-    lines[10] = ";".join([*cells[:4], cell, *cells[5:]])
+    lines[10] = ";".join([*cells[:place], cell, *cells[place + 1 :]])
     file = read(tmp_path / "x.csv", "\n".join(lines))
-    assert file.odd_cells == {11: f"close {cell!r} is no number"}
+    assert file.odd_cells == {11: f"{name} {cell!r} is no number"}
     assert len(file.candles) == 30
+
+
+@pytest.mark.parametrize("line", ["", ",,,,,", " , ,\t, , , "])
+def test_a_line_of_empty_cells_is_none(tmp_path: Path, line: str) -> None:
+    found = bars(30)
+    lines = table(found, time=TIMES["iso, minutes"]).splitlines()
+    file = read(tmp_path / "x.csv", "\n".join([*lines[:9], line, *lines[9:]]))
+    assert told(file) == truth(found)
+    assert file.unreadable == []
+    assert file.lines.tolist() == [*range(2, 10), *range(11, 33)]
+
+
+@pytest.mark.parametrize("way", TIMES)
+def test_times_that_are_split_together_are_split_as_each_alone(way: str) -> None:
+    cells = [f" {TIMES[way](bar.opened)}" for bar in bars(300)]
+    together = split_alike(cells)
+    if together:
+        assert list(zip(*together, strict=True)) == list(map(split, cells))
+    else:
+        assert not all(len(cell.strip()) > 11 and cell.strip()[10] in " T" for cell in cells)
 
 
 @pytest.mark.parametrize("cell", ["", "NaN", "null", "-", "N/A"])
