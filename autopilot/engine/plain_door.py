@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autopilot.engine.signal_path import FlagArray, SignArray, count_decisions, run_plain, run_steps
+from autopilot.engine.signal_path import FlagArray, SignArray, run_plain, run_steps
 from autopilot.engine.simulation import Simulation
 from autopilot.engine.tables import (
     ASKED_WIDTH,
@@ -78,7 +78,7 @@ def run_signals(  # noqa: PLR0913  (what one run is made of)
     if len(candles):
         check_prices(candles, scale)
     rows = len(candles)
-    decisions = int(count_decisions(entries, exits)[0])
+    decisions = int(np.count_nonzero(entries) + np.count_nonzero(exits))
     equity = np.empty(rows)
     events = np.empty((2 * decisions + 2, EVENT_WIDTH), dtype=np.int64)
     asked, counts = np.zeros((decisions + 1, ASKED_WIDTH), dtype=np.int64), np.zeros(3, dtype=np.int64)
@@ -105,7 +105,7 @@ def run_signals(  # noqa: PLR0913  (what one run is made of)
 
 def default_grid(candles: OHLCV, cash: Decimal) -> Grid:
     """Ticks and lots so fine that what they leave out is not seen, for candles whose exchange is not known."""
-    highest = float(candles.high.max()) if len(candles) else 1.0
+    highest = candles.price_range[1] if len(candles) else 1.0
     digits = int(np.floor(np.log10(highest))) + 1 if highest > 0 else 0
     tick = Decimal(10) ** (digits - PRICE_DIGITS)
     told = (cash * TOLD_SHARE / Decimal(10) ** digits).adjusted()
@@ -122,8 +122,7 @@ def _columns(candles: OHLCV, grid: Grid) -> npt.NDArray[np.float64]:
 
 def check_prices(candles: OHLCV, scale: Scale) -> None:
     """ValueError for prices that are not positive, or not whole numbers of ticks between 1 and HIGHEST_TICKS."""
-    lowest, highest = float(candles.low.min()), float(candles.high.max())
-    lowest = min(lowest, float(candles.open.min()), float(candles.close.min()))
+    lowest, highest = candles.price_range
     if lowest <= 0:
         raise ValueError(f"prices must be positive to be traded at, not {lowest}")
     if lowest * scale.ticks_per_price < 0.5:
@@ -140,7 +139,7 @@ def _decisions(
     enter = _column("entries", entries, rows, np.int8, "1, -1 or 0")
     leave = _column("exits", exits, rows, np.bool_, "True or False")
     least, most = SIDES[direction]
-    _, lowest, highest = count_decisions(enter, leave)
+    lowest, highest = (int(enter.min()), int(enter.max())) if rows else (0, 0)
     if lowest < -1 or highest > 1:
         raise ValueError(f"entries are 1, -1 or 0, not {lowest if lowest < -1 else highest}")
     if lowest < least or highest > most:

@@ -92,18 +92,6 @@ def mark(
 
 
 @njit(cache=True)
-def count_decisions(entries: SignArray, exits: FlagArray) -> tuple[int, int, int]:
-    """How many rows enter or exit, and the smallest and largest entry."""
-    found, least, most = 0, 0, 0
-    for row in range(len(entries)):
-        entry = entries[row]
-        if entry != 0 or exits[row]:
-            found += 1
-            least, most = min(least, entry), max(most, entry)
-    return found, least, most
-
-
-@njit(cache=True)
 def leave_at_open(
     events: IntArray, found: int, time: int, opened: int, held: int, cash: int, terms: IntArray
 ) -> int:

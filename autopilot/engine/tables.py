@@ -6,6 +6,7 @@ Events are rows of FILL_WIDTH as the step writes them, with the instrument's num
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,20 +38,6 @@ E_INSTRUMENT, E = 0, 1  # an event: the instrument, then the columns of a fill
 EVENT_WIDTH = E + FILL_WIDTH
 A_INSTRUMENT, A_ORDER, A_TIME, A_SIDE, A_KIND, A_PRICE, A_LOTS, A_REFUSAL = range(8)
 ASKED_WIDTH = 8
-(
-    R_INSTRUMENT,
-    R_SIDE,
-    R_LOTS,
-    R_ENTERED,
-    R_EXITED,
-    R_FEES,
-    R_FUNDING,
-    R_PROFIT,
-    R_RISK,
-    R_REASON,
-    R_AMBIGUOUS,
-) = range(11)
-ROUND_TRIP_WIDTH = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,161 +61,169 @@ class Scale:
     def units_per_tick_lot(self) -> float:
         return self.numerator / self.denominator
 
-    def prices(self, ticks: npt.NDArray[np.float64]) -> FloatArray:
-        found: FloatArray = ticks * float(self.tick.numerator) / float(self.tick.denominator)
-        return found
+    def ratios(self) -> tuple[float, float, float, float]:
+        """Tick and lot, each as numerator and denominator."""
+        fractions = (self.tick, self.lot)
+        (tick, per_tick), (lot, per_lot) = ((float(e.numerator), float(e.denominator)) for e in fractions)
+        return tick, per_tick, lot, per_lot
 
-    def quantities(self, lots: npt.NDArray[np.float64]) -> FloatArray:
-        found: FloatArray = lots * float(self.lot.numerator) / float(self.lot.denominator)
-        return found
+
+def _ratios(scales: Sequence[Scale]) -> FloatArray:
+    return np.array([scale.ratios() for scale in scales])
 
 
 def trades_table(events: IntArray, scales: Sequence[Scale], marks: FloatArray, funding: IntArray) -> Table:
     """Round trips from flat to flat. For what is open: the last close in ticks and the funding until then."""
     worths = np.array([scale.units_per_tick_lot for scale in scales])
-    rows, prices = _round_trips(events, worths, marks, funding)
-    table = np.empty(len(rows), dtype=TRADE)
-    table["instrument"], table["side"] = rows[:, R_INSTRUMENT], rows[:, R_SIDE]
-    table["entered_at"], table["exited_at"] = rows[:, R_ENTERED], rows[:, R_EXITED]
-    for name, column in (("fees", R_FEES), ("funding", R_FUNDING), ("net_profit", R_PROFIT)):
-        table[name] = rows[:, column] / UNITS
-    risk = rows[:, R_RISK].astype(np.float64)
-    risk[risk == 0] = np.nan
-    table["r_multiple"] = rows[:, R_PROFIT] / risk
-    table["exit_reason"], table["ambiguous"] = rows[:, R_REASON], rows[:, R_AMBIGUOUS]
-    _scaled(table, rows[:, R_INSTRUMENT], scales, {"entry_price": prices[:, 0], "exit_price": prices[:, 1]})
-    _counted(table, rows[:, R_INSTRUMENT], scales, {"quantity": rows[:, R_LOTS].astype(np.float64)})
-    return table
-
-
-@njit(cache=True)
-def _round_trips(
-    events: IntArray, worths: FloatArray, marks: FloatArray, last_funding: IntArray
-) -> tuple[IntArray, FloatArray]:
-    """Columns R_..., and average entry and exit in ticks (nan: open). Money in units."""
-    instruments = len(worths)
-    trips = np.zeros((instruments, ROUND_TRIP_WIDTH), dtype=np.int64)
-    sums = np.zeros(
-        (instruments, 6)
-    )  # of entries, then of exits: lots, lots x price, the price if it is one only
-    value = np.zeros((instruments, 3), dtype=np.int64)  # entered, left, funding at the start
-    rows = np.empty((len(events) + instruments, ROUND_TRIP_WIDTH), dtype=np.int64)
-    prices = np.empty((len(events) + instruments, 2))
-    held = np.zeros(instruments, dtype=np.int64)
-    funding = np.zeros(instruments, dtype=np.int64)
-    found = 0
-    for number in range(len(events)):
-        which, told = events[number, E_INSTRUMENT], events[number, E:]
-        lots = told[F_LOTS]
-        if lots == 0:
-            continue
-        trip, total = trips[which], sums[which]
-        if held[which] == 0:
-            trip[:] = 0
-            total[:] = 0
-            value[which, 0], value[which, 1], value[which, 2] = 0, 0, funding[which]
-            trip[R_INSTRUMENT], trip[R_SIDE], trip[R_ENTERED] = which, 1 if lots > 0 else -1, told[F_TIME]
-        at = 0 if told[F_REASON] == ENTRY else 3
-        price = float(told[F_PRICE])
-        total[at + 2] = price if total[at] == 0 or total[at + 2] == price else -1.0
-        total[at] += abs(lots)
-        total[at + 1] += abs(lots) * price
-        value[which, at // 3] += told[F_WORTH]
-        trip[R_FEES] += told[F_FEE]
-        trip[R_RISK] += told[F_RISK]
-        trip[R_AMBIGUOUS] |= told[F_AMBIGUOUS]
-        held[which], funding[which] = told[F_LEFT], told[F_FUNDING]
-        if held[which] == 0:
-            trip[R_EXITED], trip[R_REASON], trip[R_LOTS] = told[F_TIME], told[F_REASON], int(total[0])
-            trip[R_FUNDING] = funding[which] - value[which, 2]
-            gross = trip[R_SIDE] * (value[which, 1] - value[which, 0])
-            trip[R_PROFIT] = gross - trip[R_FEES] - trip[R_FUNDING]
-            rows[found] = trip
-            prices[found, 0], prices[found, 1] = _mean(total, 0), _mean(total, 3)
-            found += 1
-    for which in range(instruments):
-        if held[which] != 0:
-            trip, total = trips[which], sums[which]
-            trip[R_EXITED], trip[R_REASON], trip[R_LOTS] = -1, OPEN, int(total[0])
-            marked = abs(held[which]) * worths[which] * marks[which]
-            gross = trip[R_SIDE] * (value[which, 1] + marked - value[which, 0])
-            trip[R_FUNDING] = last_funding[which] - value[which, 2]
-            trip[R_PROFIT] = int(np.rint(gross)) - trip[R_FEES] - trip[R_FUNDING]
-            rows[found] = trip
-            prices[found, 0], prices[found, 1] = _mean(total, 0), np.nan
-            found += 1
-    return rows[:found], prices[:found]
-
-
-@njit(cache=True)
-def _mean(total: FloatArray, at: int) -> float:
-    mean: float = total[at + 2] if total[at + 2] > 0 else total[at + 1] / total[at]
-    return mean
+    table = np.empty(len(events) // 2 + len(scales), dtype=TRADE)  # a trip that ended is two events at least
+    return table[: _write_trades(table, events, _ratios(scales), worths, marks, funding)]
 
 
 def fills_table(events: IntArray, scales: Sequence[Scale]) -> Table:
-    told = events[events[:, E + F_LOTS] != 0]
-    table = np.empty(len(told), dtype=FILL)
-    table["instrument"], table["at"] = told[:, E_INSTRUMENT], told[:, E + F_TIME]
-    table["side"], table["fee"] = np.sign(told[:, E + F_LOTS]), told[:, E + F_FEE] / UNITS
-    table["reason"], table["ambiguous"] = told[:, E + F_REASON], told[:, E + F_AMBIGUOUS]
-    _scaled(table, told[:, E_INSTRUMENT], scales, {"price": told[:, E + F_PRICE].astype(np.float64)})
-    lots = np.abs(told[:, E + F_LOTS]).astype(np.float64)
-    _counted(table, told[:, E_INSTRUMENT], scales, {"quantity": lots})
-    return table
+    table = np.empty(len(events), dtype=FILL)
+    return table[: _write_fills(table, events, _ratios(scales))]
 
 
 def orders_table(asked: IntArray, events: IntArray, scales: Sequence[Scale]) -> Table:
     table = np.empty(len(asked), dtype=ORDER)
-    ended, filled, refusal = _fates(asked, events, len(scales))
-    table["instrument"], table["side"] = asked[:, A_INSTRUMENT], asked[:, A_SIDE]
-    table["kind"], table["decided_at"], table["ended_at"] = asked[:, A_KIND], asked[:, A_TIME], ended
-    table["refusal"] = refusal
-    price = np.where(asked[:, A_PRICE] > 0, asked[:, A_PRICE], np.nan)
-    quantity = np.where(asked[:, A_LOTS] >= 0, asked[:, A_LOTS], np.nan)
-    _scaled(table, asked[:, A_INSTRUMENT], scales, {"price": price})
-    counts = {"quantity": quantity, "filled": filled.astype(np.float64)}
-    _counted(table, asked[:, A_INSTRUMENT], scales, counts)
+    _write_orders(table, asked, events, _ratios(scales))
     return table
 
 
-@njit(cache=True)
-def _fates(asked: IntArray, events: IntArray, instruments: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Of each entry: when the last of it filled or it ended, lots filled, refusal. Orders are numbered from 1."""
+# Sums of a round trip: lots, lots x price and the price if it is one only, of entries and then of exits.
+S_LOTS, S_TICKS, S_PRICE = range(3)
+EXITS = 3
+# And in units: worth entered, worth left, funding before it, fees, risk, ambiguous, side, entered at.
+W_IN, W_OUT, W_FUNDING, W_FEES, W_RISK, W_AMBIGUOUS, W_SIDE, W_TIME = range(8)
+
+
+@njit(cache=True, nogil=True)
+def _write_trades(
+    table: Table,
+    events: IntArray,
+    ratios: FloatArray,
+    worths: FloatArray,
+    marks: FloatArray,
+    last_funding: IntArray,
+) -> int:
+    """How many there are."""
+    instruments = len(worths)
+    sums = np.zeros((instruments, 6))
+    units = np.zeros((instruments, 8), dtype=np.int64)
+    held, funding = np.zeros(instruments, dtype=np.int64), np.zeros(instruments, dtype=np.int64)
+    found = 0
+    for number in range(len(events)):
+        lots = events[number, E + F_LOTS]
+        if lots == 0:
+            continue
+        which, time, reason = (
+            events[number, E_INSTRUMENT],
+            events[number, E + F_TIME],
+            events[number, E + F_REASON],
+        )
+        if held[which] == 0:
+            sums[which] = 0.0
+            units[which] = 0
+            units[which, W_FUNDING], units[which, W_TIME] = funding[which], time
+            units[which, W_SIDE] = 1 if lots > 0 else -1
+        at, moved, price = (
+            0 if reason == ENTRY else EXITS,
+            float(abs(lots)),
+            float(events[number, E + F_PRICE]),
+        )
+        one = sums[which, at + S_LOTS] == 0 or sums[which, at + S_PRICE] == price
+        sums[which, at + S_PRICE] = price if one else -1.0
+        sums[which, at + S_LOTS] += moved
+        sums[which, at + S_TICKS] += moved * price
+        units[which, W_IN if at == 0 else W_OUT] += events[number, E + F_WORTH]
+        units[which, W_FEES] += events[number, E + F_FEE]
+        units[which, W_RISK] += events[number, E + F_RISK]
+        units[which, W_AMBIGUOUS] |= events[number, E + F_AMBIGUOUS]
+        held[which], funding[which] = events[number, E + F_LEFT], events[number, E + F_FUNDING]
+        if held[which] == 0:
+            gross = units[which, W_SIDE] * (units[which, W_OUT] - units[which, W_IN])
+            trade = table[found]
+            _write_trade(trade, which, sums[which], units[which], funding[which], gross, ratios[which])
+            trade.exited_at, trade.exit_reason = time, reason
+            trade.exit_price = _mean(sums[which], EXITS) * ratios[which, 0] / ratios[which, 1]
+            found += 1
+    for which in range(instruments):
+        if held[which] != 0:
+            marked = abs(held[which]) * worths[which] * marks[which]
+            gross = int(np.rint(units[which, W_SIDE] * (units[which, W_OUT] + marked - units[which, W_IN])))
+            trade = table[found]
+            _write_trade(trade, which, sums[which], units[which], last_funding[which], gross, ratios[which])
+            trade.exited_at, trade.exit_reason, trade.exit_price = -1, OPEN, np.nan
+            found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _write_trade(
+    trade: Any, which: int, total: FloatArray, units: IntArray, funding: int, gross: int, ratios: FloatArray
+) -> None:
+    """All of a trade but its end."""
+    paid = funding - units[W_FUNDING]
+    profit = gross - units[W_FEES] - paid
+    trade.instrument, trade.side, trade.entered_at = which, units[W_SIDE], units[W_TIME]
+    trade.quantity = total[S_LOTS] * ratios[2] / ratios[3]
+    trade.entry_price = _mean(total, 0) * ratios[0] / ratios[1]
+    trade.fees, trade.funding, trade.net_profit = units[W_FEES] / UNITS, paid / UNITS, profit / UNITS
+    trade.r_multiple = profit / float(units[W_RISK]) if units[W_RISK] != 0 else np.nan
+    trade.ambiguous = units[W_AMBIGUOUS] != 0
+
+
+@njit(cache=True, nogil=True)
+def _mean(total: FloatArray, at: int) -> float:
+    mean: float = total[at + S_PRICE] if total[at + S_PRICE] > 0 else total[at + S_TICKS] / total[at + S_LOTS]
+    return mean
+
+
+@njit(cache=True, nogil=True)
+def _write_fills(table: Table, events: IntArray, ratios: FloatArray) -> int:
+    """How many there are."""
+    found = 0
+    for number in range(len(events)):
+        lots = events[number, E + F_LOTS]
+        if lots == 0:
+            continue
+        which, fill = events[number, E_INSTRUMENT], table[found]
+        fill.instrument, fill.at, fill.side = which, events[number, E + F_TIME], 1 if lots > 0 else -1
+        fill.quantity = float(abs(lots)) * ratios[which, 2] / ratios[which, 3]
+        fill.price = float(events[number, E + F_PRICE]) * ratios[which, 0] / ratios[which, 1]
+        fill.fee, fill.reason = events[number, E + F_FEE] / UNITS, events[number, E + F_REASON]
+        fill.ambiguous = events[number, E + F_AMBIGUOUS] != 0
+        found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _write_orders(table: Table, asked: IntArray, events: IntArray, ratios: FloatArray) -> None:
+    """Of each entry also its fate: when the last of it filled or it ended. Orders are numbered from 1."""
     highest = 0
     for number in range(len(asked)):
         highest = max(highest, asked[number, A_ORDER])
-    place = np.full((instruments, highest + 1), -1, dtype=np.int64)
-    ended = np.full(len(asked), -1, dtype=np.int64)
+    place = np.full((len(ratios), highest + 1), -1, dtype=np.int64)
     filled = np.zeros(len(asked), dtype=np.int64)
-    refusal = np.zeros(len(asked), dtype=np.int64)
     for number in range(len(asked)):
-        refusal[number] = asked[number, A_REFUSAL]
-        if asked[number, A_REFUSAL] != 0:
-            ended[number] = asked[number, A_TIME]
-        else:
-            place[asked[number, A_INSTRUMENT], asked[number, A_ORDER]] = number
+        which, order = asked[number, A_INSTRUMENT], table[number]
+        price, lots, refusal = asked[number, A_PRICE], asked[number, A_LOTS], asked[number, A_REFUSAL]
+        order.instrument, order.side, order.kind = which, asked[number, A_SIDE], asked[number, A_KIND]
+        order.decided_at, order.refusal = asked[number, A_TIME], refusal
+        order.price = float(price) * ratios[which, 0] / ratios[which, 1] if price > 0 else np.nan
+        order.quantity = float(lots) * ratios[which, 2] / ratios[which, 3] if lots >= 0 else np.nan
+        order.ended_at = asked[number, A_TIME] if refusal != 0 else -1
+        if refusal == 0:
+            place[which, asked[number, A_ORDER]] = number
     for number in range(len(events)):
-        told = events[number, E:]
-        if told[F_REASON] != ENTRY or told[F_ORDER] > highest:
+        if events[number, E + F_REASON] != ENTRY or events[number, E + F_ORDER] > highest:
             continue
-        order = place[events[number, E_INSTRUMENT], told[F_ORDER]]
-        if order >= 0:
-            ended[order] = told[F_TIME]
-            filled[order] += abs(told[F_LOTS])
-            refusal[order] = max(refusal[order], told[F_REFUSAL])
-    return ended, filled, refusal
-
-
-def _scaled(table: Table, which: IntArray, scales: Sequence[Scale], columns: dict[str, FloatArray]) -> None:
-    for number, scale in enumerate(scales):
-        rows = slice(None) if len(scales) == 1 else which == number
-        for name, ticks in columns.items():
-            table[name][rows] = scale.prices(ticks[rows])
-
-
-def _counted(table: Table, which: IntArray, scales: Sequence[Scale], columns: dict[str, FloatArray]) -> None:
-    for number, scale in enumerate(scales):
-        rows = slice(None) if len(scales) == 1 else which == number
-        for name, lots in columns.items():
-            table[name][rows] = scale.quantities(lots[rows])
+        row = place[events[number, E_INSTRUMENT], events[number, E + F_ORDER]]
+        if row >= 0:
+            order = table[row]
+            order.ended_at = events[number, E + F_TIME]
+            order.refusal = max(order.refusal, events[number, E + F_REFUSAL])
+            filled[row] += abs(events[number, E + F_LOTS])
+    for number in range(len(asked)):
+        which = asked[number, A_INSTRUMENT]
+        table[number].filled = float(filled[number]) * ratios[which, 2] / ratios[which, 3]

@@ -9,8 +9,14 @@ FloatArray = npt.NDArray[np.float64]
 TimeArray = npt.NDArray[np.int64]
 
 
+class _Remembers:
+    """Room for what is found out about candles once."""
+
+    __slots__ = ("_price_range",)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class OHLCV:
+class OHLCV(_Remembers):
     """Closed bars of one instrument and timeframe, oldest first; six 1-D columns of equal length.
 
     `open_time` is int64 UTC milliseconds, the rest float64. Lists, other number types and writeable
@@ -45,6 +51,16 @@ class OHLCV:
     def __getitem__(self, rows: slice) -> "OHLCV":
         """The bars of a slice, e.g. `candles[-500:]`."""
         return OHLCV(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    @property
+    def price_range(self) -> tuple[float, float]:
+        """The lowest low, open or close and the highest high; ValueError without candles."""
+        found: tuple[float, float] | None = getattr(self, "_price_range", None)
+        if found is None:
+            lowest = min(float(each.min()) for each in (self.low, self.open, self.close))
+            found = lowest, float(self.high.max())
+            object.__setattr__(self, "_price_range", found)
+        return found
 
     def _check_lengths(self) -> None:
         lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}

@@ -1,6 +1,6 @@
 """What every measure asks of its input, checked in one place."""
 
-from math import isfinite
+from math import isfinite, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,23 @@ FLAT = 1e-12
 
 def period_returns(returns: npt.ArrayLike) -> FloatArray:
     """Simple returns of periods as float64; ValueError unless 1-D, finite and at least -1."""
+    values = one_dimension(returns)
+    refuse_what_is_no_return(values)
+    return values
+
+
+def one_dimension(returns: npt.ArrayLike) -> FloatArray:
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"returns must be 1-D, one value per period, not {values.ndim}-D")
+    return values
+
+
+def refuse_what_is_no_return(values: FloatArray) -> None:
     # NaN passes through both extremes, and is not between any numbers.
     if len(values) and not (values.min() >= -1 and values.max() < np.inf):
         row = int(np.argmax(~(np.isfinite(values) & (values >= -1))))
         raise ValueError(f"row {row}: a return is {values[row]}, not a finite number of at least -1")
-    return values
 
 
 def finished(results: npt.ArrayLike) -> FloatArray:
@@ -36,6 +45,15 @@ def finished(results: npt.ArrayLike) -> FloatArray:
 def varies(returns: FloatArray) -> bool:
     """Whether a ratio can be taken: two returns at least, whose deviation is more than rounding leaves."""
     return len(returns) > 1 and bool(returns.std() > FLAT * np.abs(returns).max())
+
+
+def spreads(returns: FloatArray, mean: float, squares: float) -> bool:
+    """`varies` of returns whose mean and sum of squared deviations are known."""
+    if len(returns) < 2:
+        return False
+    deviation = sqrt(squares / len(returns))
+    largest = abs(mean) + deviation * sqrt(len(returns))  # no return is further away
+    return deviation > FLAT * largest or deviation > FLAT * float(np.abs(returns).max())
 
 
 def quotient(above: float, below: float) -> float:

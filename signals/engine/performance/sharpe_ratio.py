@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import FloatArray
-from signals.engine.performance.inputs import FLAT, check_number, check_periods, period_returns, varies
+from signals.engine.performance.inputs import FLAT, check_number, check_periods, one_dimension, spreads
+from signals.engine.performance.moments import moments
 
 
 def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0) -> float:
@@ -14,10 +15,11 @@ def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float, risk_free: flo
     """
     check_periods(periods_per_year)
     check_number("risk_free", risk_free)
-    values = period_returns(returns)
-    if not varies(values):
+    values = one_dimension(returns)
+    mean, squares = moments(values)
+    if not spreads(values, mean, squares):
         return np.nan
-    return float((values.mean() - risk_free) / values.std(ddof=1) * sqrt(periods_per_year))
+    return float((mean - risk_free) / sqrt(squares / (len(values) - 1)) * sqrt(periods_per_year))
 
 
 def sharpe_of_sums(
