@@ -118,7 +118,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.quantity.normalize():f} {self.instrument} ({self.purpose})"
+        return f"{self.side} {self.quantity.normalize():f} {self.instrument} ({self.get_purpose_display().lower()})"
 
     @property
     def is_open(self) -> bool:

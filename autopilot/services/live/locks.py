@@ -18,13 +18,23 @@ from signals.selectors import exposure_allowed
 FRESH_RECONCILIATION = timedelta(seconds=30)
 LARGEST_OFFSET_MS = 1000
 RATE_WINDOW = timedelta(minutes=1)
+TITLES = {
+    Refusal.LIVE_OFF: "Setting LIVE_TRADING_ALLOWED",
+    Refusal.KILL_SWITCH: "Kill switch",
+    Refusal.NO_KEY: "API key",
+    Refusal.NOT_ARMED: "Arming",
+    Refusal.NOT_RECONCILED: "Reconciliation",
+    Refusal.CLOCK_OFFSET: "Clock",
+    Refusal.SYMBOL_FROZEN: "Freezes",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """`code` is a Refusal's value."""
+    """`code` is a Refusal's value; `title` names what is looked at, whether it is open or not."""
 
     code: str
+    title: str
     sentence: str
     is_open: bool
 
@@ -53,7 +63,7 @@ def locks(*, account: Account | None, now: datetime, instrument: Instrument | No
     if instrument is not None and account is not None:
         frozen = account.freezes.filter(instrument=instrument, lifted_at=None).exists()
         told.append((Refusal.SYMBOL_FROZEN, not frozen))
-    return [Lock(code.value, code.sentence, is_open) for code, is_open in told]
+    return [Lock(code.value, TITLES[code], code.sentence, is_open) for code, is_open in told]
 
 
 def refusal(
