@@ -7,7 +7,7 @@ from notifications.services.message.prices import rounded
 from notifications.services.message.signal_text import instrument_names
 from notifications.services.message.words import tidy
 from signals.engine.direction import Direction
-from signals.engine.plan_words import exit_words
+from signals.engine.plan_words import onward_words
 
 
 def outcome_text(draft: Draft, outcome: OutcomeFacts, *, html: bool) -> str:
@@ -40,6 +40,6 @@ def raised_text(draft: Draft, raised_stop: float, *, html: bool) -> str:
         "entry": f"{entry:f}",
         "stop": f"{stop:f}",
         "kept_percent": f"{abs(stop / entry - 1) * 100:.2f}",
-        "exit_words": exit_words(signal.exit_plan, signal.timeframe, signal.direction, signal.entry_price),
+        "onward_words": onward_words(signal.exit_plan, signal.timeframe, signal.direction),
     }
     return tidy(render_to_string(f"notifications/telegram/raised.{'html' if html else 'txt'}", context))

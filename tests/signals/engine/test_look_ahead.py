@@ -85,6 +85,7 @@ EXCUSED: Mapping[str, str] = {
     "signals.engine.in_words.trend_sentence": WORDS,
     "signals.engine.plan_words.exit_words": WORDS,
     "signals.engine.plan_words.hold_words": WORDS,
+    "signals.engine.plan_words.onward_words": WORDS,
     "signals.engine.hybrid.mood.blend_with_mood": WITH_DECISIONS,
     "signals.engine.policy_choice.choose": PAST_RETURNS,
     "signals.engine.policy_choice.drift": PAST_RETURNS,
