@@ -134,6 +134,17 @@ def test_results_are_those_of_following_each_signal(instrument: Instrument) -> N
     assert f"{sum(results):+.2f} R" in printed
 
 
+def test_without_instruments_it_says_how_to_make_some() -> None:
+    with pytest.raises(CommandError, match=r"There are no instruments: `manage\.py demo`"):
+        call_command("replay", "--from", "2025-01-01", "--to", "2025-01-02")
+
+
+def test_where_none_is_active_it_says_how_to_name_one(instrument: Instrument) -> None:
+    Instrument.objects.update(is_active=False)
+    with pytest.raises(CommandError, match=rf"No instrument is active.*--instruments {instrument.symbol}"):
+        call_command("replay", "--from", "2025-01-01", "--to", "2025-01-02")
+
+
 def test_an_unknown_instrument_is_named(instrument: Instrument) -> None:
     with pytest.raises(CommandError, match="Unknown instruments: XXX/YYY"):
         call_command("replay", "--from", "2025-01-01", "--to", "2025-01-02", "--instruments", "XXX/YYY")

@@ -106,5 +106,14 @@ def chosen_instruments(symbols: list[str] | None) -> list[Instrument]:
             f"Unknown instruments: {', '.join(sorted(unknown))}. The console lists those that exist."
         )
     if not instruments:
-        raise CommandError("There are no instruments: add some in the console, or load the demo.")
+        raise CommandError(_none_is_active(Instrument.objects.order_by("symbol").first()))
     return instruments
+
+
+def _none_is_active(first: Instrument | None) -> str:
+    if first is None:
+        return "There are no instruments: `manage.py demo` makes some, `manage.py import_candles` those of a file."
+    return (
+        f"No instrument is active. Name those to look at, e.g. --instruments {first.symbol}, or activate them in the "
+        "console: Market, Instruments, the action Activate"
+    )

@@ -5,12 +5,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
-from research.services.report_from_files import commit
+from signals.management.plain_command import PlainCommand
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Ask the gate about simulated kinds of signals that earn nothing, and about skilled ones. Takes seconds, "
         "stores nothing, and ends with status 1 when a figure misses its goal."
@@ -23,6 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, kinds: int, seed: int, markdown: Path | None, **options: Any) -> None:
         from research.services.gate_report import measure, render  # noqa: PLC0415  (scipy)
+        from research.services.report_from_files import commit  # noqa: PLC0415  (compiled code)
 
         found = measure(kinds=kinds, seed=seed, progress=self.stderr.write)
         page = render(found, command="manage.py report_evidence --markdown docs/evidence.md", commit=commit())

@@ -6,14 +6,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
-from research.services.honesty_report import figures, render
-from research.services.honesty_study import run
-from research.services.report_from_files import commit
+from signals.management.plain_command import PlainCommand
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Ask the engines for overfitting, portfolios and A/B tests about simulated data of which the truth is known. "
         "Takes some minutes, stores nothing, and ends with status 1 when a figure misses its goal."
@@ -38,6 +34,10 @@ class Command(BaseCommand):
         markdown: Path | None,
         **options: Any,
     ) -> None:
+        from research.services.honesty_report import figures, render  # noqa: PLC0415  (scipy, compiled code)
+        from research.services.honesty_study import run  # noqa: PLC0415
+        from research.services.report_from_files import commit  # noqa: PLC0415
+
         version, begun = commit(), time.monotonic()
         found = run(
             seeds=seeds,
