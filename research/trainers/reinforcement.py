@@ -21,6 +21,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from research.trainers.snapshots import restore, snapshot
+from research.trainers.value_learner import ValueLearner
 from signals.engine.policy import Policy
 
 Progress = Callable[[int, int, str], None]
@@ -80,10 +81,17 @@ PRESETS: dict[str, dict[str, Preset]] = {
             shared={"ent_coef": 0.05},
         ),
         "dqn": Preset(
-            steps_a_gradient=256,
+            # What happens in a market does not depend on what is done in it: much is tried to the end.
+            steps_a_gradient=64,
             learning_rate=1e-3,
             falls_to_zero=True,
-            shared={"batch_size": 2_048, "learning_starts": 1_000},
+            shared={
+                "batch_size": 512,
+                "learning_starts": 2_000,
+                "tau": 0.2,
+                "exploration_fraction": 0.9,
+                "exploration_final_eps": 0.1,
+            },
         ),
     },
 }
@@ -154,7 +162,8 @@ def make_model(
     if algorithm == "dqn":
         spare = batch.num_envs * (settings.get("train_freq", 4) + 1)  # the last steps are taken together
         settings["buffer_size"] = min(BUFFER, timesteps + spare)
-    model = ALGORITHMS[algorithm]("MlpPolicy", batch, seed=seed, verbose=0, **settings)
+    kind = ValueLearner if (algorithm, preset) == ("dqn", "large_batch") else ALGORITHMS[algorithm]
+    model = kind("MlpPolicy", batch, seed=seed, verbose=0, **settings)
     # Its own makes a folder in /tmp for each training.
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
@@ -170,8 +179,11 @@ def exported(model: BaseAlgorithm) -> Policy:
         algorithm, activation = "dqn", "relu"
     else:
         raise TypeError(f"no way to export {type(model).__name__}")
-    weights = (layer.weight.detach().cpu().numpy().T for layer in layers)
-    biases = (layer.bias.detach().cpu().numpy() for layer in layers)
+    weights = [layer.weight.detach().cpu().numpy().T for layer in layers]
+    biases = [layer.bias.detach().cpu().numpy() for layer in layers]
+    if isinstance(model, ValueLearner):  # its network reads deviations, a policy what there is to see
+        weights[0] = weights[0] / model.deviation[:, None]
+        biases[0] = biases[0] - model.middle @ weights[0]
     return Policy(
         algorithm=algorithm,
         activation=activation,

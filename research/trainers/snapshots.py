@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from research.trainers.value_learner import ValueLearner
 from signals.engine.packing import pack_arrays, read_arrays
 
 PARAMETER, OPTIMISER = "parameter/", "optimiser/"
+MEASURED = ("middle", "deviation", "reward_deviation")
 
 
 def snapshot(model: BaseAlgorithm) -> bytes:
@@ -29,6 +31,8 @@ def snapshot(model: BaseAlgorithm) -> bytes:
         "numpy_keys": np.asarray(keys),
         "numpy_rest": np.array([place, has_gauss, gauss], dtype=np.float64),
     }
+    if isinstance(model, ValueLearner):
+        arrays |= {name: np.asarray(getattr(model, name)) for name in MEASURED}
     return pack_arrays(arrays)
 
 
@@ -51,6 +55,10 @@ def restore(model: BaseAlgorithm, kept: bytes) -> None:
                 state.setdefault(int(number), {})[part] = torch.as_tensor(value)
         model.policy.optimizer.load_state_dict(optimiser | {"state": state})
         model.num_timesteps, model._n_updates = int(arrays["step"]), int(arrays["updates"])  # noqa: SLF001
+        if isinstance(model, ValueLearner):
+            model.middle, model.deviation = (arrays[name] for name in MEASURED[:2])
+            model.reward_deviation = float(arrays[MEASURED[2]])
+            model.adopt()
         torch.set_rng_state(torch.as_tensor(arrays["torch_generator"]))
         place, has_gauss, gauss = arrays["numpy_rest"]
         np.random.set_state(("MT19937", arrays["numpy_keys"], int(place), int(has_gauss), gauss))
