@@ -161,6 +161,7 @@ def test_short_secret_stops_production_without_showing_it(name: str, tmp_path: P
         ({"COPILOT_ENV": "prod"}, "COPILOT_ENV"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS holds *"),
         ({"ALLOWED_HOSTS": "copilot.test,*"}, "ALLOWED_HOSTS holds *"),
+        ({"ALLOWED_HOSTS": "copilot.test,.com"}, "ALLOWED_HOSTS holds .com"),
         ({"GOOGLE_ISSUER_URL": "https://google.test"}, "GOOGLE_ISSUER_URL is set"),
         ({"TELEGRAM_API_URL": "http://127.0.0.1:8081"}, "TELEGRAM_API_URL must begin with https://"),
         ({"EXCHANGE_API_URL": "http://127.0.0.1:8081"}, "EXCHANGE_API_URL must begin with https://"),

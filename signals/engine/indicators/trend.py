@@ -21,6 +21,7 @@ from signals.engine.indicators.contract import (
 from signals.engine.registry import row_wise
 
 DIGITS = 12
+MOST_STEPS = 308  # the largest power of ten that a float holds
 
 
 class Macd(NamedTuple):
@@ -117,7 +118,7 @@ def _whole_steps(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) 
     """
     arrays = columns(high=high, low=low, close=close)
     first = next((price for price in arrays[0].tolist() if price > 0), 1.0)
-    per_step = 10.0 ** (DIGITS - 1 - floor(log10(first)))
+    per_step = 10.0 ** min(DIGITS - 1 - floor(log10(first)), MOST_STEPS)
     return tuple(np.rint(array * per_step) for array in arrays)
 
 

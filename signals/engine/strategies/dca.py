@@ -99,7 +99,7 @@ def _steps_down(close: FloatArray, width: FloatArray, high_bars: int) -> tuple[F
     for row in range(high_bars - 1, len(close)):
         top = row - high_bars + 1
         for at in range(top, row + 1):
-            if close[at] >= close[top]:
+            if close[at] > close[top]:
                 top = at
         if not width[top] > 0:
             continue

@@ -101,6 +101,11 @@ def test_directional_movement_in_talib_s_seeding() -> None:
     assert_equal(trend.adx(H, L, C, period)[2 * period - 1 :], np.array(out))
 
 
+def test_directional_movement_of_the_smallest_prices_is_that_of_others() -> None:
+    tiny = (np.array(column) * 1e-299 for column in (H, L, C))
+    np.testing.assert_allclose(trend.adx(*tiny, 6), trend.adx(H, L, C, 6), atol=1e-3)
+
+
 def test_aroon_counts_bars_since_the_extremes() -> None:
     def since(values: Sequence[float], row: int, pick: Callable[[list[float]], float]) -> float:
         recent = last(values, row, 11)[::-1]

@@ -243,6 +243,14 @@ def test_a_confirmation_needs_a_strong_trend_and_no_dissent() -> None:
     assert asked(macd=0.6, momentum=0.0) == 0
 
 
+def test_dca_buys_a_step_below_one_high_once_though_the_high_is_met_again() -> None:
+    dip = np.concatenate((100 - 0.3 * np.arange(1, 11), 97 + 0.3 * np.arange(1, 11)))
+    close = np.round(np.concatenate((np.full(400, 100.0), dip, dip)), 6)
+    bars = OHLCV(np.arange(440) * Timeframe.H1.milliseconds, close, close + 0.4, close - 0.4, close, close)
+    series = STRATEGIES["dca"].evaluate(bars, CONTEXT)
+    assert series.entry_price[series.direction > 0].tolist() == [pytest.approx(97.3)]
+
+
 def test_dca_buys_each_deeper_step_of_a_calm_fall_once() -> None:
     fall = np.concatenate((np.full(400, 100.0), 100 - 0.25 * np.arange(1, 41)))
     close = fall + 0.05 * np.sin(np.arange(440.0))
