@@ -102,9 +102,10 @@ def problems_of_the_door(config: "Configuration") -> list[str]:
     problems = []
     if not config.public_url.startswith("https://"):
         problems.append("PUBLIC_URL must begin with https://")
-    for host in config.allowed_hosts:
-        if "*" in host or (host.startswith(".") and "." not in host[1:]):
-            problems.append(f"ALLOWED_HOSTS holds {'*' if '*' in host else host}: name the hosts")
+    if any("*" in host for host in config.allowed_hosts):
+        problems.append("ALLOWED_HOSTS holds *: name the hosts")
+    if anybodys := [host for host in config.allowed_hosts if host.startswith(".") and "." not in host[1:]]:
+        problems.append(f"ALLOWED_HOSTS holds {anybodys[0]}: name the hosts")
     if not config.admin_emails and not config.password_login:
         problems.append("ADMIN_EMAILS is empty and PASSWORD_LOGIN is off: nobody could log in")
     return problems

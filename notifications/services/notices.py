@@ -59,7 +59,7 @@ def moments(person: Subscriber) -> list[tuple[NoticeKind, datetime]]:
 def claim_notice(*, now: datetime) -> Notice | None:
     """The next that is due, committed as being sent; None when there is none. What may not be sent ends at once.
 
-    One whose worker died while it was sent stays of unknown fate: a message about money is not repeated.
+    One whose worker died while it was sent stays unknown: a message about money is not repeated.
     """
     stuck = Notice.objects.filter(state=DeliveryState.SENDING, lease_until__lte=now)
     stuck.update(

@@ -119,7 +119,7 @@ class Trouble:
 
 
 def troubles(deliveries: QuerySet[Delivery]) -> list[Trouble]:
-    """Those of unknown fate first, then the most frequent."""
+    """Those of which nobody knows whether they arrived first, then the most frequent."""
     grouped = (
         deliveries.filter(state__in=TROUBLE)
         .order_by()
