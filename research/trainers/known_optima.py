@@ -94,11 +94,19 @@ def break_even_cost(*, stay: float, drift: float, gamma: float = GAMMA) -> float
 
 
 def learn_autoregressive(
-    *, algorithm: str, timesteps: int, seed: int = 0, preset: str = "large_batch", test_rows: int = 100_000
+    *,
+    algorithm: str,
+    timesteps: int,
+    seed: int = 0,
+    preset: str = "large_batch",
+    episodes: int = EPISODES,
+    test_rows: int = 100_000,
 ) -> Optimum:
     memory, deviation = 0.3, 1e-3
     bars, features = autoregressive(20_000, memory=memory, deviation=deviation, seed=seed)
-    policy = _trained(bars, features, NO_COSTS.in_ppm(), algorithm, timesteps, preset, seed, 1 / deviation)
+    policy = _trained(
+        bars, features, NO_COSTS.in_ppm(), algorithm, timesteps, preset, episodes, seed, 1 / deviation
+    )
     fresh, told = autoregressive(test_rows, memory=memory, deviation=deviation, seed=seed + 1_000)
     best = np.where(told[:, 0] > 0, 1, 2)
     return _measured("AR(1)", policy, fresh, told, best, NO_COSTS.in_ppm(), seed)
@@ -111,6 +119,7 @@ def learn_regimes(
     cost_share: float,
     seed: int = 0,
     preset: str = "large_batch",
+    episodes: int = EPISODES,
     test_rows: int = 100_000,
 ) -> Optimum:
     """cost_share: of the cost at which trading stops being worth its while."""
@@ -118,7 +127,7 @@ def learn_regimes(
     ppm = round(break_even_cost(stay=stay, drift=drift) * cost_share * MILLION)
     costs = Costs(maker_ppm=0, taker_ppm=ppm, slippage_ppm=0)
     bars, features = regimes(20_000, stay=stay, drift=drift, noise=noise, seed=seed)
-    policy = _trained(bars, features, costs, algorithm, timesteps, preset, seed, 1 / drift)
+    policy = _trained(bars, features, costs, algorithm, timesteps, preset, episodes, seed, 1 / drift)
     fresh, told = regimes(test_rows, stay=stay, drift=drift, noise=noise, seed=seed + 1_000)
     table = best_in_regimes(stay=stay, drift=drift, cost=ppm / MILLION)
     best = table[(told[:, 0] < 0).astype(int)]
@@ -144,17 +153,18 @@ def measure(*, timesteps: int, seeds: int, progress: Progress) -> dict[str, Any]
     return {"timesteps": timesteps, "rows": rows}
 
 
-def _trained(
+def _trained(  # noqa: PLR0913, PLR0917  (what a training is made of)
     bars: OHLCV,
     features: FloatArray,
     costs: Costs,
     algorithm: str,
     timesteps: int,
     preset: str,
+    episodes: int,
     seed: int,
     scale: float,
 ) -> Policy:
-    market = MarketVecEnv(MarketBatch(bars, features, EPISODES, costs, length=LENGTH, scale=scale), seed)
+    market = MarketVecEnv(MarketBatch(bars, features, episodes, costs, length=LENGTH, scale=scale), seed)
     return train_policy(market, algorithm=algorithm, timesteps=timesteps, preset=preset, seed=seed)
 
 
