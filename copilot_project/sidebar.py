@@ -139,6 +139,7 @@ GROUPS = (
             ("research.PortfolioStudy", "pie_chart"),
             ("signals.Experiment", "compare_arrows"),
             ("signals.TrainedModel", "model_training"),
+            ("research.PolicyCheckpoint", "save"),
             ("research.ReplayRun", "history"),
             ("research.ReplaySignal", "show_chart"),
         ),

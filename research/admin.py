@@ -1,10 +1,21 @@
 """Replays, and the registry of trials: to be read, never edited."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from research.models import Backtest, PortfolioStudy, ReplayRun, ReplaySignal, Study, Sweep, Trial
+from research.models import (
+    Backtest,
+    PolicyCheckpoint,
+    PortfolioStudy,
+    ReplayRun,
+    ReplaySignal,
+    Study,
+    Sweep,
+    Trial,
+)
 from signals.admin import DIRECTION_LABELS, ReadOnlyAdmin, short_hash
 from signals.engine.digits import price_text
 
@@ -140,3 +151,18 @@ class PortfolioStudyAdmin(AskedAdmin):
 @admin.register(Sweep)
 class SweepAdmin(AskedAdmin):
     first_row = "The first comes with the form of the page Sweeps, or manage.py sweep."
+
+
+@admin.register(PolicyCheckpoint)
+class PolicyCheckpointAdmin(ReadOnlyAdmin):
+    """Without the arrays: they are for the training that goes on."""
+
+    list_display = ["kept_at", "name", "step", "job"]
+    first_row = "One stands here while a policy is trained; it goes with the end of its job."
+    list_select_related = ["job"]
+    search_fields = ["name", "sha256"]
+    date_hierarchy = "kept_at"
+    exclude = ["arrays"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PolicyCheckpoint]:
+        return super().get_queryset(request).defer("arrays")

@@ -37,6 +37,7 @@ from signals.services.experiments import settings_of
 from signals.services.gate import pass_gate
 from signals.services.moods import known_mood
 from signals.services.pairing import chosen_partner
+from signals.services.policy_experiments import try_out_policies, unproven_policies
 from signals.services.policy_votes import hear_policies
 from signals.services.publishing import publish
 from signals.services.shadows import keep_shadow
@@ -213,12 +214,18 @@ def evaluate_close(
 ) -> Evaluation | None:
     """Everything that is decided when the base candle of `candle_open_time` closes: `evaluate`'s row.
 
-    The trend rule decides first, for `evaluate`'s row says that the candle is done.
+    The trend rule decides first, for `evaluate`'s row says that the candle is done; policies without a vote come last.
     """
     closed_at = candle_open_time + BASE_PERIOD
     if trend.closes_at(closed_at):
         evaluate_trend(instrument=instrument, candle_open_time=closed_at - trend.PERIOD, as_of=as_of)
-    return evaluate(instrument=instrument, candle_open_time=candle_open_time, as_of=as_of)
+    evaluation = evaluate(instrument=instrument, candle_open_time=candle_open_time, as_of=as_of)
+    if evaluation is not None and unproven_policies(instrument=instrument, as_of=closed_at):
+        windows = load_windows(instrument_id=instrument.pk, as_of=closed_at)
+        try_out_policies(
+            instrument=instrument, windows=windows, candle_open_time=candle_open_time, as_of=as_of
+        )
+    return evaluation
 
 
 def evaluate_trend(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from notifications.models import Delivery
 from research.engine.policies import Market, Method, folds_of
 from research.models import PolicyCheckpoint, Trial
 from research.services.policy_markets import stored_market
@@ -22,14 +23,15 @@ from signals.engine.policy import Policy, load
 from signals.engine.policy_features import NAMES, SCHEMA
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.models import Job, JobState, ModelState, PolicyChoice, TrainedModel
-from signals.services.evaluation import gather
+from signals.models import Job, JobState, ModelState, PolicyChoice, Signal, TrainedModel
+from signals.services.evaluation import gather, load_windows
 from signals.services.job_lease import take_lease
 from signals.services.job_run import carry_out
 from signals.services.policy_choices import refresh_choice
+from signals.services.policy_experiments import try_out_policies, unproven_policies
 from signals.services.policy_votes import scope_of
 from tests.factories import make_instrument, make_series, merge_bars, store
-from tests.notifications.rows import make_outcome, make_signal
+from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 
 pytestmark = pytest.mark.django_db
 
@@ -247,6 +249,54 @@ def test_chosen_policy_votes_by_its_weight_and_one_switch_takes_it_out(
     muted = gather(instrument=instrument, as_of=END, wait_for_partner=False)
     assert not muted.context.votes
     assert muted.features["policy_ppo"] == 1.0
+
+
+def in_and_out() -> Policy:
+    """Long at one close, flat at the next."""
+    weights = np.zeros((len(NAMES) + 1, 3), np.float32)
+    weights[-1, 1] = -2
+    return Policy("ppo", "tanh", (weights,), (np.array([0, 1, -9], np.float32),))
+
+
+def test_policy_without_a_vote_speaks_as_an_experiment_to_whom_the_tier_allows(
+    instrument: Instrument, settings: Any
+) -> None:
+    model = champion_of(instrument, "ppo", 1)
+    payload = in_and_out().to_npz()
+    TrainedModel.objects.filter(pk=model.pk).update(
+        state=ModelState.REJECTED,
+        promoted_at=None,
+        reason="failed: out of sample",
+        payload=payload,
+        sha256=sha256_of(payload),
+    )
+    curious = make_subscriber(tier=make_tier(experimental=True))
+    make_subscriber(tier=make_tier())
+
+    windows = load_windows(instrument_id=instrument.pk, as_of=END)
+
+    def closes() -> list[Signal]:
+        """At the same close after an even and an odd number of bars, at one of which it enters."""
+        found = []
+        for first in (0, 1):
+            shown = windows | {Timeframe.H1: windows[Timeframe.H1][first:]}
+            found += try_out_policies(
+                instrument=instrument, windows=shown, candle_open_time=END - timedelta(hours=1), as_of=END
+            )
+        return found
+
+    settings.POLICY_VOTES = False
+    assert not closes()
+    settings.POLICY_VOTES = True
+    [signal] = closes()
+    assert closes() == [signal] == list(Signal.objects.all())
+    assert (signal.experimental, signal.variant, signal.direction) == (True, "policy_ppo", "long")
+    assert "abstained" in signal.evidence
+    assert signal.reasons[1] == "It has not earned a vote: failed: out of sample"
+    assert [each.subscriber for each in Delivery.objects.filter(signal=signal)] == [curious]
+    model.refresh_from_db()
+    TrainedModel.objects.filter(pk=model.pk).update(state=ModelState.CHAMPION, promoted_at=model.known_at)
+    assert not unproven_policies(instrument=instrument, as_of=END)
 
 
 def test_choice_is_made_once_a_day_on_bars_that_nobody_was_trained_on(instrument: Instrument) -> None:
