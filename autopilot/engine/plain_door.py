@@ -16,9 +16,9 @@ from autopilot.engine.tables import (
     orders_table,
     trades_table,
 )
-from signals.engine.candle import OHLCV
+from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.costs import NO_COSTS, CostRates
-from signals.engine.fill import UNKNOWN_VOLUME, Grid
+from signals.engine.fill import Grid
 from signals.engine.fill.book import REFUSED
 from signals.engine.fill.layout import ALL
 from signals.engine.fill.money import HIGHEST_DENOMINATOR, UNITS, in_units
@@ -88,7 +88,8 @@ def run_signals(  # noqa: PLR0913  (what one run is made of)
     if fixed and not by_step:
         status = run_plain(candles.open_time, candles.open, candles.close, *common)
     else:
-        status = run_steps(candles.open_time, _columns(candles, grid), *common)
+        prices = (candles.open, candles.high, candles.low, candles.close)
+        status = run_steps(candles.open_time, *prices, _volumes(candles, grid, rates, rules), *common)
     if status < 0:
         raise ValueError(REFUSED[status])
     found, orders = events[: counts[0]], asked[: counts[1]]
@@ -113,11 +114,11 @@ def default_grid(candles: OHLCV, cash: Decimal) -> Grid:
     return Grid(tick=tick, lot=Decimal(10) ** max(told, finest))
 
 
-def _columns(candles: OHLCV, grid: Grid) -> npt.NDArray[np.float64]:
-    volume = np.floor(candles.volume / float(grid.lot))
-    if not (volume < 2.0**62).all():
-        volume = np.full(len(candles), float(UNKNOWN_VOLUME))
-    return np.array((candles.open, candles.high, candles.low, candles.close, volume))
+def _volumes(candles: OHLCV, grid: Grid, rates: CostRates, rules: Rules) -> FloatArray:
+    """In lots, for whoever asks for them; none where nobody does, or one is more than can be counted."""
+    asked = rules.volume_share is not None or rules.needs_volume or rates.impact_bps
+    found: FloatArray = np.floor(candles.volume / float(grid.lot)) if asked else np.empty(0)
+    return found if (found < 2.0**62).all() else np.empty(0)
 
 
 def check_prices(candles: OHLCV, scale: Scale) -> None:

@@ -11,16 +11,21 @@ from numba import njit, types
 from autopilot.engine.tables import A_LOTS, A_ORDER, A_SIDE, A_TIME, E
 from signals.engine.candle import FloatArray, TimeArray
 from signals.engine.costs import slipped
-from signals.engine.fill.advance import advance
+from signals.engine.fill.advance import advance, passes_by
 from signals.engine.fill.book import add_order, end_at_open
 from signals.engine.fill.layout import (
     ALL,
+    B_CLOSE,
+    B_HIGH,
+    B_LOW,
     B_OPEN,
     B_TIME,
     B_VOLUME,
     BAR_WIDTH,
+    BEST,
     BOOK_WIDTH,
     CASH,
+    CLOCK,
     CUT,
     F_FEE,
     F_LEFT,
@@ -43,8 +48,8 @@ from signals.engine.fill.layout import (
     OVERFLOW,
     IntArray,
 )
-from signals.engine.fill.money import TOO_LARGE, UNITS, affordable, share, worth
-from signals.engine.fill.orders import CLOSED, ENTRY, FOREVER, MARKET
+from signals.engine.fill.money import TOO_LARGE, UNITS, affordable, share, surely_pays, worth
+from signals.engine.fill.orders import CLOSED, ENTRY, FOREVER, MARKET, UNKNOWN_VOLUME
 from signals.engine.fill.rules import LARGEST_SUM
 from signals.engine.fill.terms import T_DENOMINATOR, T_NUMERATOR, T_SLIPPAGE, T_TAKER
 
@@ -60,8 +65,9 @@ DECISIONS = (
 WRITTEN = (types.float64[::1], types.int64[:, ::1], types.int64[:, ::1], types.int64[::1])
 ACCOUNT = (types.int64, types.int64, types.float64, types.int64[::1])
 PLAIN = types.int64(TIMES, PRICES, PRICES, *DECISIONS, *ACCOUNT, *WRITTEN)
-STEPS = types.int64(TIMES, types.float64[:, ::1], *DECISIONS, *ACCOUNT, *WRITTEN)
+STEPS = types.int64(TIMES, *[PRICES] * 5, *DECISIONS, *ACCOUNT, *WRITTEN)
 
+WORD = 8  # rows that are looked at in one number
 ROUNDS_TO_WHOLE = 6755399441055744.0  # 1.5 x 2**52: adding and taking it away rounds half to even
 
 
@@ -71,24 +77,38 @@ def nearest(price: float, ticks_per_price: float) -> float:
     return (price * ticks_per_price + ROUNDS_TO_WHOLE) - ROUNDS_TO_WHOLE
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def mark(
     equity: FloatArray,
     closes: FloatArray,
     first: int,
     last: int,
-    cash: int,
-    lots: int,
+    money: float,
+    held: float,
     ticks_per_price: float,
-    worth_each: float,
 ) -> None:
-    """Equity of the bars from `first` to before `last`, through which cash and lots are the same."""
-    held, money = float(lots) * worth_each, float(cash)
-    if lots == 0:
-        equity[first:last] = money / UNITS
-        return
+    """Equity at closes through which cash, in units, and what one tick of the position is worth are the same."""
     for bar in range(first, last):
         equity[bar] = (money + held * nearest(closes[bar], ticks_per_price)) / UNITS
+
+
+@njit(cache=True, nogil=True)
+def decided_rows(entries: SignArray, exits: FlagArray, rows: IntArray) -> int:
+    """Writes the rows that enter or exit; how many there are."""
+    words = len(entries) // WORD
+    enters = entries[: words * WORD].view(np.uint64)
+    leaves = exits[: words * WORD].view(np.uint64)
+    found = 0
+    for word in range(words):
+        if enters[word] | leaves[word]:
+            for row in range(word * WORD, word * WORD + WORD):
+                rows[found] = row  # kept where it counts
+                found += (entries[row] != 0) | exits[row]
+    for row in range(words * WORD, len(entries)):
+        if entries[row] != 0 or exits[row]:
+            rows[found] = row
+            found += 1
+    return found
 
 
 @njit(cache=True)
@@ -123,10 +143,12 @@ def enter_at_open(  # noqa: PLR0913, PLR0917  (compiled)
     terms: IntArray,
 ) -> int:
     paid = slipped(opened, side, terms[T_SLIPPAGE])
-    most = affordable(cash, paid, terms[T_TAKER], terms[T_NUMERATOR], terms[T_DENOMINATOR])
-    if most == TOO_LARGE:
-        return TOO_LARGE
-    lots = most if quantity == ALL else min(most, quantity)
+    lots = quantity
+    if not surely_pays(cash, paid, quantity, terms[T_TAKER], terms[T_NUMERATOR], terms[T_DENOMINATOR]):
+        most = affordable(cash, paid, terms[T_TAKER], terms[T_NUMERATOR], terms[T_DENOMINATOR])
+        if most == TOO_LARGE:
+            return TOO_LARGE
+        lots = most if quantity == ALL else min(most, quantity)
     event = events[found]
     event[:] = 0
     event[E + F_ORDER], event[E + F_TIME] = order, time
@@ -164,11 +186,12 @@ def run_plain(  # noqa: PLR0913, PLR0917  (one loop, compiled; its parts are cal
     """Events and asked are written up to counts[0] and counts[1]; 0 or a negative status."""
     bars = len(times)
     worth_each = terms[T_NUMERATOR] / terms[T_DENOMINATOR]
+    rows = np.empty(len(asked) + WORD, dtype=np.int64)
+    decisions = decided_rows(entries, exits, rows)
     held, order, found, since = 0, 0, 0, 0
-    for row in range(bars):
+    for number in range(decisions):
+        row = rows[number]
         entry, leaves = int(entries[row]), exits[row]
-        if entry == 0 and not leaves:
-            continue
         side = 1 if held > 0 else -1 if held < 0 else 0
         leaves = held != 0 and (leaves or entry * side < 0)
         enters = entry != 0 and (leaves or entry != side)
@@ -178,7 +201,7 @@ def run_plain(  # noqa: PLR0913, PLR0917  (one loop, compiled; its parts are cal
             order += 1
         if row == bars - 1 or not (leaves or enters):
             continue
-        mark(equity, closes, since, row + 1, cash, held, ticks_per_price, worth_each)
+        mark(equity, closes, since, row + 1, float(cash), float(held) * worth_each, ticks_per_price)
         since = row + 1
         opened = int(nearest(opens[row + 1], ticks_per_price))
         if leaves:
@@ -196,15 +219,63 @@ def run_plain(  # noqa: PLR0913, PLR0917  (one loop, compiled; its parts are cal
             found += 1
             if held == 0:
                 cash = before
-    mark(equity, closes, since, bars, cash, held, ticks_per_price, worth_each)
+    mark(equity, closes, since, bars, float(cash), float(held) * worth_each, ticks_per_price)
     counts[0], counts[1] = found, order
     return 0
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def highest(values: FloatArray, first: int, last: int, sign: float = 1.0) -> float:
+    """The highest of sign x value; of finite values."""
+    found = sign * values[first]
+    for each in range(first + 1, last):
+        found = max(found, sign * values[each])
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _ask(row: IntArray, entry: int, leaves: bool, quantity: int) -> int:  # noqa: FBT001  (compiled)
+    """What a decision asks of the book: the number of the new order, 0 for none, or why it is refused."""
+    held = row[LOTS]
+    side = 1 if held > 0 else -1 if held < 0 else 0
+    leaves = held != 0 and (leaves or entry * side < 0)
+    if leaves:
+        end_at_open(row, CLOSED)
+    if entry == 0 or (entry == side and not leaves):
+        return 0
+    return add_order(row, entry, MARKET, 0, quantity, ENTRY, FOREVER, 0, 0, 0, FOREVER, 0)
+
+
+@njit(cache=True, nogil=True)
+def stand_by(
+    row: IntArray,
+    times: TimeArray,
+    highs: FloatArray,
+    lows: FloatArray,
+    first: int,
+    last: int,
+    terms: IntArray,
+    ticks_per_price: float,
+) -> int:
+    """Step the book by the bars from `first` to before `last` if all pass it by: how many that were, or none."""
+    if times[first] <= row[CLOCK]:
+        return 0
+    best, held = row[BEST], row[LOTS]
+    if held > 0:
+        best = int(nearest(highest(highs, first, last), ticks_per_price))
+    elif held < 0:
+        best = int(nearest(-highest(lows, first, last, -1.0), ticks_per_price))
+    return last - first if passes_by(row, times[last - 1], best, best, 0, terms) else 0
 
 
 @njit(STEPS, cache=True, nogil=True)
 def run_steps(  # noqa: PLR0913, PLR0917  (compiled)
     times: TimeArray,
-    prices: FloatArray,
+    opens: FloatArray,
+    highs: FloatArray,
+    lows: FloatArray,
+    closes: FloatArray,
+    volumes: FloatArray,
     entries: SignArray,
     exits: FlagArray,
     cash: int,
@@ -216,43 +287,47 @@ def run_steps(  # noqa: PLR0913, PLR0917  (compiled)
     asked: IntArray,
     counts: IntArray,
 ) -> int:
-    """The same through `advance`. prices: rows open, high, low, close, and volume in lots (unknown below 0)."""
-    worth_each = terms[T_NUMERATOR] / terms[T_DENOMINATOR]
+    """The same through the general step. volumes: in lots; none where no rule asks for them."""
+    bars, worth_each = len(times), terms[T_NUMERATOR] / terms[T_DENOMINATOR]
     row = np.zeros(BOOK_WIDTH, dtype=np.int64)
     row[CASH], row[FREE], row[NEXT_ID], row[HOLD] = cash, cash, 1, FOREVER
+    row[CLOCK] = times[0] - 1 if bars else 0
     bar = np.zeros(BAR_WIDTH, dtype=np.int64)
     told = np.zeros((MOST_FILLS, FILL_WIDTH), dtype=np.int64)
-    found, order = 0, 0
-    row[0] = times[0] - 1 if len(times) else 0
-    for each in range(len(times)):
-        bar[B_TIME] = times[each]
-        for column in range(4):
-            bar[B_OPEN + column] = int(nearest(prices[column, each], ticks_per_price))
-        bar[B_VOLUME] = int(prices[4, each])
-        happened = advance(row, bar, terms, told, 1)
-        if happened < 0:
-            return happened
-        for number in range(happened):
-            events[found, 0] = 0
-            for column in range(FILL_WIDTH):
-                events[found, E + column] = told[number, column]
-            found += 1
-        held = row[LOTS]
-        equity[each] = (
-            (float(row[CASH]) + float(held) * worth_each * nearest(prices[3, each], ticks_per_price)) / UNITS
-            if held != 0
-            else float(row[CASH]) / UNITS
-        )
-        entry, side = int(entries[each]), 1 if held > 0 else -1 if held < 0 else 0
-        leaves = held != 0 and (exits[each] or entry * side < 0)
-        if leaves:
-            end_at_open(row, CLOSED)
-        if entry != 0 and (leaves or entry != side):
-            number = add_order(row, entry, MARKET, 0, quantity, ENTRY, FOREVER, 0, 0, 0, FOREVER, 0)
-            if number < 0:
-                return number
-            asked[order, A_ORDER], asked[order, A_TIME] = number, times[each]
-            asked[order, A_SIDE], asked[order, A_LOTS] = entry, quantity
-            order += 1
+    rows = np.empty(len(asked) + WORD, dtype=np.int64)
+    decisions = decided_rows(entries, exits, rows)
+    rows[decisions] = bars - 1
+    found, order, each = 0, 0, 0
+    for number in range(decisions + 1):
+        until = rows[number] + 1
+        while each < until:
+            first = each
+            each += stand_by(row, times, highs, lows, each, until, terms, ticks_per_price)
+            if each == first:
+                bar[B_TIME] = times[each]
+                bar[B_OPEN] = int(nearest(opens[each], ticks_per_price))
+                bar[B_HIGH] = int(nearest(highs[each], ticks_per_price))
+                bar[B_LOW] = int(nearest(lows[each], ticks_per_price))
+                bar[B_CLOSE] = int(nearest(closes[each], ticks_per_price))
+                bar[B_VOLUME] = int(volumes[each]) if len(volumes) else UNKNOWN_VOLUME
+                happened = advance(row, bar, terms, told, 1)
+                if happened < 0:
+                    return happened
+                events[found : found + happened, 0] = 0
+                events[found : found + happened, E:] = told[:happened]
+                found += happened
+                each += 1
+            mark(
+                equity, closes, first, each, float(row[CASH]), float(row[LOTS]) * worth_each, ticks_per_price
+            )
+        if number < decisions:
+            entry = int(entries[until - 1])
+            answer = _ask(row, entry, exits[until - 1], quantity)
+            if answer < 0:
+                return answer
+            if answer > 0:
+                asked[order, A_ORDER], asked[order, A_TIME] = answer, times[until - 1]
+                asked[order, A_SIDE], asked[order, A_LOTS] = entry, quantity
+                order += 1
     counts[0], counts[1], counts[2] = found, order, row[FUNDING]
     return 0

@@ -52,13 +52,21 @@ def scaled(first: int, second: int, divisor: int) -> int:
     whole = np.int64(quotient)
     # Both products wrap alike, so their difference is the true remainder.
     rest = np.int64(np.uint64(first) * np.uint64(second) - np.uint64(whole) * np.uint64(divisor))
-    return whole + rest // divisor  # type: ignore[return-value]  # a whole number either way
+    if 0 <= rest < divisor:  # nearly always, and dividing costs more than all the rest
+        return whole  # type: ignore[return-value]  # a whole number either way
+    return whole + rest // divisor  # type: ignore[return-value]
+
+
+@njit(cache=True)
+def counted(price: int, numerator: int) -> bool:
+    """Whether price x numerator is at most HIGHEST_FACTOR."""
+    return float(price) * float(numerator) < HIGHEST_FACTOR * 0.999 or price <= HIGHEST_FACTOR // numerator
 
 
 @njit(cache=True)
 def worth(price: int, lots: int, numerator: int, denominator: int, up: bool) -> int:  # noqa: FBT001  (compiled)
     """Units of `lots` (not negative) at `price` ticks, rounded up (what is paid) or down (what is received)."""
-    if price > HIGHEST_FACTOR // numerator:
+    if not counted(price, numerator):
         return TOO_LARGE
     factor = price * numerator
     floor = scaled(factor, lots, denominator)
@@ -85,10 +93,22 @@ def affordable(budget: int, price: int, rate_ppm: int, numerator: int, denominat
     if budget <= 0:
         return 0
     most = scaled(budget, MILLION, MILLION + rate_ppm)
-    if most == TOO_LARGE or price > HIGHEST_FACTOR // numerator:
+    if most == TOO_LARGE or not counted(price, numerator):
         return TOO_LARGE
     while most > 0 and most + share(most, rate_ppm) > budget:
         most -= 1
     while most + 1 + share(most + 1, rate_ppm) <= budget:
         most += 1
     return scaled(most, denominator, price * numerator)
+
+
+@njit(cache=True)
+def surely_pays(budget: int, price: int, lots: int, rate_ppm: int, numerator: int, denominator: int) -> bool:
+    """True where `affordable` would tell at least so many lots; False where it has to be asked. For what is common."""
+    if lots < 1 or rate_ppm < 0 or not 0 < budget <= HIGHEST_FACTOR:
+        return False
+    value = worth(price, lots, numerator, denominator, True)
+    if value == TOO_LARGE or value > budget or share(value, rate_ppm) > budget - value:
+        return False
+    reach = float(budget) * float(denominator)
+    return reach < HIGHEST_PRODUCT / 2 and reach < HIGHEST_QUOTIENT / 2 * float(price) * float(numerator)

@@ -67,7 +67,7 @@ from signals.engine.fill.layout import (
     WITHDRAWN,
     IntArray,
 )
-from signals.engine.fill.money import HIGHEST_FACTOR, TOO_LARGE, affordable, scaled, share, worth
+from signals.engine.fill.money import HIGHEST_FACTOR, TOO_LARGE, affordable, scaled, share, surely_pays, worth
 from signals.engine.fill.orders import ENTRY, FOREVER, LIMIT, MARKET, STOP, STOPPED, TARGET, TRAILED
 from signals.engine.fill.rules import LARGEST, LARGEST_SUM
 from signals.engine.fill.terms import (
@@ -168,6 +168,8 @@ def _payable(row: IntArray, at: int, price: int, how: int, bar: IntArray, terms:
         return paid, asked if asked != ALL else OVERFLOW
     rate = terms[T_MARGIN] - MILLION + (terms[T_MAKER] if how == AT_PRICE else terms[T_TAKER])
     rate = max(rate, 1 - MILLION)
+    if surely_pays(row[FREE], paid, asked, rate, terms[T_NUMERATOR], terms[T_DENOMINATOR]):
+        return paid, asked
     most = affordable(row[FREE], paid, rate, terms[T_NUMERATOR], terms[T_DENOMINATOR])
     if asked == ALL and how == SLIPS and terms[T_IMPACT] > 0 and most > 0:
         paid = worse(price, side, most, bar, terms)

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signals.engine.fill.grid import Grid
-from signals.engine.fill.money import TOO_LARGE, affordable, in_units, money_scale, scaled, share, worth
+from signals.engine.fill.money import (
+    TOO_LARGE,
+    affordable,
+    in_units,
+    money_scale,
+    scaled,
+    share,
+    surely_pays,
+    worth,
+)
 
 SCALES = st.sampled_from([(1, 1), (10, 1), (25, 2), (1, 10), (1, 10**11), (1, 10**15), (3, 7), (10**6, 1)])
 PRICES = st.integers(1, 10**12)
@@ -54,6 +63,20 @@ def test_all_that_a_budget_buys_is_the_most_that_it_pays_for(
         return
     assert cost(lots) <= budget
     assert cost(lots + 1) > budget
+
+
+@given(st.integers(0, 2**62), PRICES, st.integers(-1, 10**13), st.integers(-1_000, 100_000), SCALES)
+def test_what_is_surely_paid_for_is_affordable(
+    budget: int, price: int, lots: int, rate: int, scale: tuple[int, int]
+) -> None:
+    if surely_pays(budget, price, lots, rate, *scale):
+        assert 1 <= lots <= affordable(budget, price, rate, *scale)
+
+
+def test_a_common_entry_is_surely_paid_for_up_to_the_last_lot() -> None:
+    most = affordable(10**14, 123_456, 1_000, 10, 1)
+    assert surely_pays(10**14, 123_456, most, 1_000, 10, 1)
+    assert not surely_pays(10**14, 123_456, most + 1, 1_000, 10, 1)
 
 
 def test_a_scale_is_the_worth_of_one_tick_and_lot() -> None:
