@@ -28,7 +28,7 @@ run: setup
 	@$(BIN)/python manage.py up $(ARGS)
 
 test: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30 --durations-min 5 $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 30 --durations-min 5 $(ARGS)
 
 # What needs no database, no processes, no browser and little time; for while one writes.
 quick: setup-dev

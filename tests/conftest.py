@@ -1,6 +1,6 @@
-"""One throw-away Postgres and Redis per test session, and no way out of loopback.
+"""One throw-away Postgres and Redis per test process, and no way out of loopback.
 
-Each session has servers of its own, so that sessions can run side by side;
+Each process has servers of its own, so that sessions can run side by side;
 `DATABASE_URL` and `REDIS_URL` win.
 """
 
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pytest_socket import socket_allow_hosts
 from copilot_project.embedded import Postgres, Redis, database_url, redis_url, state_dir
 from copilot_project.embedded.state import CACHE_DATABASE, OWNER, own_folder, with_database
 from tests.emptying import emptied_quickly
+from tests.workers import Shared, share, shared
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -36,9 +38,9 @@ FOLDER = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = []
+    folder = config.stash[FOLDER] = own_folder(state_dir() / "test")
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return  # pytest-xdist's controller runs no test; each of its workers has servers of its own
-    folder = config.stash[FOLDER] = own_folder(state_dir() / "test")
     os.environ["COPILOT_STATE_DIR"] = str(folder)  # a process that a test starts must not find the real one
     settings.STATE_DIR = folder
     # Passwords of tests guard nothing: one round. A process of the system reads them all the same.
@@ -50,6 +52,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SERVERS].append(Postgres(folder, volatile=True))
         os.environ["DATABASE_URL"] = database_url(folder)
         settings.DATABASES["default"] |= {"HOST": str(Postgres(folder).run), "USER": OWNER}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    share(node, node.config.stash[FOLDER])
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if among := shared(session.config):
+        among.compile()
 
 
 LONG = ("process", "browser", "slow")
@@ -118,11 +130,49 @@ def redis_server(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest, redis_server: None) -> None:
+def postgres(request: pytest.FixtureRequest) -> Postgres | None:
+    """This process's own, not started; None where DATABASE_URL names another."""
+    return next((each for each in request.config.stash[SERVERS] if isinstance(each, Postgres)), None)
+
+
+@pytest.fixture(scope="session")
+def among_workers(request: pytest.FixtureRequest, postgres: Postgres | None) -> Shared | None:
+    """Through whom the migrated database is shared; None where there is nobody to share it with."""
+    return shared(request.config) if postgres else None
+
+
+@pytest.fixture(scope="session")
+def migrating(among_workers: Shared | None) -> Iterator[ExitStack]:
+    with ExitStack() as alone:
+        if among_workers:
+            alone.enter_context(among_workers.alone("migrating"))
+        yield alone
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest, among_workers: Shared | None) -> bool:
+    return among_workers is not None or bool(request.config.getvalue("reuse_db"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    redis_server: None, postgres: Postgres | None, among_workers: Shared | None, migrating: ExitStack
+) -> None:
     """pytest-django asks for this before it makes the test database."""
-    for server in request.config.stash[SERVERS]:
-        if isinstance(server, Postgres):
-            server.start()
+    if postgres and among_workers:
+        among_workers.take_database(postgres)
+    elif postgres:
+        postgres.start()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, postgres: Postgres | None, among_workers: Shared | None, migrating: ExitStack
+) -> None:
+    """After pytest-django's."""
+    if postgres and among_workers:
+        among_workers.give_database(postgres)
+    migrating.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
