@@ -3,14 +3,12 @@
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
-import numpy as np
 from django.db.models import Max, Q, Sum
 
 from autopilot.engine.order import FillReason, OrderPurpose, OrderState
 from autopilot.models import Account, BalanceEntry, BalanceKind, Decision, EquityPoint, Order, Position, Trade
 from signals.engine.timeframe import Timeframe
 from signals.market.models import Instrument
-from signals.market.selectors import load_window
 
 CORRELATION_BARS, FEWEST_RETURNS = 120, 30
 NOTHING = Decimal(0)
@@ -114,6 +112,10 @@ def highest_correlation(
 
 def correlation(first: int, second: int, timeframe: Timeframe, as_of: datetime) -> float | None:
     """Of the log returns of bars that both have; None for fewer than 30, or where one never moved."""
+    import numpy as np  # noqa: PLC0415  (pages without it start sooner)
+
+    from signals.market.selectors import load_window  # noqa: PLC0415
+
     windows = [
         load_window(instrument_id=each, timeframe=timeframe, bars=CORRELATION_BARS, as_of=as_of)
         for each in (first, second)

@@ -1,5 +1,6 @@
 import sys
 
+from allauth.socialaccount import apps as social_apps
 from django.apps import AppConfig, apps
 from django.contrib import admin
 from django.contrib.admin import apps as admin_apps  # its classes in this module would be further defaults
@@ -41,6 +42,15 @@ class ConsoleConfig(admin_apps.SimpleAdminConfig):
         super().ready()
         if not is_pageless(sys.argv):
             admin.autodiscover()
+
+
+class LoginConfig(social_apps.SocialAccountConfig):
+    """allauth's, whose providers bring an HTTP client: they are loaded with the addresses, which only web does."""
+
+    default = False
+
+    def ready(self) -> None:
+        from allauth.socialaccount import checks  # noqa: F401, PLC0415  (registers them)
 
 
 def is_pageless(arguments: list[str]) -> bool:

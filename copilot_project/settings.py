@@ -54,7 +54,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "allauth.socialaccount",
+    "copilot_project.apps.LoginConfig",
     "allauth.socialaccount.providers.google",
     "csp",
     "django_celery_beat",

@@ -6,12 +6,15 @@ Second factors have all of theirs.
 from allauth.account import views as account
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as socialaccount
+from allauth.socialaccount.providers import registry
 from allauth.socialaccount.providers.google import views as google
 from django.urls import include, path
 
 from users.views import sessions
 from users.views.login import Login
 from users.views.passkey_login import challenge_once
+
+registry.load()  # not at start: `LoginConfig`
 
 urlpatterns = [
     path("login/", Login.as_view(), name="account_login"),

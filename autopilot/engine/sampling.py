@@ -7,12 +7,15 @@ one whatever the regime does, never two within 24 hours.
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from signals.engine.candle import TimeArray
 from signals.engine.timeframe import Timeframe
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from signals.engine.candle import TimeArray
 
 UNKNOWN_REGIME = -1
 
@@ -41,16 +44,18 @@ PERIODIC_SPACINGS = 2  # 48 hours
 
 
 def sampled_rows(
-    open_time: TimeArray,
-    regime: npt.NDArray[np.int8],
+    open_time: "TimeArray",
+    regime: "npt.NDArray[np.int8]",
     *,
     timeframe: Timeframe,
     sampling: Sampling = Sampling.FULL,
-) -> npt.NDArray[np.int64]:
+) -> "npt.NDArray[np.int64]":
     """Rows that become samples, rising. Rows of an unknown regime (-1) never do.
 
     open_time: UTC ms, (n,), rising; regime: place in REGIMES, (n,). Time is what counts: a gap is as long as it is.
     """
+    import numpy as np  # noqa: PLC0415  (web, beat and sender need the names above only)
+
     if len(open_time) != len(regime):
         raise ValueError(f"one regime a candle: got {len(open_time)} candles and {len(regime)} regimes")
     known = np.flatnonzero(regime != UNKNOWN_REGIME).astype(np.int64)

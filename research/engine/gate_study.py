@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from signals.engine.candle import FloatArray
-from signals.engine.evidence import IntArray, passes, running
+from signals.engine.evidence import passes, running
+
+IntArray = npt.NDArray[np.int64]
 
 DAYS = 2 * 365
 RATES = (0.15, 4.0)  # outcomes a day: from fewer than the gate asks for to thousands

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite, nan, sqrt
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from signals.engine.candle import FloatArray
 from signals.engine.exit_plan import PlanKind
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from signals.engine.candle import FloatArray
+
+    IntArray = npt.NDArray[np.int64]
 
 FEWEST_OUTCOMES = 30
 FEWEST_WEEKS = 20
@@ -30,8 +35,6 @@ COST_ROUNDING = (
 HISTORY_FROM = datetime(2024, 1, 1, tzinfo=UTC)  # what was decided before it chose the settings
 WEEK_MS = 7 * 86_400_000
 NINETY_FIVE = 1.96
-
-IntArray = npt.NDArray[np.int64]
 
 
 class Standing(StrEnum):
@@ -85,17 +88,21 @@ class Measured:
 NOTHING = Measured(0, 0, nan, nan)
 
 
-def week_of(moments: npt.ArrayLike) -> IntArray:
+def week_of(moments: "npt.ArrayLike") -> "IntArray":
     """Number of the week in which each instant (UTC ms) lies; weeks begin at multiples of 7 days since the epoch."""
+    import numpy as np  # noqa: PLC0415  (web, beat and sender need the names above only)
+
     weeks: IntArray = np.asarray(moments, dtype=np.int64) // WEEK_MS
     return weeks
 
 
-def measure(r_multiples: npt.ArrayLike, weeks: npt.ArrayLike) -> Measured:
+def measure(r_multiples: "npt.ArrayLike", weeks: "npt.ArrayLike") -> Measured:
     """Mean R of finished trades (NaN is left out) and its error with `weeks`, one a trade, as clusters.
 
     ValueError for unequal lengths and infinite values.
     """
+    import numpy as np  # noqa: PLC0415
+
     r, week = np.asarray(r_multiples, dtype=np.float64), np.asarray(weeks, dtype=np.int64)
     if r.ndim != 1 or r.shape != week.shape:
         raise ValueError(f"one week a trade: got {r.shape} and {week.shape}")
@@ -113,8 +120,10 @@ def measure(r_multiples: npt.ArrayLike, weeks: npt.ArrayLike) -> Measured:
     return Measured(len(r), count, mean, error)
 
 
-def running(r_multiples: FloatArray, weeks: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
+def running(r_multiples: "FloatArray", weeks: "IntArray") -> "tuple[IntArray, FloatArray, FloatArray]":
     """Weeks, mean and error as `measure` has them of the first 1, 2, … trades; weeks in ascending order."""
+    import numpy as np  # noqa: PLC0415
+
     r, count = np.asarray(r_multiples, dtype=np.float64), np.arange(1, len(r_multiples) + 1)
     first = np.diff(weeks, prepend=weeks[0] - 1 if len(weeks) else 0) != 0
     begins = np.flatnonzero(first)
@@ -125,7 +134,7 @@ def running(r_multiples: FloatArray, weeks: IntArray) -> tuple[IntArray, FloatAr
     ends = np.append(begins[1:], len(r)) - 1
     sums, sizes = inside[ends], trades[ends]
 
-    def so_far(complete: FloatArray, partial: FloatArray) -> FloatArray:
+    def so_far(complete: "FloatArray", partial: "FloatArray") -> "FloatArray":
         earlier: FloatArray = np.concatenate(([0.0], np.cumsum(complete)))[group] + partial
         return earlier
 
@@ -140,9 +149,15 @@ def running(r_multiples: FloatArray, weeks: IntArray) -> tuple[IntArray, FloatAr
 
 
 def passes(
-    count: npt.ArrayLike, weeks: npt.ArrayLike, mean: npt.ArrayLike, error: npt.ArrayLike, errors: float
-) -> npt.NDArray[np.bool_]:
+    count: "npt.ArrayLike",
+    weeks: "npt.ArrayLike",
+    mean: "npt.ArrayLike",
+    error: "npt.ArrayLike",
+    errors: float,
+) -> "npt.NDArray[np.bool_]":
     """Whether there is enough and the mean less so many errors is above zero; False where either is NaN."""
+    import numpy as np  # noqa: PLC0415
+
     enough = (np.asarray(count) >= FEWEST_OUTCOMES) & (np.asarray(weeks) >= FEWEST_WEEKS)
     return np.asarray(enough & (np.asarray(mean) - errors * np.asarray(error) > 0))
 
@@ -166,6 +181,8 @@ def shrink(measured: Mapping[SignalKind, Measured]) -> dict[SignalKind, Measured
 
 
 def _drawn(group: Sequence[Measured]) -> list[Measured]:
+    import numpy as np  # noqa: PLC0415
+
     mean = np.array([each.mean for each in group])
     variance = np.array([each.standard_error**2 for each in group])
     weight = 1 / variance

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 ATR_PERIOD = 14
 
@@ -106,13 +107,15 @@ def raised_stop(
 
 
 def stops_along(
-    plan: ExitPlan, *, sign: int, closes: npt.ArrayLike, ranges: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+    plan: ExitPlan, *, sign: int, closes: "npt.ArrayLike", ranges: "npt.ArrayLike"
+) -> "npt.NDArray[np.float64]":
     """The stop that acts in each bar after the decision; equal in length to `closes`.
 
     closes, ranges: of the bar of the decision and those after it. Value i acts in the bar that follows row i, so it
     knows rows 0 to i alone. A fixed plan's stop stands still.
     """
+    import numpy as np  # noqa: PLC0415  (web, beat and sender need the plan only)
+
     close, reach = (np.asarray(each, dtype=np.float64) for each in (closes, ranges))
     acting = np.full(len(close), plan.stop)
     if plan.trail_atr is None:

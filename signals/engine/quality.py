@@ -10,39 +10,16 @@ Flagged (kept): bars that came out of order (sorted), gaps, bars without any tra
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import OHLCV, FloatArray, TimeArray
+from signals.engine.quality_kind import QualityAction, QualityKind
 from signals.engine.timeframe import Timeframe
 
 Mask = npt.NDArray[np.bool_]
 _LAST_CALENDAR_DAY = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-
-
-class QualityKind(StrEnum):
-    NOT_FINITE = "not_finite"
-    NON_POSITIVE_PRICE = "non_positive_price"
-    HIGH_BELOW_LOW = "high_below_low"
-    OPEN_CLOSE_OUTSIDE_RANGE = "open_close_outside_range"
-    NEGATIVE_VOLUME = "negative_volume"
-    MISALIGNED = "misaligned"
-    FUTURE = "future"
-    UNFINISHED = "unfinished"
-    DUPLICATE = "duplicate"
-    CONFLICTING_DUPLICATE = "conflicting_duplicate"
-    OUT_OF_ORDER = "out_of_order"
-    GAP = "gap"
-    NO_TRADES = "no_trades"
-    SWAPPED_VOLUME = "swapped_volume"  # judged where a file is read: only there both volumes are known
-    FALLBACK_SOURCE = "fallback_source"  # judged where it was fetched: another exchange stood in
-
-
-class QualityAction(StrEnum):
-    REFUSED = "refused"
-    FLAGGED = "flagged"
 
 
 @dataclass(frozen=True, slots=True)

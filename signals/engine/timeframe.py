@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-from signals.engine.candle import OHLCV, TimeArray
+    from signals.engine.candle import OHLCV, TimeArray
 
 
 class Timeframe(StrEnum):
@@ -42,7 +44,7 @@ TIMEFRAME_WEIGHTS: Mapping[Timeframe, float] = MappingProxyType(
 )
 
 
-def resample(ohlcv: OHLCV, target: str, base: str | None = None) -> OHLCV:
+def resample(ohlcv: "OHLCV", target: str, base: str | None = None) -> "OHLCV":
     """Longer bars of shorter ones: first open, highest high, lowest low, last close, summed volume.
 
     `base` is the given bars' timeframe. Without it their length is taken as the largest that divides every
@@ -53,6 +55,10 @@ def resample(ohlcv: OHLCV, target: str, base: str | None = None) -> OHLCV:
     without `base` nothing is known to be complete. ValueError when `target` is no timeframe or no
     multiple of that length, and for bars that do not stand on multiples of `base`.
     """
+    import numpy as np  # noqa: PLC0415  (web, beat and sender need the names above only)
+
+    from signals.engine.candle import OHLCV  # noqa: PLC0415
+
     length = Timeframe(target).milliseconds
     step = _step(ohlcv, base)
     if step == 0 or len(ohlcv) == 0:
@@ -77,7 +83,9 @@ def resample(ohlcv: OHLCV, target: str, base: str | None = None) -> OHLCV:
     return _take(longer, complete)
 
 
-def _step(ohlcv: OHLCV, base: str | None) -> int:
+def _step(ohlcv: "OHLCV", base: str | None) -> int:
+    import numpy as np  # noqa: PLC0415
+
     if base is None:
         return int(np.gcd.reduce(np.diff(ohlcv.open_time)))
     step = Timeframe(base).milliseconds
@@ -90,17 +98,21 @@ def _step(ohlcv: OHLCV, base: str | None) -> int:
 
 
 def newest_closed(
-    longer: TimeArray, longer_timeframe: Timeframe, base: TimeArray, base_timeframe: Timeframe
-) -> npt.NDArray[np.intp]:
+    longer: "TimeArray", longer_timeframe: Timeframe, base: "TimeArray", base_timeframe: Timeframe
+) -> "npt.NDArray[np.intp]":
     """For each base bar's close, the row of the newest longer bar that had closed; -1 where none had.
 
     `longer` and `base` are open times (UTC ms), oldest first.
     """
+    import numpy as np  # noqa: PLC0415
+
     closes = base + base_timeframe.milliseconds
     return np.searchsorted(longer + longer_timeframe.milliseconds, closes, side="right") - 1
 
 
-def _take(ohlcv: OHLCV, rows: npt.NDArray[np.bool_]) -> OHLCV:
+def _take(ohlcv: "OHLCV", rows: "npt.NDArray[np.bool_]") -> "OHLCV":
+    from signals.engine.candle import OHLCV  # noqa: PLC0415
+
     return OHLCV(
         ohlcv.open_time[rows],
         ohlcv.open[rows],

@@ -13,25 +13,19 @@ fitted, not with this module: the web process never fits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isfinite, log, nan, pi
 
 import numpy as np
 import numpy.typing as npt
 
 from signals.engine.candle import FloatArray
+from signals.engine.volatility_model import VolatilityModel
 
 EWMA_DECAY = 0.94
 MINIMUM_RETURNS = 100
 DAY_BARS, WEEK_BARS, MONTH_BARS = 24, 168, 480  # hours; a month of 20 days, so that a 500-bar window holds it
 TRAINING_SHARE = 0.75
 NO_MOVE = 1e-12
-
-
-class VolatilityModel(StrEnum):
-    EWMA = "ewma"
-    HAR = "har"
-    GARCH = "garch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ block that numpy reads without parsing; it is rebuilt when a candle of that day 
 from datetime import datetime
 from decimal import Decimal
 
-import numpy as np
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
 from signals.engine.cost_rates import CostRates, MarketType, rates_for
-from signals.engine.quality import QualityAction, QualityKind
+from signals.engine.quality_kind import QualityAction, QualityKind
 from signals.engine.sentiment import LONGEST, Reading, SentimentSource
 from signals.engine.session import AssetClass
 from signals.engine.timeframe import Timeframe
@@ -23,7 +22,7 @@ TIMEFRAME_CHOICES = [(timeframe.value, timeframe.value) for timeframe in Timefra
 COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
 # One bar of a chunk, 48 bytes without padding, in network byte order: the form in which Postgres itself writes
 # numbers, so that it builds a chunk in one statement and numpy reads it as it is. `open_time` is UTC milliseconds.
-CHUNK_ROW = np.dtype([("open_time", ">i8"), *((name, ">f8") for name in COLUMNS[1:])])
+CHUNK_ROW = [("open_time", ">i8"), *((name, ">f8") for name in COLUMNS[1:])]
 
 # People write BTC/USD, BTC-USD or BTCUSD and mean one thing.
 SEPARATORS = str.maketrans("", "", "/-_ ")

@@ -6,7 +6,7 @@ from typing import Any, Self
 from django.db import models
 
 from signals.engine.standing import standing
-from signals.engine.volatility import VolatilityModel
+from signals.engine.volatility_model import VolatilityModel
 from signals.market.models import TIMEFRAME_CHOICES, Instrument
 
 REFRESHED_AFTER = timedelta(days=1)

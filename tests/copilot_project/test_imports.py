@@ -82,6 +82,26 @@ def test_process_that_answers_sends_or_ticks_loads_no_heavy_library(load: str, n
     assert answer.stdout.split() == needed
 
 
+@pytest.mark.parametrize(
+    "program", ["granian", "/venv/bin/celery", "manage.py"], ids=["web", "beat", "sender"]
+)
+def test_setup_loads_neither_arrays_nor_an_http_client(program: str) -> None:
+    """Half a second of a start: what needs them loads them."""
+    load = f"import sys; sys.argv = [{program!r}, 'send_deliveries']; import django; django.setup(); "
+    tell = f"print(*(name for name in {(*HEAVY_IN_A_COMMAND, 'numpy', 'requests')!r} if name in sys.modules))"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", load + tell],
+        cwd=REPOSITORY,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "copilot_project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.split() == []
+
+
 def test_a_command_is_there_before_compiled_code_and_exchanges_are_loaded() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", LOAD_COMMANDS],
