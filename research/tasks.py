@@ -72,7 +72,11 @@ def report_policies(run: JobRun) -> dict[str, Any]:
     if asked["part"] == "gates":
         page = policy_report.gates_page(markets, study=policy_study.study, seeds=asked["seeds"], **size)
     else:
-        page = policy_report.ablation_page(markets, years=asked["years"], train=gates.train_on, **size)
+        from autopilot.trainers.selector import fit_samples  # noqa: PLC0415  (lightgbm)
+
+        page = policy_report.ablation_page(
+            markets, years=asked["years"], train=gates.train_on, fit=fit_samples, **size
+        )
     return {"report": page}
 
 

@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -11,13 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from autopilot.engine.bootstrap import Samples, TrainingMarket, collect_samples, thinned
+from autopilot.engine.group_vote import group_vote, vote_weight
+from autopilot.services.challenger import proof
+from autopilot.services.training_run import SelectorFitted
 from research.engine.policies import HOURS_A_YEAR, Market, Method, returns_of
 from research.services.policy_markets import featurise
 from research.services.report_from_files import file_of, load
 from signals.engine.candle import OHLCV, FloatArray
 from signals.engine.cost_rates import rates_of_pair
+from signals.engine.features import market_features
 from signals.engine.horizon import HORIZON_BARS
-from signals.engine.hybrid import DEFAULTS, decisions
+from signals.engine.hybrid import DEFAULTS, decisions, opinions
 from signals.engine.marginal_value import held_for, marginal_weight
 from signals.engine.performance import max_drawdown, sharpe_ratio
 from signals.engine.policy import Policy
@@ -28,6 +33,7 @@ from signals.engine.trading_env import observations_by_position, walk
 
 Progress = Callable[[int, int, str], None]
 Train = Callable[..., Policy]
+MOST_SAMPLES = 20_000
 CHECKED = 0.2  # the last share of the training's bars, on which the weight of a policy's vote is measured
 
 
@@ -117,22 +123,39 @@ def gates_page(
 
 
 def ablation_page(
-    markets: Sequence[Market], *, years: Sequence[int], train: Train, timesteps: int, progress: Progress
+    markets: Sequence[Market],
+    *,
+    years: Sequence[int],
+    train: Train,
+    fit: Callable[[Samples], SelectorFitted],
+    timesteps: int,
+    progress: Progress,
 ) -> str:
-    """Rules alone, rules with the vote of a policy trained on the years before, and that policy alone."""
+    """By year what each part adds to the ones before: rules, the selector's vote, a policy's vote, sentiment; then the
+    selector as if it were heard in full, and the policy alone. Models are trained on the years before."""
     lines: list[Line] = []
+    told = []
     for number, year in enumerate(years):
         progress(number, len(years), f"{year}: trains on all before")
-        lines += _of_year(markets, year, train, timesteps)
+        of_year, reason = _of_year(markets, year, train, fit, timesteps)
+        lines += of_year
+        told.append(f"- {year}: {reason}")
     head = "| year | variant | profit | Sharpe | deepest fall | trades |\n|---|---|---:|---:|---:|---:|\n"
-    return head + "".join(
+    table = "".join(
         f"| {each.year} | {each.variant} | {each.profit:+.1%} | "
         f"{f'{each.sharpe:.2f}' if isfinite(each.sharpe) else '–'} | {each.drawdown:.1%} | {each.trades} |\n"
         for each in lines
     )
+    return head + table + "\nThe selector trained on the years before:\n\n" + "\n".join(told) + "\n"
 
 
-def _of_year(markets: Sequence[Market], year: int, train: Train, timesteps: int) -> list[Line]:
+def _of_year(
+    markets: Sequence[Market],
+    year: int,
+    train: Train,
+    fit: Callable[[Samples], SelectorFitted],
+    timesteps: int,
+) -> tuple[list[Line], str]:
     first, last = (int(datetime(each, 1, 1, tzinfo=UTC).timestamp() * 1000) for each in (year, year + 1))
     past = [each.part(slice(0, int(np.searchsorted(each.bars.open_time, first)))) for each in markets]
     fitted = [each.part(slice(0, round(len(each.bars) * (1 - CHECKED)))) for each in past]
@@ -143,6 +166,7 @@ def _of_year(markets: Sequence[Market], year: int, train: Train, timesteps: int)
         [each[0][-(len(part.bars) - 1) :] for each, part in zip(before, checked, strict=True)], axis=0
     )
     weight = marginal_weight(of_rules, np.mean([returns_of(policy, each)[0] for each in checked], axis=0))
+    told, entitled, reason = _selector_of(past, fit)
     variants: dict[str, list[tuple[FloatArray, int]]] = {}
     for market in markets:
         rows = slice(*np.searchsorted(market.bars.open_time, (first, last)))
@@ -150,21 +174,52 @@ def _of_year(markets: Sequence[Market], year: int, train: Train, timesteps: int)
         table = policy.act(observations_by_position(market.features)).reshape(-1, 3)
         held = walk(market.bars, table, market.costs)[1]
         wanted = np.append(held, held[-1]).astype(np.float64)
+        said = told(market)
+        ml = {"ml": said * entitled} if entitled > 0 else {}
+        rl = {"rl": wanted * weight} if weight > 0 else {}
         for name, actions in (
             ("rules", _rules(market)),
-            (
-                f"rules + RL (weight {weight:.2f})",
-                _rules(market, wanted * weight) if weight > 0 else _rules(market),
-            ),
+            (f"+ ML (weight {entitled:.2f})", _rules(market, ml)),
+            (f"+ RL (weight {weight:.2f})", _rules(market, ml | rl)),
+            ("+ sentiment (no history is stored: neutral)", _rules(market, ml | rl, 0.0)),
+            ("rules + ML, were it heard in full", _rules(market, {"ml": said})),
             ("RL alone", np.where(wanted < 0, 2, wanted)),
         ):
             variants.setdefault(name, []).append(_followed(market, actions[rows], shown))
-    return [_line(year, name, each) for name, each in variants.items()]
+    return [_line(year, name, each) for name, each in variants.items()], reason
 
 
-def _rules(market: Market, vote: FloatArray | None = None) -> FloatArray:
+def _selector_of(
+    past: Sequence[Market], fit: Callable[[Samples], SelectorFitted]
+) -> tuple[Callable[[Market], FloatArray], float, str]:
+    """What the selector of these years says of a market, the weight that it has earned, and why."""
+    import lightgbm  # noqa: PLC0415
+
+    known = [TrainingMarket(each.name, each.bars, each.costs, each.shorts) for each in past]
+    samples = thinned(collect_samples(known, timeframe=BASE_TIMEFRAME), MOST_SAMPLES)
+    found = fit(samples)
+    earned = vote_weight(known, BASE_TIMEFRAME, samples, found.judged, found.judged_rows)
+    booster = lightgbm.Booster(model_str=found.model_text)
+
+    def said(market: Market) -> FloatArray:
+        as_of = datetime.fromtimestamp(BASE_TIMEFRAME.close_time(int(market.bars.open_time[-1])) / 1000, UTC)
+        series = opinions(market.bars, DecisionContext(as_of=as_of, memo={}))
+        return group_vote(np.asarray(booster.predict(market_features(market.bars), num_threads=1)), series)
+
+    promoted, reason = proof(found, samples.horizon_ms)
+    told = (
+        f"{len(samples):,} samples; {'promoted' if promoted else 'not promoted'}: {reason}; measured weight"
+    )
+    return said, earned if promoted else 0.0, f"{told} {earned:.2f}."
+
+
+def _rules(
+    market: Market, votes: Mapping[str, FloatArray] | None = None, sentiment: float | None = None
+) -> FloatArray:
+    """sentiment: of every bar."""
     as_of = datetime.fromtimestamp(BASE_TIMEFRAME.close_time(int(market.bars.open_time[-1])) / 1000, UTC)
-    context = DecisionContext(as_of=as_of, votes={} if vote is None else {"rl": vote})
+    known = None if sentiment is None else np.full(len(market.bars), sentiment)
+    context = DecisionContext(as_of=as_of, votes=votes or {}, sentiment=known)
     series = decisions(windows_of(market.bars), DEFAULTS, context)
     return held_for(series.direction.astype(np.float64), HORIZON_BARS)
 

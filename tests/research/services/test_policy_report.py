@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from autopilot.trainers.selector import fit_samples
 from research.engine.policies import Market
 from research.services.policy_markets import featurise
 from research.services.policy_report import ablation_page, gates_page, optima_page
@@ -33,12 +34,27 @@ def quiet(done: int, total: int, message: str) -> None:
 def test_ablation_shows_rules_and_what_the_policy_alone_would_have_made() -> None:
     walked = market(random_walk(24 * 160, seed=3, end=1_743_465_600_000))  # to April 2025
     page = ablation_page(
-        [walked], years=[2025], train=lambda *_, **__: always(0), timesteps=1, progress=quiet
+        [walked],
+        years=[2025],
+        train=lambda *_, **__: always(0),
+        fit=fit_samples,
+        timesteps=1,
+        progress=quiet,
     )
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()[2:]]
-    assert [row[1] for row in rows] == ["rules", "rules + RL (weight 0.00)", "RL alone"]
-    assert rows[0][2:] == rows[1][2:]
-    assert rows[2][2:] == ["+0.0%", "–", "0.0%", "0"]
+    table, _, why = page.partition("\n\n")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert [row[1] for row in rows] == [
+        "rules",
+        "+ ML (weight 0.00)",
+        "+ RL (weight 0.00)",
+        "+ sentiment (no history is stored: neutral)",
+        "rules + ML, were it heard in full",
+        "RL alone",
+    ]
+    assert rows[0][2:] == rows[1][2:] == rows[2][2:]
+    assert rows[5][2:] == ["+0.0%", "–", "0.0%", "0"]
+    assert "- 2025: " in why
+    assert "not promoted" in why
 
 
 def test_gates_page_tells_failures_too() -> None:
