@@ -15,7 +15,7 @@ from signals.engine.timeframe import BASE_TIMEFRAME, TIMEFRAME_WEIGHTS, Timefram
 from signals.engine.trading_env import walk
 from signals.market.models import Instrument
 from signals.market.selectors import load_range
-from signals.services.policy_votes import journal_of, may_be_short
+from signals.services.policy_votes import inputs, may_be_short
 
 WARM_UP = timedelta(days=60)  # of the longest timeframe, before the first bar that counts
 
@@ -36,9 +36,8 @@ def stored_market(
     base = windows[BASE_TIMEFRAME]
     if len(base) < 2:
         raise ValueError(f"{instrument} has no 1h candles between {start:%Y-%m-%d} and {end:%Y-%m-%d}")
-    journal = journal_of(instrument_id=instrument.pk, as_of=end)
     try:
-        bars, features = judged(base, policy_features(windows, journal=journal))
+        bars, features = inputs(instrument, windows, end)
     except ValueError as error:
         raise ValueError(f"{instrument}: {error}") from error
     name = f"{instrument.exchange.code}:{instrument.symbol}"

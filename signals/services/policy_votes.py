@@ -19,6 +19,7 @@ from signals.engine.timeframe import BASE_TIMEFRAME, Timeframe
 from signals.engine.trading_env import observations_by_position, walk
 from signals.market.models import Instrument
 from signals.models import PolicyChoice, SignalOutcome, TrainedModel
+from signals.services.moods import moods_at_closes
 from signals.services.trained_models import changes_of_champions, verified_payload
 from signals.services.votes import Heard
 
@@ -74,9 +75,11 @@ def _policies_at(scopes: Sequence[str], as_of: datetime) -> dict[str, TrainedMod
 def inputs(
     instrument: Instrument, windows: Mapping[Timeframe, OHLCV], as_of: datetime
 ) -> tuple[OHLCV, FloatArray]:
-    """ValueError for too few candles."""
+    """With the sentiment that each close knew and the journal of `as_of`. ValueError for too few candles."""
+    base = windows[BASE_TIMEFRAME]
+    mood = moods_at_closes(instrument_id=instrument.pk, closes=base.open_time + BASE_TIMEFRAME.milliseconds)
     journal = journal_of(instrument_id=instrument.pk, as_of=as_of)
-    return judged(windows[BASE_TIMEFRAME], policy_features(windows, journal=journal))
+    return judged(base, policy_features(windows, mood, journal))
 
 
 def held_by(

@@ -22,14 +22,14 @@ from signals.engine.packing import BytesAlteredError, sha256_of
 from signals.engine.policy import Policy, load
 from signals.engine.policy_features import NAMES, SCHEMA
 from signals.engine.timeframe import Timeframe
-from signals.market.models import Instrument
+from signals.market.models import Instrument, SentimentReading
 from signals.models import Job, JobState, ModelState, PolicyChoice, Signal, TrainedModel
 from signals.services.evaluation import gather, load_windows
 from signals.services.job_lease import take_lease
 from signals.services.job_run import carry_out
 from signals.services.policy_choices import refresh_choice
 from signals.services.policy_experiments import try_out_policies, unproven_policies
-from signals.services.policy_votes import scope_of
+from signals.services.policy_votes import inputs, scope_of
 from tests.factories import make_instrument, make_series, merge_bars, store
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 
@@ -195,6 +195,27 @@ def test_results_in_the_journal_change_what_a_policy_learns_from(instrument: Ins
     without = Market(market.name, market.bars, before, market.costs, market.shorts)
     policies = [train_on([each], Method("ppo", 8_192), seed=0) for each in (market, without)]
     assert policies[0].to_npz() != policies[1].to_npz()
+
+
+def test_sentiment_is_read_as_it_was_known(instrument: Instrument) -> None:
+    start = START + timedelta(days=60)
+    before, _ = stored_market(instrument, start=start, end=END)
+    said = END - timedelta(days=3)
+    for source in ("xai_seed", "finnhub_seed"):
+        SentimentReading.objects.create(
+            instrument=instrument,
+            source=source,
+            score=0.8,
+            published_at=said - timedelta(hours=2),
+            fetched_at=said,
+        )
+    after, windows = stored_market(instrument, start=start, end=END)
+    changed = (before.features != after.features).any(axis=0)
+    assert [NAMES[place] for place in np.flatnonzero(changed)] == ["sentiment"]
+    rows = np.flatnonzero(after.features[:, NAMES.index("sentiment")])
+    assert after.bars.open_time[rows[0]] + 3_600_000 >= said.timestamp() * 1000
+    live = inputs(instrument, windows, END)[1]
+    assert (live[:, NAMES.index("sentiment")] == after.features[:, NAMES.index("sentiment")]).all()
 
 
 def champion_of(instrument: Instrument, kind: str, action: int, **metrics: Any) -> TrainedModel:
