@@ -30,7 +30,6 @@ class ValueLearner(DQN):
         # Of observations and of rewards; not known before the first step of the optimiser.
         self.middle, self.deviation = np.zeros(wide, np.float32), np.ones(wide, np.float32)
         self.reward_deviation = 0.0
-        self.rng = np.random.default_rng(self.seed)
         self.adopt()
 
     def adopt(self) -> None:
@@ -81,7 +80,7 @@ class ValueLearner(DQN):
         if self.reward_deviation == 0:
             self._measure(seen[:held], rewards[:held])
         for _ in range(gradient_steps):
-            drawn = self.rng.integers(held, size=batch_size)
+            drawn = np.random.randint(held, size=batch_size)  # the generator that a snapshot keeps
             self.step += 1
             improve(
                 self.numbers,

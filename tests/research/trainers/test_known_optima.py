@@ -64,8 +64,13 @@ def test_small_training_comes_near_the_optimum_and_not_above_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 @pytest.mark.parametrize(("share", "trades"), [(0.25, True), (2.0, False)])
-def test_policy_changes_at_the_cost_of_the_dynamic_programme(share: float, trades: bool) -> None:
-    found = learn_regimes(algorithm="ppo", timesteps=30_000, cost_share=share, test_rows=20_000)
+def test_policy_changes_at_the_cost_of_the_dynamic_programme(
+    algorithm: str, share: float, trades: bool
+) -> None:
+    found = learn_regimes(algorithm=algorithm, timesteps=30_000, cost_share=share, test_rows=20_000)
     assert (found.best_trades > 0.05) == trades
     assert (found.trades > 0.05) == trades
+    if trades:
+        assert found.share > 0.97
