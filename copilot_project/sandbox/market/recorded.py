@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from copilot_project.sandbox.config import SandboxError
 from copilot_project.sandbox.market.bars import INTERVALS, Bars, no_bars, resample
@@ -61,6 +59,9 @@ def _read_folder(folder: Path) -> dict[tuple[str, str], Bars]:
 
 
 def _read_file(path: Path) -> Bars:
+    import pyarrow as pa  # noqa: PLC0415  (most sandboxes have a simulated market)
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     try:
         table = pq.read_table(path, columns=list(COLUMNS))
     except (pa.ArrowInvalid, KeyError, OSError) as error:

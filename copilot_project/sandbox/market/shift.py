@@ -1,18 +1,21 @@
 """Chooses the whole-day shift of a market so that something happens at start.
 
 It asks the very code that will decide later, on the very windows that it will see; the product has no part.
+That code is loaded with the first question: a sandbox that was told its shift starts without it.
 """
 
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from copilot_project.sandbox.market.bars import DAY_MS, HOUR_MS, INTERVALS, Bars, Market
 from signals.engine.candle import OHLCV
-from signals.engine.hybrid import decide
-from signals.engine.strategy import DecisionContext
 from signals.engine.timeframe import WINDOW_BARS, Timeframe
+
+if TYPE_CHECKING:
+    from signals.engine.strategy import DecisionContext
 
 TIMEFRAMES = (Timeframe.H1, Timeframe.H4, Timeframe.D1)
 # Candles take a moment to arrive: shortly before the hour, the bar about to close is the one that counts.
@@ -65,6 +68,8 @@ def choose_shift(market: Market, now_ms: int, candidates: Iterable[int]) -> Choi
 
 def try_shift(market: Market, as_of_ms: int, days: int) -> Choice:
     """What every symbol would decide at `as_of_ms` in the market's own time."""
+    from signals.engine.strategy import DecisionContext  # noqa: PLC0415
+
     context = DecisionContext(as_of=datetime.fromtimestamp(as_of_ms / 1000, UTC))
     found = {symbol: _confidence(market, symbol, as_of_ms, context) for symbol in market.symbols}
     fired = {symbol: confidence for symbol, confidence in found.items() if confidence > 0}
@@ -74,7 +79,9 @@ def try_shift(market: Market, as_of_ms: int, days: int) -> Choice:
     return Choice(days, len(fired), fired[surest], surest)
 
 
-def _confidence(market: Market, symbol: str, as_of_ms: int, context: DecisionContext) -> float:
+def _confidence(market: Market, symbol: str, as_of_ms: int, context: "DecisionContext") -> float:
+    from signals.engine.hybrid import decide  # noqa: PLC0415
+
     windows = {timeframe: _window(market, symbol, timeframe, as_of_ms) for timeframe in TIMEFRAMES}
     signal = decide(windows, context)
     return signal.confidence if signal else 0.0
