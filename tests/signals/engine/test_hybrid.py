@@ -20,6 +20,8 @@ from signals.engine.hybrid import (
     explain,
     opinions,
 )
+from signals.engine.hybrid.hearing import hear
+from signals.engine.hybrid.settings import DEFAULTS
 from signals.engine.regime import REGIMES, UNKNOWN, Regime, regimes
 from signals.engine.strategies import STRATEGIES
 from signals.engine.strategy import DecisionContext, Direction, StrategyGroup
@@ -473,3 +475,20 @@ def test_the_newest_bar_of_every_timeframe_is_listened_to(generated: Market) -> 
     late = {timeframe: window[:-1] for timeframe, window in at(generated, as_of).items()}
     stale = explain(late, DecisionContext(as_of=as_of))
     assert fresh - {(vote.strategy, vote.timeframe) for vote in stale.votes if vote.fresh}
+
+
+@pytest.mark.parametrize("timeframe", [H4, D1])
+def test_votes_mood_and_partner_speak_of_base_bars_alone(generated: Market, timeframe: Timeframe) -> None:
+    window = generated[timeframe][-400:]
+    rng = np.random.default_rng(3)
+    close = window.close * np.exp(rng.normal(0, 0.01, len(window)))
+    partner = OHLCV(window.open_time, close, close, close, close, window.volume)
+    context = DecisionContext(
+        as_of=END, partner=partner, sentiment=0.9, votes={"ml": np.full(len(window), 0.9)}
+    )
+    bare = hear(timeframe, window, DecisionContext(as_of=END), DEFAULTS)
+    heard = hear(timeframe, window, context, DEFAULTS)
+    assert STRATEGIES["pairs_trading"].evaluate(window, context).direction.any()
+    assert heard.series["pairs_trading"].missing == bare.series["pairs_trading"].missing != ""
+    assert heard.series["sentiment"].missing == bare.series["sentiment"].missing != ""
+    np.testing.assert_array_equal(heard.vote, bare.vote)

@@ -172,6 +172,28 @@ def test_har_finds_the_weights_that_made_a_series() -> None:
     assert min(fit.constant, fit.daily, fit.weekly, fit.monthly) >= 0
 
 
+def test_no_neighbouring_weights_of_har_err_less_where_errors_count_by_the_variance_of_their_month() -> None:
+    returns = simulate(3_000, seed=3) * (1.5 + np.sin(np.arange(3_000) / 300))  # quiet and wild in turn
+    squares = np.square(returns)
+    spans = [
+        [1.0, *(squares[row - bars : row].mean() for bars in (24, 168, MONTH_BARS))]
+        for row in range(MONTH_BARS, len(squares))
+    ]
+    known, then = np.array(spans), squares[MONTH_BARS:]
+
+    def error(weights: np.ndarray) -> float:
+        return float(np.square((then - known @ weights) / known[:, 3]).sum())
+
+    fit = fit_har(returns)
+    assert fit is not None
+    best = np.array([fit.constant, fit.daily, fit.weekly, fit.monthly])
+    for place, step in enumerate(1e-3 * np.array([then.mean(), 1, 1, 1])):
+        for moved in (best[place] + step, max(best[place] - step, 0)):
+            near = best.copy()
+            near[place] = moved
+            assert error(near) >= error(best) * (1 - 1e-9)
+
+
 def test_qlike_is_smallest_for_the_true_variance() -> None:
     returns = simulate(20_000, 5)
     truth = garch_variances(returns, TRUE)[100:-1]

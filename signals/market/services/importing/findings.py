@@ -51,11 +51,14 @@ class Findings:
 
 def _without_told_gaps(file: CandleFile, issues: list[QualityIssue]) -> Iterator[QualityIssue]:
     """A hole is none where the file itself says, row by row, that nothing was traded."""
+    if not len(file.not_traded):
+        yield from issues
+        return
     told = np.sort(file.not_traded)
     step = file.timeframe.milliseconds
     present = np.unique(file.candles.open_time)
     for issue in issues:
-        if issue.kind is QualityKind.GAP and len(told):
+        if issue.kind is QualityKind.GAP:
             end = int(present[np.searchsorted(present, issue.open_time)])
             first, last = np.searchsorted(told, (issue.open_time, end))
             if last - first >= (end - issue.open_time) // step:
@@ -89,6 +92,8 @@ def _with_lines(file: CandleFile, issues: Iterable[QualityIssue]) -> Iterator[Qu
 
 def _lines(file: CandleFile, open_times: list[int]) -> dict[int, list[int]]:
     """The lines of the bars that open then; more than one for bars that came twice."""
+    if not open_times:
+        return {}
     rows = np.isin(file.candles.open_time, open_times)
     lines: dict[int, list[int]] = {}
     for moment, line in zip(file.candles.open_time[rows].tolist(), file.lines[rows].tolist(), strict=True):
