@@ -25,10 +25,13 @@ def pack_ended_signals(*, now: datetime) -> int:
     chunks = list(EndedChunk.objects.defer("data").order_by("first_sequence"))
     answered = _answered([each.checked_at for each in chunks])
     stale = [each for each in chunks if _is_stale(each, delays, answered, now)]
-    written = 0
+    written = reached = 0
     for chunk in stale[:CHUNKS_A_RUN]:
+        if chunk.first_sequence <= reached:  # a block with room took it up
+            continue
         until = chunk.last_sequence if chunk.count >= ROWS else None
-        written += _pack(chunk.first_sequence - 1, until, delays, now)
+        reached = _pack(chunk.first_sequence - 1, until, delays, now)
+        written += 1
     while written < CHUNKS_A_RUN:
         newest = EndedChunk.objects.aggregate(newest=Max("last_sequence"))["newest"] or 0
         if not _pack(newest, None, delays, now):
@@ -62,7 +65,7 @@ def _is_stale(chunk: EndedChunk, delays: list[int], answered: list[int], now: da
 
 @transaction.atomic
 def _pack(after: int, until: int | None, delays: list[int], now: datetime) -> int:
-    """One block of the outcomes after a sequence; 0 where there are none."""
+    """One block of the outcomes after a sequence; the last one in it, 0 where there are none."""
     limits = {"limit": ROWS} if until is None else {"until": until}
     found, sequences = ended_rows(after=after, **limits)
     if not sequences:
@@ -91,4 +94,4 @@ def _pack(after: int, until: int | None, delays: list[int], now: datetime) -> in
         packed_at=now,
         checked_at=now,
     )
-    return 1
+    return sequences[-1]

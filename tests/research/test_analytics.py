@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from notifications.models import Delivery, Feedback
 from notifications.services.fan_out import fan_out
+from research.models import EndedChunk
 from research.selectors.analytics import DIMENSIONS, RISK, analysed
 from research.services.ended_chunks import pack_ended_signals
 from signals.market.models import Candle
@@ -122,6 +123,22 @@ def test_packed_and_straight_from_the_rows_are_the_same() -> None:
         assert pack_ended_signals(now=NOW) == 1
         assert everything() == grown
         assert pack_ended_signals(now=NOW) == 0
+
+
+@pytest.mark.django_db
+def test_a_block_with_room_takes_up_those_behind_it() -> None:
+    ended(1.0, strategy="rsi", hours=1)
+    pack_ended_signals(now=NOW)
+    ended(2.0, strategy="rsi", hours=1)
+    with patch(
+        "research.services.ended_chunks._is_stale", return_value=False
+    ):  # it ended while the first was packed
+        assert pack_ended_signals(now=NOW) == 1
+    assert EndedChunk.objects.count() == 2
+    ended(-1.0, strategy="rsi", hours=1)
+    assert pack_ended_signals(now=NOW) == 1
+    (block,) = EndedChunk.objects.all()
+    assert block.count == 3
 
 
 @pytest.mark.django_db
