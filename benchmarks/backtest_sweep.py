@@ -106,6 +106,7 @@ def in_vectorbt(candles: OHLCV, pairs: list[tuple[int, int]]) -> Callable[[], np
         portfolio = vbt.Portfolio.from_signals(
             close, entries, exits, price=opened, size=1.0, fees=FEE, init_cash=float(CASH), freq="1min"
         )
+        assert len(portfolio.trades.count()) == len(pairs)
         return portfolio.final_value().to_numpy()
 
     return run

@@ -313,9 +313,11 @@ def run_steps(  # noqa: PLR0913, PLR0917  (compiled)
                 happened = advance(row, bar, terms, told, 1)
                 if happened < 0:
                     return happened
-                events[found : found + happened, 0] = 0
-                events[found : found + happened, E:] = told[:happened]
-                found += happened
+                for filled in range(happened):
+                    events[found, 0] = 0
+                    for column in range(FILL_WIDTH):
+                        events[found, E + column] = told[filled, column]
+                    found += 1
                 each += 1
             mark(
                 equity, closes, first, each, float(row[CASH]), float(row[LOTS]) * worth_each, ticks_per_price

@@ -22,6 +22,7 @@ from signals.engine.performance.calmar_ratio import calmar_ratio
 from signals.engine.performance.conditional_value_at_risk import conditional_value_at_risk
 from signals.engine.performance.deepest_fall import deepest_fall
 from signals.engine.performance.drawdown_length import drawdown_length
+from signals.engine.performance.equity_measures import EquityMeasures, equity_measures
 from signals.engine.performance.expectancy import expectancy
 from signals.engine.performance.exposure import exposure
 from signals.engine.performance.kurtosis import kurtosis
@@ -40,6 +41,7 @@ from signals.engine.performance.volatility import volatility
 from signals.engine.performance.win_rate import win_rate
 
 __all__ = [
+    "EquityMeasures",
     "Interval",
     "bootstrap_interval",
     "bootstrap_intervals",
@@ -48,6 +50,7 @@ __all__ = [
     "conditional_value_at_risk",
     "deepest_fall",
     "drawdown_length",
+    "equity_measures",
     "expectancy",
     "exposure",
     "kurtosis",

@@ -52,8 +52,13 @@ def spreads(returns: FloatArray, mean: float, squares: float) -> bool:
     if len(returns) < 2:
         return False
     deviation = sqrt(squares / len(returns))
-    largest = abs(mean) + deviation * sqrt(len(returns))  # no return is further away
-    return deviation > FLAT * largest or deviation > FLAT * float(np.abs(returns).max())
+    return surely_spreads(len(returns), mean, squares) or deviation > FLAT * float(np.abs(returns).max())
+
+
+def surely_spreads(count: int, mean: float, squares: float) -> bool:
+    """True where `spreads` is, whatever the largest return; False where it has to be asked."""
+    deviation = sqrt(squares / count)
+    return deviation > FLAT * (abs(mean) + deviation * sqrt(count))  # no return is further away
 
 
 def quotient(above: float, below: float) -> float:

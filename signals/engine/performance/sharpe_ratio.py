@@ -19,7 +19,14 @@ def sharpe_ratio(returns: npt.ArrayLike, periods_per_year: float, risk_free: flo
     mean, squares = moments(values)
     if not spreads(values, mean, squares):
         return np.nan
-    return float((mean - risk_free) / sqrt(squares / (len(values) - 1)) * sqrt(periods_per_year))
+    return sharpe_of_moments(len(values), mean, squares, periods_per_year, risk_free)
+
+
+def sharpe_of_moments(
+    count: int, mean: float, squares: float, periods_per_year: float, risk_free: float = 0.0
+) -> float:
+    """`sharpe_ratio` of returns that vary, from their number, mean and sum of squared deviations."""
+    return float((mean - risk_free) / sqrt(squares / (count - 1)) * sqrt(periods_per_year))
 
 
 def sharpe_of_sums(

@@ -202,3 +202,35 @@ def test_turnover_of_buying_and_selling_the_account_once_in_half_a_year_is_four(
 def test_turnover_refuses_what_is_no_account(traded: list[float], equity: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         performance.turnover(traded, equity, 365)
+
+
+@pytest.mark.parametrize("periods", [1, 2, 60, 512, 513, 6_000])
+@pytest.mark.parametrize("drift", [0.0, 0.002, -0.003])
+def test_measures_of_equity_are_those_of_its_returns(periods: int, drift: float) -> None:
+    equity = 1e4 * np.cumprod(1 + np.random.default_rng(periods).normal(drift, 0.01, periods + 1))
+    returns = np.diff(equity) / equity[:-1]
+    found = performance.equity_measures(equity, 365)
+    for name in ("cagr", "sharpe_ratio", "sortino_ratio", "calmar_ratio"):
+        one = getattr(performance, name)(returns, 365)
+        assert getattr(found, name) == pytest.approx(one, rel=1e-9, nan_ok=True), name
+    for name in ("omega_ratio", "max_drawdown", "drawdown_length"):
+        one = getattr(performance, name)(returns)
+        assert getattr(found, name) == pytest.approx(one, rel=1e-9, abs=1e-12, nan_ok=True), name
+
+
+def test_measures_of_equity_know_what_does_not_vary_and_what_is_no_equity() -> None:
+    still = performance.equity_measures([5.0] * 700, 365)
+    assert (still.cagr, still.max_drawdown, still.drawdown_length) == (0, 0, 0)
+    assert isnan(still.sharpe_ratio)
+    assert performance.equity_measures([2.0, 1.0, 0.0], 365).cagr == -1
+    for wrong in ([], [1.0], [0.0, 1.0], [1.0, -1.0, 2.0], [1.0, nan]):
+        with pytest.raises(ValueError, match=r"equity|return"):
+            performance.equity_measures(wrong, 365)
+
+
+def test_a_long_record_has_the_sharpe_ratio_of_numpy() -> None:
+    returns = np.random.default_rng(1).normal(1e-4, 1e-3, 5_000)
+    expected = returns.mean() / returns.std(ddof=1) * sqrt(365)
+    assert performance.sharpe_ratio(returns, 365) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ValueError, match="row 4999"):
+        performance.sharpe_ratio(np.append(returns[:-1], nan), 365)
