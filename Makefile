@@ -41,7 +41,8 @@ parity: setup-dev
 
 # The property tests of `make test` at fifty times its length, on cases of their own; about an hour.
 properties: setup-dev
-	PROPERTY_LIVES=10000 FUZZED_BODIES=100000 $(BIN)/python -m pytest -n 2 -rP -k "no_life_breaks or whatever_is_posted" \
+	PROPERTY_LIVES=10000 FUZZED_BODIES=100000 PROPERTY_LENGTH=20 $(BIN)/python -m pytest -n 2 -rP \
+		-k "no_life_breaks or whatever_is_posted or nothing_is_seen_before or every_subscriber_is_judged" \
 		tests/notifications $(ARGS)
 
 check: setup-dev

@@ -70,7 +70,7 @@ def make_client() -> Any:
 
 
 def add_peer() -> None:
-    """The view that DRF's tutorial would write, behind the same door."""
+    """The view that DRF's tutorial would write, behind the same authentication."""
     from django.urls import clear_url_caches, path  # noqa: PLC0415
     from rest_framework import serializers  # noqa: PLC0415
     from rest_framework.request import Request  # noqa: PLC0415

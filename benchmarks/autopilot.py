@@ -1,8 +1,8 @@
-"""The selector at one close: a single prediction against LightGBM's own doors, and one whole decision.
+"""The selector at one close: a single prediction against LightGBM's own calls, and one whole decision.
 
     python benchmarks/autopilot.py [--markdown docs/benchmarks.md]
 
-A model of 100 rounds and five classes (500 trees), one thread, warm. All doors are proven equal to 1e-12 first;
+A model of 100 rounds and five classes (500 trees), one thread, warm. All ways are proven equal to 1e-12 first;
 then they take turns, so that what else runs on the machine counts the same for each. A decision is a window of 500
 closed 1h bars: features, regime, the strategies' opinions, the model, the strategy within its group, TreeSHAP
 reasons; its time is the processor's. A cycle of 100 autopilots (benchmarks/cycle.py) is judged to the end and written
@@ -70,14 +70,14 @@ def window() -> OHLCV:
     return OHLCV(times, open_, high, low, close, rng.uniform(1, 100, 500))
 
 
-def in_turns(doors: dict[str, Callable[[np.ndarray], object]], features: np.ndarray) -> dict[str, float]:
-    """Median microseconds of a call, the doors one after the other in each turn."""
-    taken: dict[str, list[float]] = {name: [] for name in doors}
+def in_turns(ways: dict[str, Callable[[np.ndarray], object]], features: np.ndarray) -> dict[str, float]:
+    """Median microseconds of a call, the ways one after the other in each turn."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(TURNS):
-        for name, door in doors.items():
+        for name, way in ways.items():
             begun = time.perf_counter()
             for row in features[turn * CALLS : (turn + 1) * CALLS]:
-                door(row)
+                way(row)
             taken[name].append((time.perf_counter() - begun) / CALLS * 1e6)
     return {name: statistics.median(each) for name, each in taken.items()}
 
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="write the section into this file as well")
     asked = parser.parse_args()
     model, wrapper, features = trained()
-    doors: dict[str, Callable[[np.ndarray], object]] = {
+    ways: dict[str, Callable[[np.ndarray], object]] = {
         "ours (single-row fast path)": model.group_probabilities,
         "Booster.predict(num_threads=1)": lambda row: model.booster.predict(row[np.newaxis], num_threads=1),
         "LGBMClassifier.predict_proba": lambda row: wrapper.predict_proba(row[np.newaxis]),
@@ -134,7 +134,7 @@ def main() -> None:
         ("wrapper", wrapper.predict_proba(features)),
     ):
         np.testing.assert_allclose(ours, other, rtol=0, atol=1e-12, err_msg=name)
-    medians = in_turns(doors, features)
+    medians = in_turns(ways, features)
     candles = window()
     decide(model, candles)
     decisions = []

@@ -83,7 +83,7 @@ def problems_of(config: "Configuration") -> list[str]:
     ):
         problems.append("VAULT_ADDR must begin with https://, but on this machine")
     if config.copilot_process in {"", "web"}:
-        problems += problems_of_the_door(config)
+        problems += problems_of_login(config)
     return problems
 
 
@@ -97,7 +97,7 @@ def problems_of_live(config: "Configuration") -> list[str]:
     return problems
 
 
-def problems_of_the_door(config: "Configuration") -> list[str]:
+def problems_of_login(config: "Configuration") -> list[str]:
     """Of the process that strangers reach."""
     problems = []
     if not config.public_url.startswith("https://"):

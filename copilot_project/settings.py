@@ -319,7 +319,7 @@ METRICS_TOKEN = config.metrics_token.get_secret_value() if config.metrics_token 
 WORKER_METRICS_PORT = config.worker_metrics_port
 SENDER_METRICS_PORT = config.sender_metrics_port
 
-# Why each value: the broker is a doorbell, the rows are the truth; a lost message costs at most one sweep.
+# Why each value: the broker only wakes, the rows are the truth; a lost message costs at most one sweep.
 CELERY_BROKER_URL = config.broker_url or REDIS_URL.replace("unix://", "redis+socket://")
 BROKER_IS_REDIS = CELERY_BROKER_URL.startswith("redis")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

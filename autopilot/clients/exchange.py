@@ -1,4 +1,4 @@
-"""The one door through which an order leaves the system, and the answers that come back. Opened by the executor only.
+"""The one client through which an order leaves the system, and the answers that come back. Opened by the executor only.
 
 Of what ccxt raises nothing but a parsed body in which the exchange itself refuses is believed: a time-out, a cut
 connection, any 5xx, a page of a proxy, an answer without an id say nothing about what the exchange has done.

@@ -188,7 +188,7 @@ class FastRow:
         import lightgbm.basic  # noqa: PLC0415
 
         self._booster = booster  # its trees must outlive this
-        self._library = lightgbm.basic._LIB  # noqa: SLF001  (the C API has no other door)
+        self._library = lightgbm.basic._LIB  # noqa: SLF001  (the C API is reached in no other way)
         self.columns = booster.num_feature()
         self._row = np.zeros(self.columns)
         self._told = np.zeros(GROUPS)

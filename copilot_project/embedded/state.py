@@ -46,7 +46,7 @@ def postgres_socket_dir(state: Path) -> Path:
 
 
 def redis_socket(state: Path) -> Path:
-    """The unix socket of the embedded Redis, the only door it has."""
+    """The unix socket of the embedded Redis, the only address it has."""
     return _socket_dir(state, "redis", "redis.sock") / "redis.sock"
 
 

@@ -1,6 +1,6 @@
 """Training a policy with stable-baselines3 on any market, and taking it out of torch.
 
-The door is `train_policy`. It keeps what stable-baselines3 computes and spares what it need not do: one
+The entry point is `train_policy`. It keeps what stable-baselines3 computes and spares what it need not do: one
 torch thread (more of them fight over the cores), no Monitor around each environment, no larger replay buffer
 than there are steps.
 """

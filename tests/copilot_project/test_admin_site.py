@@ -1,4 +1,4 @@
-"""The admin's doors: login, password change, actions, search, addresses of rows."""
+"""The admin from outside: login, password change, actions, search, addresses of rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -201,7 +201,7 @@ def test_passwords_of_redis_are_in_no_command_line(tmp_path: Path) -> None:
 
 @pytest.fixture(params=["redis", "redis-cache"])
 def redis_of_compose(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """The server as compose starts it, but for its folder and its door; name and URL."""
+    """The server as compose starts it, but for its folder and its address; name and URL."""
     name = request.param
     variable, user = {"redis": ("REDIS_URL", "copilot"), "redis-cache": ("CACHE_URL", "cache")}[name]
     socket = tmp_path / "sock"

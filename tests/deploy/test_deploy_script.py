@@ -153,7 +153,7 @@ def test_the_example_as_it_stands_is_refused_with_every_name(installation: Path)
         ("DATABASE_URL", "EXECUTOR_DATABASE_URL"),
     ],
 )
-def test_two_doors_have_two_keys(one: str, other: str, installation: Path) -> None:
+def test_two_addresses_have_two_keys(one: str, other: str, installation: Path) -> None:
     env = installation / ".env"
     text = env.read_text()
     (value,) = re.findall(rf"^{other}=(.*)", text, re.M)

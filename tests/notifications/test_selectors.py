@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from notifications.models import Delivery
 from notifications.selectors import last_visible, visible_to
 from notifications.services.fan_out import fan_out
+from tests.length import examples
 from tests.notifications.chat import command, tap
 from tests.notifications.rows import make_outcome, make_signal, make_subscriber, make_tier
 from users.models import Subscriber
@@ -59,7 +60,7 @@ def arrived(delivery: Delivery, now: datetime) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     given_rows=st.lists(rows, min_size=1, max_size=5),
     delay=st.sampled_from([0, 15, 45]),

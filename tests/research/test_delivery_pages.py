@@ -267,7 +267,7 @@ def test_rubbish_in_the_query_shows_the_page_all_the_same(admin_client: Client, 
         assert "BTC/USDT" in text(admin_client, f"/admin/console/deliveries/{path}?{query}")
 
 
-def test_unknown_ids_are_not_found_and_strangers_are_sent_to_the_door(
+def test_unknown_ids_are_not_found_and_strangers_are_sent_to_the_login(
     admin_client: Client, client: Client
 ) -> None:
     for kind in ("signals", "subscribers"):

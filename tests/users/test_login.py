@@ -237,7 +237,7 @@ def test_password_neither_asked_nor_taken_where_it_is_off(start_web: StartWeb) -
     assert answer.status_code == 403
     assert not person.is_in()
     person.post("/admin/login/", username="boss", password="a-password-1")
-    assert not person.is_in(), "the admin's own form is no back door"
+    assert not person.is_in(), "the admin's own form goes round no second factor"
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ def test_a_wrong_password_takes_one_hash_whether_the_name_exists_or_not(
 
 
 @pytest.mark.parametrize("path", ["signup/", "password/reset/", "3rdparty/", "3rdparty/signup/", "email/"])
-def test_pages_that_would_widen_the_door_do_not_exist(db: None, client: Client, path: str) -> None:
+def test_pages_that_would_let_more_in_do_not_exist(db: None, client: Client, path: str) -> None:
     assert client.get(f"/accounts/{path}").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""Connections to exchanges: the only place that decrypts keys and opens the door. Of the executor's process alone."""
+"""Connections to exchanges: the only place that decrypts keys and makes clients. Of the executor's process alone."""
 
 from datetime import datetime
 

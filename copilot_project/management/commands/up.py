@@ -170,7 +170,7 @@ def refuse_other_market() -> None:
 
 
 async def first_candles() -> None:
-    """Until the sandbox's first candles are stored: from then on a file of real ones is refused at the door.
+    """Until the sandbox's first candles are stored: from then on a file of real ones is refused at once.
 
     Without an active instrument there will be none; a worker that cannot store them is told of elsewhere.
     """

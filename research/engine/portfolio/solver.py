@@ -1,4 +1,4 @@
-"""The only door to cvxpy, which takes seconds to load: it is imported when a portfolio is asked for, in workers.
+"""The only module that imports cvxpy, which takes seconds to load: imported when a portfolio is asked for, in workers.
 
 The solver's answer is good to about 1e-8. `refined` makes it exact where the problem is quadratic: the weights that
 stand at a bound are known by then, and the others follow from one system of equations.

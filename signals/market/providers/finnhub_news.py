@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from signals.engine.headline import cleaned, mentions, score_of, speaks_to_a_model
-from signals.market.providers.mood_door import Door
 from signals.market.providers.mood_source import (
     Point,
     SentimentError,
@@ -18,6 +17,7 @@ from signals.market.providers.mood_source import (
     link_in,
     moment_in,
 )
+from signals.market.providers.sentiment_api import SentimentApi
 
 SECONDS = 10.0
 LEXICON_VERSION = "lexicon 1"
@@ -25,7 +25,7 @@ LEXICON_VERSION = "lexicon 1"
 
 class FinnhubNews:
     def __init__(self, *, base_url: str, key: str, seconds: float = SECONDS) -> None:
-        self._door = Door("finnhub", base_url, {"X-Finnhub-Token": key}, seconds)
+        self._api = SentimentApi("finnhub", base_url, {"X-Finnhub-Token": key}, seconds)
         self._news: dict[str, list[Any]] = {}
 
     def read(self, subject: Subject, *, start: datetime, end: datetime) -> Told:
@@ -52,7 +52,7 @@ class FinnhubNews:
 
     def _category(self, category: str) -> list[Any]:
         if category not in self._news:
-            rows = self._door.ask("GET", "/api/v1/news", parameters={"category": category})
+            rows = self._api.ask("GET", "/api/v1/news", parameters={"category": category})
             if not isinstance(rows, list):
                 raise SentimentError("finnhub: the answer is no list of news", Trouble.MALFORMED)
             self._news[category] = rows

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from signals.market.providers.mood_door import Door
 from signals.market.providers.mood_source import (
     Point,
     SentimentError,
@@ -15,13 +14,14 @@ from signals.market.providers.mood_source import (
     share_in,
 )
 from signals.market.providers.seed_shape import told_by
+from signals.market.providers.sentiment_api import SentimentApi
 
 SECONDS = 10.0
 
 
 class FinnhubSeed:
     def __init__(self, *, base_url: str, key: str, seconds: float = SECONDS) -> None:
-        self._door = Door("finnhub", base_url, {"X-Finnhub-Token": key}, seconds)
+        self._api = SentimentApi("finnhub", base_url, {"X-Finnhub-Token": key}, seconds)
 
     def read(self, subject: Subject, *, start: datetime, end: datetime) -> Told:
         asked = {
@@ -29,7 +29,7 @@ class FinnhubSeed:
             "from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
             "to": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         }
-        answer = self._door.ask("GET", "/api/v1/news-sentiment", parameters=asked)
+        answer = self._api.ask("GET", "/api/v1/news-sentiment", parameters=asked)
         said = answer.get("sentiment") if isinstance(answer, dict) else None
         if isinstance(said, list):
             return told_by(said, start=start, end=end, model="seed")

@@ -8,7 +8,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from signals.market.providers.mood_door import Door
 from signals.market.providers.mood_source import (
     Point,
     SentimentError,
@@ -21,6 +20,7 @@ from signals.market.providers.mood_source import (
     score_in,
     share_in,
 )
+from signals.market.providers.sentiment_api import SentimentApi
 
 SECONDS = 35.0
 MOST_TOKENS = 600
@@ -59,12 +59,12 @@ INLINE_LINK = re.compile(r"\[\[\d+\]\]\([^)\s]*\)")
 
 class XaiResponses:
     def __init__(self, *, base_url: str, key: str, model: str, seconds: float = SECONDS) -> None:
-        self._door = Door("xai", base_url, {"Authorization": f"Bearer {key}"}, seconds)
+        self._api = SentimentApi("xai", base_url, {"Authorization": f"Bearer {key}"}, seconds)
         self._model = model
 
     def read(self, subject: Subject, *, start: datetime, end: datetime) -> Told:
         question = f"{subject.pair} ({', '.join(subject.names)}), from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
-        answer = self._door.ask("POST", "/v1/responses", body=self._asked(question, start, end))
+        answer = self._api.ask("POST", "/v1/responses", body=self._asked(question, start, end))
         if not isinstance(answer, dict):
             raise SentimentError("xai: the answer is no object", Trouble.MALFORMED)
         try:

@@ -2,20 +2,20 @@
 
 from datetime import datetime
 
-from signals.market.providers.mood_door import Door
 from signals.market.providers.mood_source import SentimentError, Subject, Told, Trouble
 from signals.market.providers.seed_shape import told_by
+from signals.market.providers.sentiment_api import SentimentApi
 
 SECONDS = 10.0
 
 
 class XaiSeed:
     def __init__(self, *, base_url: str, key: str, seconds: float = SECONDS) -> None:
-        self._door = Door("xai", base_url, {"Authorization": f"Bearer {key}"}, seconds)
+        self._api = SentimentApi("xai", base_url, {"Authorization": f"Bearer {key}"}, seconds)
 
     def read(self, subject: Subject, *, start: datetime, end: datetime) -> Told:
         asked = {"pair": subject.pair, "start_date": iso(start), "end_date": iso(end)}
-        answer = self._door.ask("GET", "/v1/sentiment", parameters=asked)
+        answer = self._api.ask("GET", "/v1/sentiment", parameters=asked)
         rows = answer.get("sentiments") if isinstance(answer, dict) else None
         if not isinstance(rows, list):
             raise SentimentError("xai: the answer has no list `sentiments`", Trouble.MALFORMED)

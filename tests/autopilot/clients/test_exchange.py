@@ -1,4 +1,4 @@
-"""There is one door to live orders."""
+"""There is one way to live orders."""
 
 import ast
 import subprocess

@@ -21,6 +21,7 @@ from signals.market.models import Instrument
 from signals.models import Signal, SignalSource
 from signals.services.publishing import begin_publication, publish
 from tests.factories import make_instrument
+from tests.length import examples
 from tests.notifications.rows import make_signal, make_subscriber, make_tier, wait_for
 from users.models import Subscriber
 
@@ -157,7 +158,7 @@ def build(wishes: list[Any], signal: dict[str, Any]) -> Signal:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(wishes=st.lists(st.tuples(tiers, subscribers, preferences), min_size=8, max_size=14), signal=signals)
 def test_every_subscriber_is_judged_as_the_rules_say(wishes: list[Any], signal: dict[str, Any]) -> None:
     with transaction.atomic():

@@ -20,7 +20,7 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class SentimentApi:
     """One service outside: every request within `seconds` altogether, never redirected, never more than 2 MB."""
 
     service: str
