@@ -1,6 +1,8 @@
 """Celery: wake-ups and schedules. What must not be lost is a row in Postgres, never a message."""
 
 import os
+import signal
+import traceback
 from typing import Any
 
 import structlog
@@ -100,10 +102,28 @@ class RecordedTask(Task):
                 f"took longer than its limit of {self.job_time_limit_seconds} seconds"
             ) from error
 
+    def on_failure(
+        self, exc: BaseException, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any], einfo: Any
+    ) -> None:
+        """What was stopped while it imported leaves modules that are half there: nothing that needs them can go on."""
+        if stopped_in_an_import(exc):
+            logger.error("stopped while it loaded code: this process ends, another follows", task=self.name)
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def scheduled_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Tells one schedule entry of a task from another: sync_candles(1h) from sync_candles(4h)."""
         details = ",".join(str(value) for value in (*args, *kwargs.values()))
         return f"{self.name}({details})"
+
+
+def stopped_in_an_import(error: BaseException) -> bool:
+    """Whether the time limit of a task came while a module was being loaded."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, SoftTimeLimitExceeded):
+        return False
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_code.co_filename.startswith("<frozen importlib") for frame in frames)
 
 
 @celery_signals.setup_logging.connect

@@ -1,11 +1,15 @@
 """Whatever a worker begins is a sign of its life; a call within another process is none. And nothing waits in Redis."""
 
+import os
 import re
+import signal
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from copilot_project.celery import app
@@ -63,3 +67,23 @@ def test_no_task_waits_in_the_broker_but_a_question_for_its_turn_and_the_fetch_a
     ]
     assert CLOSE_SEEN_AHEAD_SECONDS + CLOSE_GRACE_SECONDS < 60 < settings.CELERY_VISIBILITY_TIMEOUT
     assert LONGEST_WAIT_SECONDS + SECONDS_BETWEEN_TEXTS < 60 < settings.CELERY_VISIBILITY_TIMEOUT
+
+
+def test_process_that_was_stopped_while_it_imported_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "half_there.py").write_text(
+        "from celery.exceptions import SoftTimeLimitExceeded\nraise SoftTimeLimitExceeded\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *asked: ended.append(asked))
+    task = app.tasks["signals.market.tasks.build_chunks"]
+
+    task.on_failure(SoftTimeLimitExceeded(), "an id", (), {}, None)
+    task.on_failure(ImportError(), "an id", (), {}, None)
+    assert ended == []
+    with pytest.raises(SoftTimeLimitExceeded) as stopped:
+        import_module("half_there")
+    task.on_failure(stopped.value, "an id", (), {}, None)
+    assert ended == [(os.getpid(), signal.SIGKILL)]

@@ -54,8 +54,8 @@ class TimeColumn:
 
     def add(self, cells: Sequence[str]) -> None:
         """A block of one column, in which numbers and text may be mixed."""
-        if parts := split_alike(cells):
-            self._add_text(*parts)
+        if alike := split_alike(cells):
+            self._add_text(*alike)
             return
         values = np.array(_numbers(cells), dtype=np.float64)
         moments = _since_epoch(values)
