@@ -41,7 +41,7 @@ from autopilot.engine.market_decision import (
     SIZE_VOLATILITY,
 )
 from autopilot.engine.market_path import M_RANGE, M_TRAIL, run_markets
-from autopilot.engine.plain_door import check_prices, default_grid
+from autopilot.engine.signal_simulation import check_prices, default_grid
 from autopilot.engine.simulation import Simulation
 from autopilot.engine.tables import Scale, fills_table, orders_table, trades_table
 from signals.engine.candle import OHLCV, FloatArray

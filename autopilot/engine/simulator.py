@@ -4,7 +4,7 @@ What is decided at a bar's close is filled at the next bar's open or inside it; 
 nothing. Cash is counted in whole 1e-8 of the quote currency, prices in ticks, quantities in lots; what is paid is
 rounded up, what is received down.
 
-`simulate_signals` is the plain door: two columns say when to enter and when to leave one instrument. `simulate`
+`simulate_signals` is the simplest call: two columns say when to enter and when to leave one instrument. `simulate`
 takes the series of strategies or fused decisions over several instruments on one cash account.
 """
 
@@ -20,7 +20,7 @@ from autopilot.engine.market import (
     Signals,
     VolatilityTarget,
 )
-from autopilot.engine.plain_door import default_grid, run_signals, simulate_signals
+from autopilot.engine.signal_simulation import default_grid, run_signals, simulate_signals
 from autopilot.engine.simulation import Simulation
 from signals.engine.fill import OPEN
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from autopilot.engine.plain_door import check_prices, default_grid
 from autopilot.engine.signal_path import TIMES, enter_at_open, leave_at_open
+from autopilot.engine.signal_simulation import check_prices, default_grid
 from autopilot.engine.tables import EVENT_WIDTH, E, Scale
 from signals.engine.candle import OHLCV, FloatArray, TimeArray
 from signals.engine.costs import NO_COSTS, CostRates, slipped

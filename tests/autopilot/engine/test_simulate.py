@@ -1,4 +1,4 @@
-"""Several instruments on one account: against the plain door, against outcomes, and by hand."""
+"""Several instruments on one account: against `simulate_signals`, against outcomes, and by hand."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -65,7 +65,7 @@ def run(markets: list[Market], given: list[Signals], **more: Any) -> Simulation:
 
 
 @pytest.mark.slow
-def test_one_market_with_exits_is_the_plain_door_bit_for_bit() -> None:
+def test_one_market_with_exits_is_simulate_signals_bit_for_bit() -> None:
     market, rng = random_walk(500, seed=8), np.random.default_rng(9)
     entries = rng.choice([0, 0, 0, 1, -1], 500).astype(np.int8)
     exits = rng.random(500) < 0.2

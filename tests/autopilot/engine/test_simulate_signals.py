@@ -1,4 +1,4 @@
-"""The plain door against exact arithmetic with fractions, which knows nothing of ticks times lots in int64."""
+"""`simulate_signals` against exact arithmetic with fractions, which knows nothing of ticks times lots in int64."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
