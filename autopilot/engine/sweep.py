@@ -42,7 +42,8 @@ PLACES = np.uint64(
 )  # of the only byte of a number that is set
 PLAIN_SUM = 4 * 10**18  # two of them are still below 2**63
 
-ByteArray, WordArray = npt.NDArray[np.uint8], npt.NDArray[np.uint64]
+ByteArray = npt.NDArray[np.uint8]
+WordArray = npt.NDArray[np.uint64]
 COLUMNS = types.Array(types.float64, 2, "C", readonly=True)
 PAIRS = types.Array(types.int64, 2, "C", readonly=True)
 TICKS = types.Array(types.int64, 1, "C", readonly=True)

@@ -76,12 +76,14 @@ def trades_table(events: IntArray, scales: Sequence[Scale], marks: FloatArray, f
     """Round trips from flat to flat. For what is open: the last close in ticks and the funding until then."""
     worths = np.array([scale.units_per_tick_lot for scale in scales])
     table = np.empty(len(events) // 2 + len(scales), dtype=TRADE)  # a trip that ended is two events at least
-    return table[: _write_trades(table, events, _ratios(scales), worths, marks, funding)]
+    found: Table = table[: _write_trades(table, events, _ratios(scales), worths, marks, funding)]
+    return found
 
 
 def fills_table(events: IntArray, scales: Sequence[Scale]) -> Table:
     table = np.empty(len(events), dtype=FILL)
-    return table[: _write_fills(table, events, _ratios(scales))]
+    found: Table = table[: _write_fills(table, events, _ratios(scales))]
+    return found
 
 
 def orders_table(asked: IntArray, events: IntArray, scales: Sequence[Scale]) -> Table:
