@@ -122,8 +122,11 @@ def stopped_in_an_import(error: BaseException) -> bool:
         error = error.__cause__
     if not isinstance(error, SoftTimeLimitExceeded):
         return False
-    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    return any(frame.f_code.co_filename.startswith("<frozen importlib") for frame in frames)
+    codes = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    # Python takes its own frames out of most tracebacks; that of the module's body stays.
+    return any(
+        code.co_name == "<module>" or code.co_filename.startswith("<frozen importlib") for code in codes
+    )
 
 
 @celery_signals.setup_logging.connect

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -69,8 +70,9 @@ def test_no_task_waits_in_the_broker_but_a_question_for_its_turn_and_the_fetch_a
     assert LONGEST_WAIT_SECONDS + SECONDS_BETWEEN_TEXTS < 60 < settings.CELERY_VISIBILITY_TIMEOUT
 
 
+@pytest.mark.parametrize("load", [__import__, import_module])
 def test_process_that_was_stopped_while_it_imported_ends(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: Callable[[str], object]
 ) -> None:
     (tmp_path / "half_there.py").write_text(
         "from celery.exceptions import SoftTimeLimitExceeded\nraise SoftTimeLimitExceeded\n"
@@ -84,6 +86,6 @@ def test_process_that_was_stopped_while_it_imported_ends(
     task.on_failure(ImportError(), "an id", (), {}, None)
     assert ended == []
     with pytest.raises(SoftTimeLimitExceeded) as stopped:
-        import_module("half_there")
+        load("half_there")
     task.on_failure(stopped.value, "an id", (), {}, None)
     assert ended == [(os.getpid(), signal.SIGKILL)]
