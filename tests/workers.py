@@ -47,6 +47,7 @@ class Shared:
         if self.database.exists():
             return
         connections.close_all()
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # Postgres's own
         postgres.stop()
         _copy(postgres.data, self.folder / "data.new")
         (self.folder / "data.new").rename(self.database)
