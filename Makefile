@@ -92,8 +92,8 @@ story: setup
 
 # The console's pictures in docs/console, drawn anew.
 screenshots: setup-dev
-	$(BIN)/python -m pytest -n 0 tests/screenshots.py
-	BOT_PICTURES=docs/bot $(BIN)/python -m pytest -n 0 tests/notifications/test_dialogue.py
+	$(BIN)/python -m pytest -n 0 --timeout 1800 tests/screenshots.py
+	BOT_PICTURES=docs/bot $(BIN)/python -m pytest -n 0 --timeout 1800 tests/notifications/test_dialogue.py
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.development
