@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from research.trainers.snapshots import restore, snapshot
 from research.trainers.value_learner import ValueLearner
@@ -74,11 +74,12 @@ PRESETS: dict[str, dict[str, Preset]] = {
     # Fewer, larger steps of the optimiser: the small batch is what the time goes into, not the market.
     "large_batch": {
         "ppo": Preset(
-            # Without the bonus for trying, a market with costs is given up before its trades are found to pay.
-            rollout=8_192,
+            # Without the bonus for trying, a market with costs is given up before its trades are found to pay; and with
+            # few, large rollouts it is too, for then there are too few steps of the optimiser.
+            rollout=2_048,
             learning_rate=1e-3,
             falls_to_zero=True,
-            shared={"ent_coef": 0.05},
+            shared={"ent_coef": 0.05, "gae_lambda": 0.99},
         ),
         "dqn": Preset(
             # What happens in a market does not depend on what is done in it: much is tried to the end.
@@ -158,6 +159,8 @@ def make_model(
     torch.set_num_threads(1)
     batch = env if isinstance(env, VecEnv) else DummyVecEnv([lambda: env])
     chosen = PRESETS[preset][algorithm]
+    if (algorithm, preset) == ("ppo", "large_batch"):  # the units of a market's rewards do not matter
+        batch = VecNormalize(batch, norm_obs=False)
     settings = chosen.settings(timesteps=timesteps, environments=batch.num_envs)
     if algorithm == "dqn":
         spare = batch.num_envs * (settings.get("train_freq", 4) + 1)  # the last steps are taken together
@@ -217,7 +220,8 @@ class _Report(BaseCallback):
         self.kept_at = self.num_timesteps
 
     def _on_step(self) -> bool:
-        rewards = self.locals["rewards"]
+        market = self.training_env
+        rewards = market.get_original_reward() if isinstance(market, VecNormalize) else self.locals["rewards"]
         self.reward += float(rewards.sum())
         self.steps += len(rewards)
         if self.num_timesteps >= self.next_report:
