@@ -50,7 +50,7 @@ class CycleOrders:
     def _fill_what_was_due(self) -> None:
         """The judged candle fills what waited for it first: no new decision may replace an order that it filled."""
         instance = self.instance
-        if instance.account.is_live:
+        if instance.account.is_live or not instance.awaits_candle:
             return
         if fill_orders(
             instrument=instance.instrument, timeframe=self.timeframe, as_of=self.as_of, now=self.now

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from autopilot.engine.analysis import Analysis, analyse
 from autopilot.engine.choosing import Chosen, choose, ranking
 from autopilot.engine.cycle import DecisionOutcome, InstanceState, Mode, slot_of
 from autopilot.engine.groups import in_words
-from autopilot.models import Decision, Instance, Order
+from autopilot.models import Decision, Instance, Order, Position
 from autopilot.services.champion import LoadedChampion, loaded_champion
 from autopilot.services.cycle_orders import CycleOrders
 from autopilot.services.looking import Seen, context_at, look, objection
@@ -70,12 +70,16 @@ def _locked(instance_id: int, now: datetime) -> Any:
     """The autopilot if it is due and nobody else has it, with what else a cycle asks: one query for all of it."""
     decided = Decision.objects.filter(instance=OuterRef("pk"), slot__lte=now).order_by("-slot").values("slot")
     newest = Order.objects.entries().filter(account=OuterRef("account"), instrument=OuterRef("instrument"))
+    alive = Position.objects.alive().filter(
+        account=OuterRef("account"), instrument=OuterRef("instrument"), timeframe=OuterRef("timeframe")
+    )
     due = Instance.objects.select_related("instrument__exchange", "account").filter(
         pk=instance_id, state=InstanceState.RUNNING.value, next_run_at__lte=now
     )
     known = due.annotate(
         newest_slot=Subquery(decided[:1]),
         newest_entry=Subquery(newest.order_by("-id").values("state")[:1]),
+        awaits_candle=Exists(alive),
     )
     return known.select_for_update(skip_locked=True, of=("self",)).first()
 
