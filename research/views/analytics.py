@@ -54,7 +54,8 @@ def _figures(dimension: str, period: str, now: datetime) -> dict[str, Any]:
         SignalOutcome.objects.order_by("-ledger_entry_id").values_list("ledger_entry_id", flat=True).first()
     )
     packed_at = EndedChunk.objects.aggregate(at=Max("packed_at"))["at"]
-    key = f"analytics:{dimension}:{period}:{newest}:{packed_at}:{now:%Y-%m-%d-%H}"
+    packed = packed_at.isoformat() if packed_at else ""  # a key holds no space
+    key = f"analytics:{dimension}:{period}:{newest}:{packed}:{now:%Y-%m-%d-%H}"
     kept: dict[str, Any] | None = cache.get(key)
     if kept is not None:
         return kept

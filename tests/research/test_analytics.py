@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from notifications.models import Delivery, Feedback
 from notifications.services.fan_out import fan_out
@@ -169,3 +170,6 @@ def test_the_page_shows_every_dimension_with_and_without_signals(dimension: str,
     ended(1.0, strategy="rsi", hours=1)
     text = client.get(address).content.decode()
     assert "+1.00 R" in text
+    if dimension == DIMENSIONS[0]:
+        pack_ended_signals(now=timezone.now())
+        assert "+1.00 R" in client.get(address).content.decode()
